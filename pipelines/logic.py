@@ -48,7 +48,7 @@ class Batch(Protocol):
 
     `tables` maps an event name (`TradePrinted`) to a frame with that event's columns (decimal(28,10) as pl.Decimal(28, 10),
     enums as pl.String) and, first, these: `_index` (place in the merged order, u32), `_topic` (str), `_partition` (i32),
-    `_offset` (i64), `_timestamp_ms` (i64), `_key` (binary).
+    `_offset` (i64), `_timestamp_ms` (i64).
     `rows` gives the same records one by one as `Input`, for `decide`/`evolve`.
     `errors` are dead letters found while decoding, as outputs ready to send.
     """

@@ -1,0 +1,61 @@
+"""Digests: what makes two runs the same run.
+
+A digest covers logical topic, partition, key, schema fingerprint and Avro body; inputs also their timestamps. It does not
+cover the registry's ids (another registry numbers anew) nor headers. Fields are framed by packed lengths, so that no two
+different sequences of records share an encoding.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from connectors.log.interface import Message, OutRecord
+
+FRAME_BYTES = 5  # Confluent framing: magic byte and schema id
+Fingerprint = Callable[[bytes], bytes]
+_OUTPUT_HEAD = struct.Struct(">iii")
+
+
+def _lengths(items: list[bytes]) -> bytes:
+    return array("i", [len(item) for item in items]).tobytes()
+
+
+def input_digest(
+    messages: Sequence[Message], timestamps: list[int], fingerprint: Fingerprint
+) -> bytes:
+    """SHA-256 over the records of one partition's range, in offset order."""
+    if not messages:
+        return b""
+    values = [m.value() for m in messages]
+    keys = [m.key() or b"" for m in messages]
+    frames = [value[:FRAME_BYTES] for value in values]
+    hasher = sha256(array("q", timestamps).tobytes())
+    hasher.update(_lengths(keys) + b"".join(keys) + _lengths(values))
+    if len(set(frames)) == 1:
+        hasher.update(fingerprint(values[0]) + b"*")
+    else:
+        hasher.update(b"".join([fingerprint(value) for value in values]))
+    hasher.update(b"".join([value[FRAME_BYTES:] for value in values]))
+    return hasher.digest()
+
+
+def outputs_digest(records: Sequence[OutRecord], fingerprint: Fingerprint) -> bytes:
+    """SHA-256 over the outputs of one epoch, in the order they were decided."""
+    hasher = sha256()
+    heads: dict[tuple[str, bytes], bytes] = {}
+    for topic, partition, key, value, _, _ in records:
+        kind = (topic, value[:FRAME_BYTES])
+        head = heads.get(kind)
+        if head is None:
+            head = heads[kind] = sha256(topic.encode() + b"\0" + fingerprint(value)).digest()
+        hasher.update(head + _OUTPUT_HEAD.pack(partition, len(key), len(value)) + key)
+        hasher.update(value[FRAME_BYTES:])
+    return hasher.digest()
+
+
+def chain_digest(previous: bytes, record_without_chain: bytes) -> bytes:
+    """The link of one epoch: covers the link before it and the canonical bytes of its own record."""
+    return sha256(previous + record_without_chain).digest()

@@ -1,0 +1,122 @@
+"""The log on a real Kafka cluster: bounds, bounded reads, consumer groups. Reader and writer live beside this module."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from connectors.log.errors import LogUnreachable, OffsetsGone, TopicMissing, TransactionHangs
+from connectors.log.interface import Message, Tp
+from connectors.log.kafka_reader import KafkaReader
+from connectors.log.kafka_writer import KafkaWriter
+
+REQUEST_TIMEOUT_S = 10.0
+_UNREACHABLE = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}
+_MISSING = {KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
+
+
+class KafkaLog:
+    """One cluster. `options` are librdkafka's own, by their own names, and win over the defaults here."""
+
+    def __init__(self, bootstrap_servers: str, prefix: str = "", options: Mapping[str, Any] | None = None) -> None:
+        self.prefix = prefix
+        self.bootstrap_servers = bootstrap_servers
+        self._options = {"bootstrap.servers": bootstrap_servers, "log_level": 3, **(options or {})}
+        self._plain: Consumer | None = None
+        self._committers: dict[str, Consumer] = {}
+
+    def _consumer(self) -> Consumer:
+        """For questions, not for reading: read_uncommitted, so that bounds are those of the log itself."""
+        if self._plain is None:
+            self._plain = Consumer(
+                {"group.id": f"{self.prefix}tape-admin", "isolation.level": "read_uncommitted", **self._options}
+            )
+        return self._plain
+
+    def _physical(self, tp: Tp, offset: int = 0) -> TopicPartition:
+        return TopicPartition(self.prefix + tp.topic, tp.partition, offset)
+
+    def partition_count(self, topic: str) -> int:
+        try:
+            found = self._consumer().list_topics(self.prefix + topic, REQUEST_TIMEOUT_S).topics[self.prefix + topic]
+        except KafkaException as error:
+            raise self._unreachable(error) from None
+        if found.error is not None:
+            raise TopicMissing(f"topic {self.prefix + topic} is missing: run `tape topics apply`")
+        return len(found.partitions)
+
+    def bounds(self, tp: Tp) -> tuple[int, int]:
+        try:
+            low, high = self._consumer().get_watermark_offsets(self._physical(tp), REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() in _MISSING:
+                raise TopicMissing(f"topic {self.prefix + tp.topic} is missing: run `tape topics apply`") from None
+            raise self._unreachable(error) from None
+        return low, high
+
+    def offset_at(self, tp: Tp, timestamp_ms: int) -> int:
+        try:
+            [found] = self._consumer().offsets_for_times([self._physical(tp, timestamp_ms)], REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            raise self._unreachable(error) from None
+        return found.offset if found.offset >= 0 else self.bounds(tp)[1]
+
+    def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
+        low, _ = self.bounds(tp)
+        if start < low:
+            raise OffsetsGone(f"{tp.topic}/{tp.partition}: offset {start} is gone, the log begins at {low}")
+        if start >= end:
+            return []
+        reader, messages, limit = self.reader({tp: start}), [], time.monotonic() + deadline_s
+        try:
+            position = start
+            while reader.end_seen(tp, position) < end:
+                batch = reader.poll(10_000, 0.2).get(tp, [])
+                messages += batch
+                position = batch[-1].offset() + 1 if batch else position
+                if not batch and time.monotonic() > limit:
+                    raise TransactionHangs(
+                        f"{tp.topic}/{tp.partition}: a transaction left open hides records from offset {position} on "
+                        f"(the log ends at {end}); see kafka-transactions.sh find-hanging"
+                    )
+        finally:
+            reader.close()
+        return [m for m in messages if m.offset() < end]
+
+    def reader(self, positions: Mapping[Tp, int]) -> KafkaReader:
+        ends = {tp: self.bounds(tp)[1] for tp in positions}
+        return KafkaReader(self._options, self.prefix, positions, ends)
+
+    def writer(self, transactional_id: str) -> KafkaWriter:
+        return KafkaWriter(self._options, self.prefix, transactional_id)
+
+    def group_offsets(self, group: str, tps: Sequence[Tp]) -> Mapping[Tp, int]:
+        try:
+            found = self._committer(group).committed([self._physical(tp) for tp in tps], REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            raise self._unreachable(error) from None
+        return {tp: f.offset for tp, f in zip(tps, found, strict=True) if f.offset >= 0}
+
+    def commit_group(self, group: str, positions: Mapping[Tp, int]) -> None:
+        offsets = [self._physical(tp, offset) for tp, offset in positions.items()]
+        try:
+            self._committer(group).commit(offsets=offsets, asynchronous=True)
+        except KafkaException:
+            return  # the epochs topic is the truth; the next commit repeats it
+
+    def _committer(self, group: str) -> Consumer:
+        if group not in self._committers:
+            name = self.prefix + group
+            self._committers[group] = Consumer({"enable.auto.commit": False, **self._options, "group.id": name})
+        return self._committers[group]
+
+    def _unreachable(self, error: KafkaException) -> LogUnreachable:
+        return LogUnreachable(f"no answer from the broker at {self.bootstrap_servers}: {error.args[0].str()}")
+
+    def close(self) -> None:
+        for consumer in [self._plain, *self._committers.values()]:
+            if consumer is not None:
+                consumer.close()

@@ -1,0 +1,118 @@
+"""The transactional producer of one shard. Crash-only: the first error ends it, and its process (see `errors`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from connectors.log.errors import Aborted, Fenced, LogUnreachable, OutcomeUnknown, WriterError
+from connectors.log.interface import OutRecord, Tp
+
+# commit_transaction flushes whatever linger.ms holds back, so a long linger only makes full batches.
+DEFAULTS = {
+    "transaction.timeout.ms": 5_000,
+    "linger.ms": 50,
+    "batch.size": 1_000_000,
+    "compression.type": "lz4",
+    "message.max.bytes": 16_777_216,
+    "queue.buffering.max.messages": 1_000_000,
+    "retry.backoff.ms": 2,
+    "retry.backoff.max.ms": 10,
+    "enable.gapless.guarantee": True,
+}
+FENCE_TIMEOUT_S = 60.0
+_FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
+_GAP_MIN_S, _GAP_MAX_S, _SLOW_ACK_S = 0.002, 0.020, 0.010
+
+
+def writer_error(error: KafkaError, doing: str) -> WriterError:
+    """The typed end of a writer for librdkafka's error."""
+    text = f"{doing}: {error.name()}: {error.str()}"
+    if error.code() in _FENCED:
+        return Fenced(text)
+    if error.txn_requires_abort() or error.fatal():
+        return Aborted(text)
+    return OutcomeUnknown(text)
+
+
+class KafkaWriter:
+    """See `connectors.log.interface.Writer`."""
+
+    def __init__(self, options: Mapping[str, Any], prefix: str, transactional_id: str) -> None:
+        self._prefix = prefix
+        self._names: dict[str, str] = {}
+        self._ends: dict[Tp, int] = {}
+        self._failure: KafkaError | None = None
+        self._unconfirmed = 0
+        self._ready_at = 0.0
+        self._begun_at = 0.0
+        self._acked = True
+        self._gap_s = _GAP_MIN_S
+        self._producer = Producer(
+            {**DEFAULTS, **options, "transactional.id": prefix + transactional_id}
+        )
+
+    def fence(self) -> None:
+        try:
+            self._producer.init_transactions(FENCE_TIMEOUT_S)
+        except KafkaException as error:
+            raise LogUnreachable(f"cannot open the transactional producer: {error.args[0].str()}") from None
+
+    def begin(self) -> None:
+        # The client waits 20 ms when a transaction is begun while the broker still completes the one before.
+        time.sleep(max(0.0, self._ready_at - time.monotonic()))
+        self._begun_at, self._acked = time.monotonic(), False
+        self._guard(self._producer.begin_transaction, "begin")
+
+    def send(self, records: Sequence[OutRecord]) -> None:
+        produce, delivered = self._producer.produce, self._delivered
+        for topic, partition, key, value, timestamp_ms, headers in records:
+            name = self._names.get(topic) or self._names.setdefault(topic, self._prefix + topic)
+            while True:
+                try:
+                    produce(name, value, key, partition, delivered, timestamp_ms, headers or None)
+                    break
+                except BufferError:
+                    self._producer.poll(0.05)  # the local queue is full: let deliveries make room
+                except KafkaException as error:
+                    raise writer_error(error.args[0], "produce") from None
+            self._unconfirmed += 1
+        self._producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+        self._unconfirmed -= 1
+        if error is not None:
+            self._failure = self._failure or error
+            return
+        if not self._acked:
+            self._acked = True
+            self._pace(time.monotonic() - self._begun_at)
+        self._ends[Tp(message.topic(), message.partition())] = message.offset() + 1
+
+    def _pace(self, first_ack_s: float) -> None:
+        """Longer pauses while the broker needs long to accept a transaction's first record."""
+        slow = first_ack_s > _SLOW_ACK_S
+        self._gap_s = min(self._gap_s * 1.5, _GAP_MAX_S) if slow else max(self._gap_s * 0.9, _GAP_MIN_S)
+
+    def commit(self) -> Mapping[Tp, int]:
+        self._guard(self._producer.commit_transaction, "commit")
+        if self._failure is not None:
+            raise writer_error(self._failure, "deliver")
+        if self._unconfirmed:
+            raise OutcomeUnknown(f"{self._unconfirmed} records without a delivery report after commit")
+        self._ready_at = time.monotonic() + self._gap_s
+        ends, self._ends = self._ends, {}
+        return {Tp(tp.topic.removeprefix(self._prefix), tp.partition): end for tp, end in ends.items()}
+
+    def _guard(self, call: Callable[[], None], doing: str) -> None:
+        try:
+            call()
+        except KafkaException as error:
+            failed = self._failure or error.args[0]
+            raise writer_error(failed if failed.code() in _FENCED else error.args[0], doing) from None
+
+    def close(self) -> None:
+        """Nothing to do: a producer without an open transaction holds nothing, one with an open one must die."""
