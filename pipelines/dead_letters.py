@@ -1,0 +1,80 @@
+"""How many records a pipeline may refuse before it stops.
+
+Refused records are counted per window of input offsets (`[k * records, (k + 1) * records)` of one
+partition), so the count depends on nothing but the positions of the refused records: not on where
+epochs are cut, on the number of shards, or on the order in which a batch lists its errors. A running
+share over "the last 10,000" would depend on all three. The counts are part of a pipeline's state; they
+change only by its own dead letters, so good records cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from pipelines.logic import Position
+from schemas.errors import TapeError
+
+DLQ_SUFFIX = ".dlq"
+
+
+class DeadLetterShareExceeded(TapeError):
+    """More records of one window were refused than allowed: the input, or the parser, is broken."""
+
+
+class DeadLetterLimit(NamedTuple):
+    """At most `share` of `records` consecutive offsets of a partition may be refused.
+
+    A share of 0 stops at the first.
+    """
+
+    share: Decimal = Decimal("0.01")
+    records: int = 10_000
+
+    @property
+    def allowed(self) -> int:
+        return int(self.share * self.records)
+
+
+class WindowCount(NamedTuple):
+    """Dead letters in the newest window of one partition that had any."""
+
+    window: int
+    dead: int
+
+
+Counts = dict[str, WindowCount]  # by "<topic>/<partition>"; JSON-ready
+
+
+def count(counts: Counts, position: Position, limit: DeadLetterLimit) -> Counts:
+    """Counts one dead letter, caused by the record at `position`. Changes and returns `counts`."""
+    place = f"{position.topic}/{position.partition}"
+    window = position.offset // limit.records
+    before = counts.get(place)
+    dead = before.dead + 1 if before and before.window == window else 1
+    counts[place] = WindowCount(window, dead)
+    return counts
+
+
+def check(counts: Counts, limit: DeadLetterLimit) -> None:
+    """Raises `DeadLetterShareExceeded` for a window that holds more than the limit allows."""
+    for place in sorted(counts):
+        if counts[place].dead > limit.allowed:
+            raise DeadLetterShareExceeded(_line(place, counts[place], limit))
+
+
+def count_all(counts: Counts, positions: Iterable[Position], limit: DeadLetterLimit) -> Counts:
+    """Counts the dead letters of one batch, by offset within a partition; checks after each."""
+    for position in sorted(positions):
+        count(counts, position, limit)
+        check(counts, limit)
+    return counts
+
+
+def _line(place: str, found: WindowCount, limit: DeadLetterLimit) -> str:
+    start = found.window * limit.records
+    return (
+        f"{found.dead} of the {limit.records} records from {place}/{start} were refused, "
+        f"{limit.allowed} are allowed: see the dead-letter topic, or raise dead_letters.share"
+    )
