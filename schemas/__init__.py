@@ -1,0 +1,1 @@
+"""The vocabulary: event schemas, topics, examples, event classes, codec, registry client."""

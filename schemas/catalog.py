@@ -1,0 +1,85 @@
+"""The schemas and topics of this checkout, read from the files beside this module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from schemas import avro
+from schemas.errors import SchemaError
+
+ROOT: Final = Path(__file__).parent
+_FILE_NAME: Final = re.compile(r"([A-Z][A-Za-z0-9]*)\.v([1-9][0-9]*)\.avsc")
+
+
+@dataclass(frozen=True)
+class SchemaVersion:
+    """One `.avsc` file. `fingerprint` is of 32 bytes; see `schemas.avro.canonical`."""
+
+    event: str
+    version: int
+    text: str
+    schema: avro.Parsed
+    fingerprint: bytes
+
+    @property
+    def fullname(self) -> str:
+        name: str = self.schema["name"]
+        return name
+
+
+@dataclass(frozen=True)
+class EventType:
+    """All versions of one event, from 1; new events are written with the newest."""
+
+    name: str
+    versions: Mapping[int, SchemaVersion]
+
+    @property
+    def newest(self) -> SchemaVersion:
+        return self.versions[max(self.versions)]
+
+    @property
+    def fullname(self) -> str:
+        return self.newest.fullname
+
+    @property
+    def fingerprint(self) -> bytes:
+        return self.newest.fingerprint
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """`events` by short name, in alphabetical order."""
+
+    events: Mapping[str, EventType]
+
+
+def load_catalog(root: Path = ROOT) -> Catalog:
+    """Reads `avro/*.avsc` below `root`. Raises `SchemaError` for the first file that is wrong."""
+    versions: dict[str, dict[int, SchemaVersion]] = {}
+    for path in sorted((root / "avro").iterdir()):
+        found = load_schema(path)
+        versions.setdefault(found.event, {})[found.version] = found
+    if not versions:
+        raise SchemaError(f"{root / 'avro'}: no schema")
+    return Catalog({n: EventType(n, dict(sorted(v.items()))) for n, v in sorted(versions.items())})
+
+
+def load_schema(path: Path) -> SchemaVersion:
+    """The schema in a file named `<Event>.v<N>.avsc`."""
+    match = _FILE_NAME.fullmatch(path.name)
+    if not match:
+        raise SchemaError(f"{path.name}: a schema file is named <Event>.v<N>.avsc")
+    return schema_version(match[1], int(match[2]), path.read_text("utf-8"), path.name)
+
+
+def schema_version(event: str, version: int, text: str, origin: str) -> SchemaVersion:
+    """The parsed form of one schema text; `origin` names it in errors."""
+    schema = avro.parse(text, origin)
+    if avro.short_name(schema["name"]) != event:
+        raise SchemaError(f"{origin}: the record is named {schema['name']}, not {event}")
+    return SchemaVersion(event, version, text, schema, avro.fingerprint(schema))

@@ -1,0 +1,48 @@
+"""Every error Tape raises on purpose: one tree, one-line messages meant for a person.
+
+A command prints the message to stderr and exits 2; it never shows a traceback for a user's mistake.
+"""
+
+from __future__ import annotations
+
+
+class TapeError(Exception):
+    """The root. Its text is one line that says what is wrong and, where it can, what to do."""
+
+
+class SchemaError(TapeError):
+    """A schema, topic or example file is wrong."""
+
+
+class NotExact(TapeError):
+    """A number cannot be kept exactly: not a decimal number, or more digits than its type holds."""
+
+
+class EncodeError(TapeError):
+    """An event does not fit its schema; `field` names the place."""
+
+    def __init__(self, event: str, field: str, reason: str) -> None:
+        super().__init__(f"{event}.{field}: {reason}")
+        self.event = event
+        self.field = field
+        self.reason = reason
+
+
+class DecodeError(TapeError):
+    """Bytes are not a framed event."""
+
+
+class UnknownSchemaError(DecodeError):
+    """The frame's schema id is known neither here nor to the registry."""
+
+
+class IncompatibleSchemaError(TapeError):
+    """A schema version breaks its topic's compatibility; the message names the field."""
+
+
+class RegistryError(TapeError):
+    """The schema registry cannot be reached, or refused a request."""
+
+
+class TopicError(TapeError):
+    """A topic on the broker cannot be brought in line with its file."""
