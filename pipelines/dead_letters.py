@@ -2,8 +2,8 @@
 
 Refused records are counted per window of input offsets (`[k * records, (k + 1) * records)` of one
 partition), so the count depends on nothing but the positions of the refused records: not on where
-epochs are cut, on the number of shards, or on the order in which a batch lists its errors. A running
-share over "the last 10,000" would depend on all three. The counts are part of a pipeline's state; they
+epochs are cut, on the number of shards, or on the order in which a batch lists its errors. A share
+over "the last 10,000" would depend on all three. The counts are part of a pipeline's state; they
 change only by its own dead letters, so good records cost nothing.
 """
 
