@@ -1,6 +1,7 @@
 """The contract every pipeline fulfils: pure decisions over one epoch of merged inputs.
 
-`decide` and `evolve` are the specification; `step` is the fused columnar twin that runs live. Tests prove both equal.
+`decide` and `evolve` are the specification; `step` is the fused columnar twin that runs live. Tests
+prove both equal.
 Nothing here reads a clock, a file, the network or a random source: time arrives as data.
 """
 
@@ -32,7 +33,8 @@ class Input(NamedTuple):
 class Output(NamedTuple):
     """One event decided, with the input that caused it.
 
-    `timestamp_ms` is copied from the cause. `detail` is free text for a person, sent as a header (dead letters only).
+    `timestamp_ms` is copied from the cause. `detail` is free text for a person, sent as a header
+    (dead letters only).
     """
 
     position: Position  # the cause
@@ -46,8 +48,10 @@ class Output(NamedTuple):
 class Batch(Protocol):
     """One epoch's inputs, decoded. Row order everywhere is the epoch's merged order.
 
-    `tables` maps an event name (`TradePrinted`) to a frame with that event's columns (decimal(28,10) as pl.Decimal(28, 10),
-    enums as pl.String) and, first, these: `_index` (place in the merged order, u32), `_topic` (str), `_partition` (i32),
+    `tables` maps an event name (`TradePrinted`) to a frame with that event's columns
+    (decimal(28,10) as pl.Decimal(28, 10),
+    enums as pl.String) and, first, these: `_index` (place in the merged order, u32), `_topic`
+    (str), `_partition` (i32),
     `_offset` (i64), `_timestamp_ms` (i64).
     `rows` gives the same records one by one as `Input`, for `decide`/`evolve`.
     `errors` are dead letters found while decoding, as outputs ready to send.
@@ -73,12 +77,22 @@ S = TypeVar("S")
 
 
 class Logic(Protocol[S]):
-    """A pipeline's decisions. `S` is the state of one shard: a value with one canonical serialisation."""
+    """A pipeline's decisions. `S` is the state of one shard: a value with one canonical
+    serialisation.
+    """
 
     name: str
-    inputs: tuple[InputTopic, ...]  # declared order is the tie-break of the merge
-    outputs: tuple[str, ...]  # logical topics it may write
     state_version: int
+
+    @property
+    def inputs(self) -> tuple[InputTopic, ...]:
+        """What it reads; the declared order is the tie-break of the merge."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Logical topics it may write."""
+        ...
 
     def initial(self) -> S: ...
 
@@ -87,11 +101,15 @@ class Logic(Protocol[S]):
         ...
 
     def evolve(self, state: S, fact: Input | Output) -> S:
-        """The state after an input, or after one of the pipeline's own outputs. May reuse and change `state`."""
+        """The state after an input, or after one of the pipeline's own outputs. May reuse and
+        change `state`.
+        """
         ...
 
     def step(self, state: S, batch: Batch) -> tuple[S, list[Output]]:
-        """The fold of `decide` and `evolve` over a whole batch, fused. May reuse and change `state`."""
+        """The fold of `decide` and `evolve` over a whole batch, fused. May reuse and change
+        `state`.
+        """
         ...
 
     def dump(self, state: S) -> bytes:
@@ -99,7 +117,9 @@ class Logic(Protocol[S]):
         ...
 
     def load(self, body: bytes, version: int) -> S:
-        """The state from its canonical bytes; an older `version` is migrated. Raises `StateVersionError` if it cannot."""
+        """The state from its canonical bytes; an older `version` is migrated. Raises
+        `StateVersionError` if it cannot.
+        """
         ...
 
 
@@ -108,7 +128,9 @@ class StateVersionError(Exception):
 
 
 def fold(logic: Logic[S], state: S, rows: Iterator[Input]) -> tuple[S, list[Output]]:
-    """The specification of `Logic.step`: for each input its decisions, then the state after the input and after each."""
+    """The specification of `Logic.step`: for each input its decisions, then the state after the
+    input and after each.
+    """
     outputs: list[Output] = []
     for item in rows:
         decided = logic.decide(state, item)
@@ -117,3 +139,17 @@ def fold(logic: Logic[S], state: S, rows: Iterator[Input]) -> tuple[S, list[Outp
             state = logic.evolve(state, output)
         outputs.extend(decided)
     return state, outputs
+
+
+class PoisonRecord(Exception):
+    """A record that makes the logic raise: a bug, to be fixed, or to be skipped by name with a
+    reason.
+    """
+
+    def __init__(self, position: Position, cause: Exception) -> None:
+        self.position = position
+        name = f"{position.topic}/{position.partition}/{position.offset}"
+        super().__init__(
+            f"record {name} makes the logic raise {type(cause).__name__}: {cause}; "
+            f"fix the code, or run again with --skip {name} --reason WHY"
+        )

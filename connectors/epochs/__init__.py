@@ -1,4 +1,6 @@
-"""The epoch protocol: every batch of input is committed once, with its outputs and a digest, and can be re-run.
+"""The epoch protocol: every batch of input is committed once, with its outputs and a digest, and
+can be re-run.
 
-`history` reads what is recorded, `merge` orders the inputs, `session` runs one shard, `source` and `sink` are its Bytewax ends.
+`history` reads what is recorded, `merge` orders the inputs, `session` runs one shard, `source` and
+`sink` are its Bytewax ends.
 """

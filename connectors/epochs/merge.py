@@ -1,7 +1,9 @@
 """The one merge: which records an epoch may take, and in what order.
 
-The order is (log time, topic in declared order, partition, offset). Log time is the running maximum of a partition's
-record timestamps. An epoch takes nothing later than the log time reached by any partition that still has backlog, so
+The order is (log time, topic in declared order, partition, offset). Log time is the running maximum
+of a partition's
+record timestamps. An epoch takes nothing later than the log time reached by any partition that
+still has backlog, so
 that a backlog cannot run the clock ahead of the data. Pure: no log, no time of its own.
 """
 
@@ -9,7 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from connectors.log.interface import Message, Tp
 
@@ -27,7 +30,7 @@ class PartitionBuffer:
         self.messages: list[Message] = []
         self.timestamps: list[int] = []
         self.times: list[int] = []
-        self.sizes_total = 0
+        self.values: list[bytes] = []
 
     def extend(self, messages: list[Message]) -> None:
         stamps = [message.timestamp()[1] for message in messages]
@@ -36,39 +39,44 @@ class PartitionBuffer:
         self.messages += messages
         self.timestamps += stamps
         self.times += times[1:]
+        self.values += [message.value() for message in messages]
         self.fetched = messages[-1].offset() + 1
 
     @property
     def reached_ms(self) -> int:
-        """Log time of the newest record read; that of the last one handed out if none is waiting."""
+        """Log time of the newest record read; that of the last one handed out if none is
+        waiting.
+        """
         return self.times[-1] if self.times else self.log_time_ms
 
     def take(self, count: int) -> Slice:
         """Hands out the first `count` records."""
-        taken = Slice(self.tp, self.position, self.messages[:count], self.timestamps[:count], self.times[:count])
-        del self.messages[:count], self.timestamps[:count], self.times[:count]
+        start = self.position
+        messages, self.messages = self.messages[:count], self.messages[count:]
+        values, self.values = self.values[:count], self.values[count:]
+        timestamps, self.timestamps = self.timestamps[:count], self.timestamps[count:]
+        times, self.times = self.times[:count], self.times[count:]
         if count:
-            self.log_time_ms = taken.times[-1]
-            self.position = taken.messages[-1].offset() + 1
-        taken.end, taken.log_time_ms = self.position, self.log_time_ms
-        return taken
+            self.log_time_ms = times[-1]
+            self.position = messages[-1].offset() + 1
+        return Slice(
+            self.tp, start, self.position, self.log_time_ms, messages, values, timestamps, times
+        )
 
 
-class Slice:
-    """A contiguous run of one partition: offsets [start, end), which may hold fewer records than that."""
+class Slice(NamedTuple):
+    """A contiguous run of one partition: offsets [start, end), which may hold fewer records than
+    that.
+    """
 
-    __slots__ = ("end", "log_time_ms", "messages", "start", "times", "timestamps", "tp")
-
-    def __init__(
-        self, tp: Tp, start: int, messages: list[Message], timestamps: list[int], times: list[int]
-    ) -> None:
-        self.tp = tp
-        self.start = start
-        self.end = start
-        self.log_time_ms = -1
-        self.messages = messages
-        self.timestamps = timestamps
-        self.times = times
+    tp: Tp
+    start: int
+    end: int
+    log_time_ms: int  # of the partition after this run
+    messages: list[Message]
+    values: list[bytes]
+    timestamps: list[int]
+    times: list[int]
 
 
 def limit_ms(buffers: Sequence[PartitionBuffer], backlog: Mapping[Tp, bool]) -> int | None:
@@ -79,7 +87,9 @@ def limit_ms(buffers: Sequence[PartitionBuffer], backlog: Mapping[Tp, bool]) -> 
 def plan(
     buffers: Sequence[PartitionBuffer], limit: int | None, records_max: int, bytes_max: int
 ) -> list[int]:
-    """How many records to take of each buffer: a prefix of the merged order within the limit, the bounds and one UTC day."""
+    """How many records to take of each buffer: a prefix of the merged order within the limit,
+    the bounds and one UTC day.
+    """
     counts = [len(b.times) if limit is None else bisect_right(b.times, limit) for b in buffers]
     counts = _within_a_day(buffers, counts)
     if sum(counts) > records_max:
@@ -104,11 +114,7 @@ def _within_bytes(
 
 
 def _size(buffers: Sequence[PartitionBuffer], counts: list[int]) -> int:
-    return sum(
-        sum([len(m.value()) for m in b.messages[:n]])
-        for b, n in zip(buffers, counts, strict=True)
-        if n
-    )
+    return sum(sum(map(len, b.values[:n])) for b, n in zip(buffers, counts, strict=True) if n)
 
 
 def _prefix(buffers: Sequence[PartitionBuffer], counts: list[int], total: int) -> list[int]:
@@ -125,12 +131,14 @@ def _prefix(buffers: Sequence[PartitionBuffer], counts: list[int], total: int) -
 
 
 def merged_order(slices: Sequence[Slice]) -> list[int] | None:
-    """The merged order as indexes into the concatenated slices; None when concatenation already is that order.
+    """The merged order as indexes into the concatenated slices; None when concatenation already is
+    that order.
 
-    Slices come in declared topic order, then partition, so a stable sort by log time alone gives the full order.
+    Slices come in declared topic order, then partition, so a stable sort by log time alone gives
+    the full order.
     """
     filled = [s for s in slices if s.times]
-    if all(a.times[-1] <= b.times[0] for a, b in zip(filled, filled[1:], strict=False)):
+    if all(a.times[-1] <= b.times[0] for a, b in pairwise(filled)):
         return None
     times = [t for s in filled for t in s.times]
     return sorted(range(len(times)), key=times.__getitem__)

@@ -1,11 +1,11 @@
 """What can go wrong at the log.
 
-    TapeError
-    ├── LogUnreachable, TopicMissing, OffsetsGone, TransactionHangs     exit 2: one clear line
-    └── WriterError                                                     crash-only: the process ends at once
-        ├── Fenced           70  another writer has this transactional id (or our transaction timed out)
-        ├── Aborted          71  the transaction cannot be committed
-        └── OutcomeUnknown   72  whether it was committed is known to the broker alone
+TapeError: exit 2 and one clear line
+├── LogUnreachable, TopicMissing, OffsetsGone, TransactionHangs
+└── WriterError: crash-only, the process ends at once
+    ├── Fenced           70  another writer has the id, or our transaction timed out
+    ├── Aborted          71  the transaction cannot be committed
+    └── OutcomeUnknown   72  whether it was committed is known to the broker alone
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class TransactionHangs(TapeError):
 
 
 class WriterError(TapeError):
-    """The producer is dead; so must its process be. librdkafka lacks KIP-890 part 2: a late EndTxn could tear a later one."""
+    """The producer is dead; so must its process be. librdkafka lacks KIP-890 part 2: a late
+    EndTxn could tear a later one.
+    """
 
     exit_code = 71
 

@@ -1,4 +1,6 @@
-"""What the epoch protocol needs of a log. Topic names here are logical; a log adds its environment's prefix itself."""
+"""What the epoch protocol needs of a log. Topic names here are logical; a log adds its
+environment's prefix itself.
+"""
 
 from __future__ import annotations
 
@@ -48,11 +50,15 @@ class Reader(Protocol):
     def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]: ...
 
     def has_backlog(self, tp: Tp, position: int) -> bool:
-        """Whether records at or after `position` are known to lie unread on the log (best knowledge, never blocks)."""
+        """Whether records at or after `position` are known to lie unread on the log (best
+        knowledge, never blocks).
+        """
         ...
 
     def end_seen(self, tp: Tp, position: int) -> int:
-        """`position`, or the end of the partition beyond it when only transaction markers lie between."""
+        """`position`, or the end of the partition beyond it when only transaction markers lie
+        between.
+        """
         ...
 
     def pause(self, tps: Sequence[Tp]) -> None: ...
@@ -61,7 +67,9 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """One transactional producer. Any error ends it: `WriterError` names the exit code and nothing may follow."""
+    """One transactional producer. Any error ends it: `WriterError` names the exit code and
+    nothing may follow.
+    """
 
     def fence(self) -> None:
         """Ends any predecessor of the same id and resolves its open transaction."""
@@ -92,7 +100,9 @@ class Log(Protocol):
         ...
 
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
-        """All committed records in [start, end). Raises `TransactionHangs` when an open one hides some past the deadline."""
+        """All committed records in [start, end). Raises `TransactionHangs` when an open one
+        hides some past the deadline.
+        """
         ...
 
     def reader(self, positions: Mapping[Tp, int]) -> Reader: ...

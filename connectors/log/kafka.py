@@ -1,4 +1,6 @@
-"""The log on a real Kafka cluster: bounds, bounded reads, consumer groups. Reader and writer live beside this module."""
+"""The log on a real Kafka cluster: bounds, bounded reads, consumer groups. Reader and writer
+live beside this module.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,21 @@ from connectors.log.kafka_writer import KafkaWriter
 
 REQUEST_TIMEOUT_S = 10.0
 _UNREACHABLE = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}
-_MISSING = {KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
+_MISSING = {
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+}
 
 
 class KafkaLog:
-    """One cluster. `options` are librdkafka's own, by their own names, and win over the defaults here."""
+    """One cluster. `options` are librdkafka's own, by their own names, and win over the defaults
+    here.
+    """
 
-    def __init__(self, bootstrap_servers: str, prefix: str = "", options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, bootstrap_servers: str, prefix: str = "", options: Mapping[str, Any] | None = None
+    ) -> None:
         self.prefix = prefix
         self.bootstrap_servers = bootstrap_servers
         self._options = {"bootstrap.servers": bootstrap_servers, "log_level": 3, **(options or {})}
@@ -29,10 +39,16 @@ class KafkaLog:
         self._committers: dict[str, Consumer] = {}
 
     def _consumer(self) -> Consumer:
-        """For questions, not for reading: read_uncommitted, so that bounds are those of the log itself."""
+        """For questions, not for reading: read_uncommitted, so that bounds are those of the log
+        itself.
+        """
         if self._plain is None:
             self._plain = Consumer(
-                {"group.id": f"{self.prefix}tape-admin", "isolation.level": "read_uncommitted", **self._options}
+                {
+                    "group.id": f"{self.prefix}tape-admin",
+                    "isolation.level": "read_uncommitted",
+                    **self._options,
+                }
             )
         return self._plain
 
@@ -41,7 +57,11 @@ class KafkaLog:
 
     def partition_count(self, topic: str) -> int:
         try:
-            found = self._consumer().list_topics(self.prefix + topic, REQUEST_TIMEOUT_S).topics[self.prefix + topic]
+            found = (
+                self._consumer()
+                .list_topics(self.prefix + topic, REQUEST_TIMEOUT_S)
+                .topics[self.prefix + topic]
+            )
         except KafkaException as error:
             raise self._unreachable(error) from None
         if found.error is not None:
@@ -50,16 +70,22 @@ class KafkaLog:
 
     def bounds(self, tp: Tp) -> tuple[int, int]:
         try:
-            low, high = self._consumer().get_watermark_offsets(self._physical(tp), REQUEST_TIMEOUT_S)
+            low, high = self._consumer().get_watermark_offsets(
+                self._physical(tp), REQUEST_TIMEOUT_S
+            )
         except KafkaException as error:
             if error.args[0].code() in _MISSING:
-                raise TopicMissing(f"topic {self.prefix + tp.topic} is missing: run `tape topics apply`") from None
+                raise TopicMissing(
+                    f"topic {self.prefix + tp.topic} is missing: run `tape topics apply`"
+                ) from None
             raise self._unreachable(error) from None
         return low, high
 
     def offset_at(self, tp: Tp, timestamp_ms: int) -> int:
         try:
-            [found] = self._consumer().offsets_for_times([self._physical(tp, timestamp_ms)], REQUEST_TIMEOUT_S)
+            [found] = self._consumer().offsets_for_times(
+                [self._physical(tp, timestamp_ms)], REQUEST_TIMEOUT_S
+            )
         except KafkaException as error:
             raise self._unreachable(error) from None
         return found.offset if found.offset >= 0 else self.bounds(tp)[1]
@@ -67,7 +93,9 @@ class KafkaLog:
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
         low, _ = self.bounds(tp)
         if start < low:
-            raise OffsetsGone(f"{tp.topic}/{tp.partition}: offset {start} is gone, the log begins at {low}")
+            raise OffsetsGone(
+                f"{tp.topic}/{tp.partition}: offset {start} is gone, the log begins at {low}"
+            )
         if start >= end:
             return []
         reader, messages, limit = self.reader({tp: start}), [], time.monotonic() + deadline_s
@@ -79,8 +107,8 @@ class KafkaLog:
                 position = batch[-1].offset() + 1 if batch else position
                 if not batch and time.monotonic() > limit:
                     raise TransactionHangs(
-                        f"{tp.topic}/{tp.partition}: a transaction left open hides records from offset {position} on "
-                        f"(the log ends at {end}); see kafka-transactions.sh find-hanging"
+                        f"{tp.topic}/{tp.partition}: a transaction left open hides records from "
+                        f"offset {position} on (the log ends at {end}); see kafka-transactions.sh find-hanging"
                     )
         finally:
             reader.close()
@@ -95,7 +123,9 @@ class KafkaLog:
 
     def group_offsets(self, group: str, tps: Sequence[Tp]) -> Mapping[Tp, int]:
         try:
-            found = self._committer(group).committed([self._physical(tp) for tp in tps], REQUEST_TIMEOUT_S)
+            found = self._committer(group).committed(
+                [self._physical(tp) for tp in tps], REQUEST_TIMEOUT_S
+            )
         except KafkaException as error:
             raise self._unreachable(error) from None
         return {tp: f.offset for tp, f in zip(tps, found, strict=True) if f.offset >= 0}
@@ -110,11 +140,15 @@ class KafkaLog:
     def _committer(self, group: str) -> Consumer:
         if group not in self._committers:
             name = self.prefix + group
-            self._committers[group] = Consumer({"enable.auto.commit": False, **self._options, "group.id": name})
+            self._committers[group] = Consumer(
+                {"enable.auto.commit": False, **self._options, "group.id": name}
+            )
         return self._committers[group]
 
     def _unreachable(self, error: KafkaException) -> LogUnreachable:
-        return LogUnreachable(f"no answer from the broker at {self.bootstrap_servers}: {error.args[0].str()}")
+        return LogUnreachable(
+            f"no answer from the broker at {self.bootstrap_servers}: {error.args[0].str()}"
+        )
 
     def close(self) -> None:
         for consumer in [self._plain, *self._committers.values()]:

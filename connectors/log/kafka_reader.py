@@ -1,4 +1,6 @@
-"""Reads fixed partitions with one consumer: read_committed, no group, an error rather than a jump when offsets are gone."""
+"""Reads fixed partitions with one consumer: read_committed, no group, an error rather than a
+jump when offsets are gone.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from connectors.log.errors import LogUnreachable, OffsetsGone
 from connectors.log.interface import Message, Tp
 
-# fetch.wait.max.ms bounds how late an end of partition is noticed; fetch.queue.backoff.ms would stall a fast reader for 1 s.
+# fetch.wait.max.ms bounds how late an end of partition is noticed; fetch.queue.backoff.ms would
+# stall a fast reader for 1 s.
 DEFAULTS = {
     "group.id": "tape-reader",
     "enable.auto.commit": False,
@@ -27,14 +30,25 @@ DEFAULTS = {
     "fetch.message.max.bytes": 4_194_304,
 }
 _FATAL_TIMEOUT_CODES = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
-_TRANSIENT = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+_TRANSIENT = {
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+}
 
 
 class KafkaReader:
-    """See `connectors.log.interface.Reader`. A broker that goes away is waited for; librdkafka reconnects by itself."""
+    """See `connectors.log.interface.Reader`. A broker that goes away is waited for; librdkafka
+    reconnects by itself.
+    """
 
     def __init__(
-        self, options: Mapping[str, Any], prefix: str, positions: Mapping[Tp, int], ends: Mapping[Tp, int]
+        self,
+        options: Mapping[str, Any],
+        prefix: str,
+        positions: Mapping[Tp, int],
+        ends: Mapping[Tp, int],
     ) -> None:
         self._consumer = Consumer({**DEFAULTS, **options})
         self._tps = {(prefix + tp.topic, tp.partition): tp for tp in positions}
@@ -42,13 +56,15 @@ class KafkaReader:
         self._ends = dict(ends)  # the best knowledge of each partition's end, markers included
         self._eof = dict.fromkeys(positions, -1)
         self._paused: set[Tp] = set()
-        self._consumer.assign([TopicPartition(prefix + tp.topic, tp.partition, o) for tp, o in positions.items()])
+        self._consumer.assign(
+            [TopicPartition(prefix + tp.topic, tp.partition, o) for tp, o in positions.items()]
+        )
 
     def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]:
-        found = self._consumer.consume(1, timeout_s)
+        found: list[Any] = self._consumer.consume(1, timeout_s)
         if found:
             found += self._consumer.consume(max_records, 0)
-        if any([m.error() for m in found]):
+        if any(m.error() for m in found):
             found = self._without_events(found)
         return self._by_partition(found)
 
@@ -69,15 +85,16 @@ class KafkaReader:
                 self._eof[self._tps[event.topic(), event.partition()]] = event.offset()
             elif code in _FATAL_TIMEOUT_CODES:
                 raise OffsetsGone(
-                    f"{event.topic()}/{event.partition()}: the offset to continue from is no longer on the log "
-                    "(retention); restore it from the archive or start anew"
+                    f"{event.topic()}/{event.partition()}: the offset to continue from is no longer on "
+                    "the log (retention); restore it from the archive or start anew"
                 )
             elif code not in _TRANSIENT:
                 raise LogUnreachable(f"reading failed: {event.error().str()}")
         return [m for m in found if not m.error()]
 
     def has_backlog(self, tp: Tp, position: int) -> bool:
-        # One offset short of the end is a transaction marker or a single record: no backlog worth waiting for.
+        # One offset short of the end is a transaction marker or a single record: no backlog worth
+        # waiting for.
         return self.end_seen(tp, position) + 1 < self._end(tp)
 
     def _end(self, tp: Tp) -> int:

@@ -1,4 +1,6 @@
-"""The transactional producer of one shard. Crash-only: the first error ends it, and its process (see `errors`)."""
+"""The transactional producer of one shard. Crash-only: the first error ends it, and its process
+(see `errors`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from connectors.log.errors import Aborted, Fenced, LogUnreachable, OutcomeUnknown, WriterError
 from connectors.log.interface import OutRecord, Tp
 
-# commit_transaction flushes whatever linger.ms holds back, so a long linger only makes full batches.
+# commit_transaction flushes whatever linger.ms holds back, so a long linger only makes full
+# batches.
 DEFAULTS = {
     "transaction.timeout.ms": 5_000,
     "linger.ms": 50,
@@ -59,10 +62,13 @@ class KafkaWriter:
         try:
             self._producer.init_transactions(FENCE_TIMEOUT_S)
         except KafkaException as error:
-            raise LogUnreachable(f"cannot open the transactional producer: {error.args[0].str()}") from None
+            raise LogUnreachable(
+                f"cannot open the transactional producer: {error.args[0].str()}"
+            ) from None
 
     def begin(self) -> None:
-        # The client waits 20 ms when a transaction is begun while the broker still completes the one before.
+        # The client waits 20 ms when a transaction is begun while the broker still completes the
+        # one before.
         time.sleep(max(0.0, self._ready_at - time.monotonic()))
         self._begun_at, self._acked = time.monotonic(), False
         self._guard(self._producer.begin_transaction, "begin")
@@ -73,7 +79,15 @@ class KafkaWriter:
             name = self._names.get(topic) or self._names.setdefault(topic, self._prefix + topic)
             while True:
                 try:
-                    produce(name, value, key, partition, delivered, timestamp_ms, headers or None)
+                    produce(
+                        name,
+                        value,
+                        key,
+                        partition,
+                        on_delivery=delivered,
+                        timestamp=timestamp_ms,
+                        headers=list(headers),
+                    )
                     break
                 except BufferError:
                     self._producer.poll(0.05)  # the local queue is full: let deliveries make room
@@ -95,24 +109,34 @@ class KafkaWriter:
     def _pace(self, first_ack_s: float) -> None:
         """Longer pauses while the broker needs long to accept a transaction's first record."""
         slow = first_ack_s > _SLOW_ACK_S
-        self._gap_s = min(self._gap_s * 1.5, _GAP_MAX_S) if slow else max(self._gap_s * 0.9, _GAP_MIN_S)
+        self._gap_s = (
+            min(self._gap_s * 1.5, _GAP_MAX_S) if slow else max(self._gap_s * 0.9, _GAP_MIN_S)
+        )
 
     def commit(self) -> Mapping[Tp, int]:
         self._guard(self._producer.commit_transaction, "commit")
         if self._failure is not None:
             raise writer_error(self._failure, "deliver")
         if self._unconfirmed:
-            raise OutcomeUnknown(f"{self._unconfirmed} records without a delivery report after commit")
+            raise OutcomeUnknown(
+                f"{self._unconfirmed} records without a delivery report after commit"
+            )
         self._ready_at = time.monotonic() + self._gap_s
         ends, self._ends = self._ends, {}
-        return {Tp(tp.topic.removeprefix(self._prefix), tp.partition): end for tp, end in ends.items()}
+        return {
+            Tp(tp.topic.removeprefix(self._prefix), tp.partition): end for tp, end in ends.items()
+        }
 
     def _guard(self, call: Callable[[], None], doing: str) -> None:
         try:
             call()
         except KafkaException as error:
             failed = self._failure or error.args[0]
-            raise writer_error(failed if failed.code() in _FENCED else error.args[0], doing) from None
+            raise writer_error(
+                failed if failed.code() in _FENCED else error.args[0], doing
+            ) from None
 
     def close(self) -> None:
-        """Nothing to do: a producer without an open transaction holds nothing, one with an open one must die."""
+        """Nothing to do: a producer without an open transaction holds nothing, one with an open
+        one must die.
+        """

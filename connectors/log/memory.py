@@ -1,6 +1,8 @@
-"""The log in memory: partitions with offsets, transactions with markers, fencing. The same contract as Kafka's.
+"""The log in memory: partitions with offsets, transactions with markers, fencing. The same contract
+as Kafka's.
 
-Part of the product: replay and backtests run on it, and the laws are tested on it thousands of times.
+Part of the product: replay and backtests run on it, and the laws are tested on it thousands of
+times.
 """
 
 from __future__ import annotations
@@ -87,10 +89,14 @@ class Partition:
 
 
 class MemoryLog:
-    """Topics live in a dictionary. `writers` maps a transactional id to the one writer that may still use it."""
+    """Topics live in a dictionary. `writers` maps a transactional id to the one writer that may
+    still use it.
+    """
 
     def __init__(self, topics: Mapping[str, int]) -> None:
-        self.partitions = {Tp(t, p): Partition() for t, count in topics.items() for p in range(count)}
+        self.partitions = {
+            Tp(t, p): Partition() for t, count in topics.items() for p in range(count)
+        }
         self.writers: dict[str, MemoryWriter] = {}
         self.groups: dict[tuple[str, Tp], int] = {}
 
@@ -130,11 +136,15 @@ class MemoryLog:
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
         partition = self._partition(tp)
         if start < partition.low:
-            raise OffsetsGone(f"{tp.topic}/{tp.partition}: offset {start} is gone, the log begins at {partition.low}")
+            raise OffsetsGone(
+                f"{tp.topic}/{tp.partition}: offset {start} is gone, "
+                f"the log begins at {partition.low}"
+            )
         stable = partition.stable_end()
         if stable < end:
             raise TransactionHangs(
-                f"{tp.topic}/{tp.partition}: a transaction left open hides records from offset {stable} on"
+                f"{tp.topic}/{tp.partition}: a transaction left open hides records from "
+                f"offset {stable} on"
             )
         return [MemoryMessage(record, offset) for offset, record in partition.committed(start, end)]
 
@@ -167,7 +177,10 @@ class MemoryReader:
         for tp, position in self._positions.items():
             partition = self._log.partitions[tp]
             if position < partition.low:
-                raise OffsetsGone(f"{tp.topic}/{tp.partition}: offset {position} is no longer on the log (retention)")
+                raise OffsetsGone(
+                    f"{tp.topic}/{tp.partition}: offset {position} is no longer on the log "
+                    "(retention)"
+                )
             if tp in self._paused:
                 continue
             end = partition.stable_end()

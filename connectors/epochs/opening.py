@@ -1,0 +1,233 @@
+"""Opens a shard for live running, in the protocol's order: fence, read history to the uncommitted
+end, check, announce.
+
+Everything here happens before the dataflow is built, because Bytewax builds sink parts lazily, at
+their first item.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from connectors.epochs.errors import (
+    FirstStartMissing,
+    HistoryTrimmed,
+    PartitionsChanged,
+    UpgradeRefused,
+    VersionChanged,
+)
+from connectors.epochs.history import (
+    DEADLINE_S,
+    Ledger,
+    history_from_start,
+    read_history,
+)
+from connectors.epochs.model import Base, History, Intent, Place, Shard
+from connectors.epochs.points import Point, nothing
+from connectors.epochs.recorded import RecordedOutputs
+from connectors.epochs.records import shard_opened
+from connectors.epochs.session import Parts, Session
+from connectors.epochs.verify import Verifier
+from connectors.log.interface import Log, OutRecord, Tp
+from schemas.codec import Codec
+from schemas.events import Boundary, EpochCommitted
+
+logger = logging.getLogger("tape.epochs")
+UPGRADES = ("carry", "rebuild")
+
+
+def open_session(
+    log: Log,
+    codec: Codec,
+    shard: Shard,
+    intent: Intent,
+    *,
+    rebuildable: bool = True,
+    point: Point = nothing,
+    until: Callable[[], bool] = lambda: False,
+    deadline_s: float = DEADLINE_S,
+) -> Session:
+    """A session ready to re-run its history and go live. Fences any other process of the same
+    shard.
+    """
+    tps = shard.tps([log.partition_count(topic.topic) for topic in shard.inputs])
+    check_epochs_topics(log, shard)
+    writer = log.writer(shard.transactional_id)
+    point("before-fence")
+    writer.fence()
+    point("fenced")
+    ledger = Ledger(log, codec, shard, deadline_s)
+    history = read_history(ledger, shard) or first_history(log, shard, tps, intent)
+    point("history-read")
+    check_partitions(shard, history, tps)
+    boundaries, history, carry = plan_boundaries(
+        log, codec, shard, intent, ledger, history, rebuildable
+    )
+    instance = uuid.uuid4().hex
+    opened = shard_opened(
+        shard, instance, history.next_sequence, ending_places(history), time.time_ns()
+    )
+    writer.begin()
+    key = str(shard.number).encode()
+    writer.send([OutRecord(*shard.epochs, key, codec.encode(opened), time.time_ns() // 1_000_000)])
+    writer.commit()
+    point("opened")
+    logger.info(
+        "%s opened at epoch %d, %d to re-run",
+        shard.transactional_id,
+        history.next_sequence,
+        len(history.epochs),
+    )
+    accepted = accepted_sequences(history, intent)
+    parts = Parts(
+        log, codec, shard, history.base, history.epochs, Verifier(codec, shard, accepted), writer,
+        intent,
+        boundaries, carry, instance, point, until,
+    )  # fmt: skip
+    return Session(parts)
+
+
+def check_epochs_topics(log: Log, shard: Shard) -> None:
+    for tp in (shard.epochs, shard.snapshots):
+        if log.partition_count(tp.topic) <= shard.number:
+            raise PartitionsChanged(f"{tp.topic} has no partition {shard.number} for this shard")
+
+
+def first_history(log: Log, shard: Shard, tps: list[Tp], intent: Intent) -> History:
+    """The history of a shard that never ran. Raises unless that is certain and a start was
+    named.
+    """
+    known = log.group_offsets(shard.group, tps)
+    if known:
+        raise HistoryTrimmed(
+            f"{shard.epochs.topic}/{shard.number} is empty, yet the group {shard.group} has "
+            "offsets: its history is gone; restore it from the archive"
+        )
+    if intent.start is None:
+        raise FirstStartMissing(
+            f"{shard.transactional_id} has no history: "
+            "name its beginning with --from earliest|latest|TIME"
+        )
+    places = {tp: Place(start_offset(log, tp, intent.start), -1) for tp in tps}
+    return History(Base(-1, places))
+
+
+def start_offset(log: Log, tp: Tp, start: str | int) -> int:
+    if isinstance(start, int):
+        return log.offset_at(tp, start)
+    return log.bounds(tp)[0 if start == "earliest" else 1]
+
+
+def ending_places(history: History) -> dict[Tp, Place]:
+    if not history.epochs:
+        return history.base.places
+    return {
+        Tp(r.topic, r.partition): Place(r.end, r.log_time_ms) for r in history.epochs[-1].inputs
+    }
+
+
+def check_partitions(shard: Shard, history: History, tps: list[Tp]) -> None:
+    recorded, now = set(history.base.places), set(tps)
+    if recorded != now:
+        names = ", ".join(f"{t}/{p}" for t, p in sorted(recorded ^ now))
+        raise PartitionsChanged(
+            f"{shard.transactional_id} was recorded with other input partitions ({names}): the "
+            "number of partitions or of shards changed"
+        )
+    history.base.places = {tp: history.base.places[tp] for tp in tps}
+
+
+def accepted_sequences(history: History, intent: Intent) -> frozenset[int]:
+    recorded = {
+        int(e.boundary.subject)
+        for e in history.epochs
+        if e.boundary and e.boundary.kind == "ACCEPT_DIVERGENCE"
+    }
+    return frozenset(recorded | ({intent.accept.sequence} if intent.accept else set()))
+
+
+def last_version(history: History) -> str | None:
+    newest: EpochCommitted | None = history.newest
+    return newest.version if newest else history.base.version
+
+
+def plan_boundaries(
+    log: Log,
+    codec: Codec,
+    shard: Shard,
+    intent: Intent,
+    ledger: Ledger,
+    history: History,
+    rebuildable: bool,
+) -> tuple[list[Boundary], History, RecordedOutputs | None]:
+    """The boundary records this start needs, and the history to re-run on the way there."""
+    boundaries: list[Boundary] = []
+    carry: RecordedOutputs | None = None
+    before = last_version(history)
+    if before is not None and before != shard.version:
+        kind = upgrade_kind(shard, intent, before, rebuildable)
+        if kind == "UPGRADE_REBUILD":
+            history = rebuilt(ledger, shard, intent, list(history.base.places))
+        carry = RecordedOutputs(log, codec, shard.pipeline)
+        boundaries.append(boundary(kind, before, shard.version, intent.reason))
+    if intent.skip is not None:
+        subject = "/".join(str(part) for part in intent.skip.position)
+        boundaries.append(
+            boundary("SKIP", shard.version, shard.version, intent.skip.reason, subject)
+        )
+    if intent.accept is not None:
+        subject = str(intent.accept.sequence)
+        boundaries.append(
+            boundary(
+                "ACCEPT_DIVERGENCE", shard.version, shard.version, intent.accept.reason, subject
+            )
+        )
+    return boundaries, history, carry
+
+
+def upgrade_kind(shard: Shard, intent: Intent, before: str, rebuildable: bool) -> str:
+    if intent.upgrade is None:
+        raise VersionChanged(
+            f"{shard.transactional_id} was recorded by version {before[:12]}, "
+            f"this is {shard.version[:12]}: run with --upgrade carry (keep its state) "
+            "or --upgrade rebuild (--from START, decide anew)"
+        )
+    if intent.upgrade == "rebuild" and not rebuildable:
+        raise UpgradeRefused(
+            f"{shard.pipeline}: its state depends on what it did; only --upgrade carry is possible"
+        )
+    return f"UPGRADE_{intent.upgrade.upper()}"
+
+
+def rebuilt(ledger: Ledger, shard: Shard, intent: Intent, tps: list[Tp]) -> History:
+    """The history from the first epoch at or after `--from`, to be re-decided from the initial
+    state.
+    """
+    if intent.start is None:
+        raise UpgradeRefused(
+            "--upgrade rebuild needs --from earliest|TIME: where to begin deciding anew"
+        )
+    whole = history_from_start(ledger, shard)
+    after = 0 if intent.start == "earliest" else intent.start
+    if isinstance(after, str):
+        raise UpgradeRefused(
+            "--upgrade rebuild --from latest would decide nothing anew; name a time or earliest"
+        )
+    at = next(
+        (i for i, e in enumerate(whole.epochs) if max(r.log_time_ms for r in e.inputs) >= after), 0
+    )
+    if at == 0:
+        return whole
+    earlier = whole.epochs[at - 1]
+    places = {Tp(r.topic, r.partition): Place(r.end, r.log_time_ms) for r in earlier.inputs}
+    base = replace(whole.base, sequence=earlier.sequence, places=places, chain=earlier.chain)
+    return History(base, whole.epochs[at:], whole.end)
+
+
+def boundary(kind: Any, before: str, after: str, reason: str, subject: str = "") -> Boundary:
+    return Boundary(kind, before, after, reason, subject, 0, 0, 0, 0)

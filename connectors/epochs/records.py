@@ -1,0 +1,82 @@
+"""Builds the records of the protocol: `ShardOpened`, `EpochCommitted` and the chunks of a
+snapshot.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from connectors.epochs.digest import FRAME_BYTES, Fingerprint, chain_digest, input_digest
+from connectors.epochs.merge import Slice
+from connectors.epochs.model import Place, Shard
+from connectors.log.interface import OutRecord, Tp
+from schemas.codec import Codec
+from schemas.events import (
+    EpochCommitted,
+    InputRange,
+    OutputRange,
+    Position,
+    ShardOpened,
+    SnapshotRef,
+)
+
+
+def shard_opened(
+    shard: Shard, instance: str, next_sequence: int, places: Mapping[Tp, Place], now_ns: int
+) -> ShardOpened:
+    start = tuple(Position(tp.topic, tp.partition, place.offset) for tp, place in places.items())
+    return ShardOpened(
+        shard.pipeline,
+        shard.number,
+        shard.shards,
+        instance,
+        socket.gethostname(),
+        os.getpid(),
+        shard.version,
+        platform.machine(),
+        next_sequence,
+        start,
+        now_ns,
+    )
+
+
+def input_range(part: Slice, fingerprint: Fingerprint) -> InputRange:
+    return InputRange(
+        part.tp.topic,
+        part.tp.partition,
+        part.start,
+        part.end,
+        len(part.messages),
+        part.log_time_ms,
+        input_digest(part.messages, part.values, part.timestamps, fingerprint),
+    )
+
+
+def output_ranges(
+    records: Sequence[OutRecord], floors: Mapping[Tp, int]
+) -> tuple[OutputRange, ...]:
+    counts: dict[Tp, int] = {}
+    for record in records:
+        tp = Tp(record.topic, record.partition)
+        counts[tp] = counts.get(tp, 0) + 1
+    return tuple(OutputRange(*tp, count, floors[tp]) for tp, count in sorted(counts.items()))
+
+
+def snapshot_ref(
+    sequence: int, version: int, body: bytes, chunks: int, snapshots_floor: int, epochs_floor: int
+) -> SnapshotRef:
+    return SnapshotRef(
+        sequence, version, len(body), chunks, sha256(body).digest(), snapshots_floor, epochs_floor
+    )
+
+
+def seal(codec: Codec, previous: bytes, epoch: EpochCommitted) -> EpochCommitted:
+    """The epoch with its chain: the link covers the record's Avro body up to its last field,
+    which is the chain itself.
+    """
+    covered = codec.encode(epoch._replace(chain=b""))[FRAME_BYTES:-1]
+    return epoch._replace(chain=chain_digest(previous, covered))

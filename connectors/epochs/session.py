@@ -1,0 +1,336 @@
+"""One shard, opened: re-runs what is recorded, then goes live. The source asks it for epochs, the
+sink commits them.
+
+The same object serves recovery, live running and replay; a replay has no writer and ends where its
+history ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connectors.epochs.errors import EpochsMerged
+from connectors.epochs.merge import Slice
+from connectors.epochs.model import Base, Intent, Shard
+from connectors.epochs.points import Point, nothing
+from connectors.epochs.recorded import RecordedOutputs
+from connectors.epochs.records import input_range, output_ranges, seal, snapshot_ref
+from connectors.epochs.snapshots import SnapshotClock, cut, day_of
+from connectors.epochs.supply import Supply
+from connectors.epochs.verify import Verifier
+from connectors.log.interface import Log, OutRecord, Tp, Writer
+from pipelines.items import Carried, Encoded, Epoch, Item, Mark, Restore, StateBody
+from pipelines.logic import Position
+from schemas.codec import Codec
+from schemas.events import Boundary, EpochCommitted, SnapshotRef
+
+logger = logging.getLogger("tape.epochs")
+GROUP_COMMIT_S = 0.5
+Reason = Literal["UNKNOWN", "INPUT", "SNAPSHOT", "STOP", "BOUNDARY"]
+
+
+@dataclass
+class Flight:
+    """The epoch that the source handed out and the sink has not yet settled."""
+
+    sequence: int
+    slices: list[Slice]
+    reason: Reason
+    snapshot_due: bool
+    recorded: EpochCommitted | None = None
+    carried: Carried | None = None
+    boundary: Boundary | None = None
+    items: int = 0
+
+
+@dataclass
+class Progress:
+    """What a run did, for summaries and tests."""
+
+    epochs_verified: int = 0
+    epochs_committed: int = 0
+    records: int = 0
+    outputs: int = 0
+    snapshots: int = 0
+
+
+@dataclass
+class Parts:
+    """Everything a session works with; `opening` and `replay` put it together."""
+
+    log: Log
+    codec: Codec
+    shard: Shard
+    base: Base
+    recorded: Sequence[EpochCommitted]
+    verifier: Verifier
+    writer: Writer | None = None
+    intent: Intent = field(default_factory=Intent)
+    boundaries: list[Boundary] = field(default_factory=list)  # to be committed before going live
+    carry: RecordedOutputs | None = None
+    instance: str = ""
+    point: Point = nothing
+    until: Callable[[], bool] = lambda: False  # live runs only: asked when nothing is waiting
+
+
+class Session:
+    """See the module. Not thread-safe: Bytewax calls source and sink in turn, in one thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.progress = Progress()
+        self.stop_requested = False
+        self.snapshot_requested = False
+        base, shard = parts.base, parts.shard
+        self._supply = Supply(parts.log, shard, base.places)
+        self._sequence, self._chain, self._snapshot = base.sequence, base.chain, base.snapshot
+        self._recorded = iter(parts.recorded)
+        self._boundaries = iter(parts.boundaries)
+        self._clock = SnapshotClock(shard, base.snapshot)
+        self._floors: dict[Tp, int] = {}
+        self._flight: Flight | None = None
+        self._restored = self._stopped = False
+        self._skipped: set[Position] = set()
+        self._ready_at = 0.0
+        self._group_at = 0.0
+
+    # ---- source ----------------------------------------------------------------------------------
+    # ---------------
+
+    def next_items(self) -> list[Item]:
+        """The items of the next epoch; none when there is nothing yet. Raises StopIteration
+        after the last.
+        """
+        if self._flight is not None:
+            raise EpochsMerged(
+                f"epoch {self._flight.sequence} is not committed and the next was asked for: "
+                "run with an epoch interval below zero (python -m bytewax.run -s=-1)"
+            )
+        if self._stopped:
+            self._settle_group(force=True)
+            self._supply.close()
+            raise StopIteration
+        flight = self._next_flight()
+        if flight is None:
+            self._settle_group()
+            return []
+        self._flight = flight
+        self.parts.point("epoch-cut")
+        items: list[Item] = []
+        if not self._restored:
+            items.append(Restore(self.parts.base.body, self._version_of_body()))
+            self._restored = True
+        items.append(
+            Epoch(flight.sequence, (flight.slices, frozenset(self._skipped)), None, flight.carried)
+        )
+        flight.items = len(items)
+        return [*items, Mark(flight.sequence, flight.items, flight.snapshot_due)]
+
+    def _version_of_body(self) -> int:
+        return self.parts.base.snapshot.state_version if self.parts.base.snapshot else 0
+
+    def _next_flight(self) -> Flight | None:
+        record = next(self._recorded, None)
+        if record is not None:
+            return self._replayed(record)
+        boundary = next(self._boundaries, None)
+        if boundary is not None:
+            self._note_boundary(boundary)
+            filled = self.parts.verifier.filled(boundary)
+            return self._empty(
+                "BOUNDARY", filled, boundary.kind in ("UPGRADE_CARRY", "UPGRADE_REBUILD")
+            )
+        if self.parts.writer is None:
+            self._supply.close()
+            raise StopIteration
+        return self._live()
+
+    def _replayed(self, record: EpochCommitted) -> Flight:
+        if record.boundary is not None:
+            self._note_boundary(record.boundary)
+        slices = self._supply.recorded(record)
+        carried = self.parts.carry.of(record) if self.parts.carry else None
+        due = record.snapshot_taken and carried is None
+        return Flight(record.sequence, slices, record.reason, due, record, carried)
+
+    def _note_boundary(self, boundary: Boundary) -> None:
+        if boundary.kind == "SKIP":
+            topic, partition, offset = boundary.subject.rsplit("/", 2)
+            self._skipped.add(Position(topic, int(partition), int(offset)))
+
+    def _empty(
+        self, reason: Reason, boundary: Boundary | None = None, snapshot: bool = True
+    ) -> Flight:
+        return Flight(
+            self._sequence + 1, self._supply.nothing(), reason, snapshot, boundary=boundary
+        )
+
+    def _live(self) -> Flight | None:
+        if self.stop_requested:
+            self._stopped = True
+            return self._empty("STOP")
+        if self.snapshot_requested:
+            self.snapshot_requested = False
+            return self._empty("SNAPSHOT")
+        if time.monotonic() < self._ready_at:
+            return None
+        before = day_of(self._supply.log_time_ms)
+        waiting = self._supply.first_waiting_ms()
+        if waiting is not None and 0 <= before < day_of(waiting) and not self._fresh_snapshot():
+            return self._empty("SNAPSHOT")  # a day replays from its own first snapshot
+        slices = self._supply.live()
+        if slices is None:
+            if self.parts.until():
+                self.stop_requested = True
+            return None
+        self._ready_at = time.monotonic() + self.parts.shard.interval_min_s
+        self._clock.count(sum(sum(map(len, s.values)) for s in slices))
+        return Flight(
+            self._sequence + 1, slices, "INPUT", self._clock.due and not self._pending_skips()
+        )
+
+    def _fresh_snapshot(self) -> bool:
+        return self._snapshot is not None and self._snapshot.sequence == self._sequence
+
+    def _pending_skips(self) -> bool:
+        """A skip not yet passed must stay visible to a restart, which begins at the newest
+        snapshot.
+        """
+        places = self._supply.places()
+        return any(places[Tp(p.topic, p.partition)].offset <= p.offset for p in self._skipped)
+
+    # ---- sink ------------------------------------------------------------------------------------
+    # ---------------
+
+    def settle(self, items: Sequence[Item]) -> None:
+        """Ends the epoch in flight: checks it against its record, or commits it."""
+        flight = self._flight
+        marks = [item for item in items if isinstance(item, Mark)]
+        if (
+            flight is None
+            or len(marks) != 1
+            or marks[0].sequence != flight.sequence
+            or marks[0].items != flight.items
+        ):
+            raise EpochsMerged(
+                f"the sink was given {len(marks)} marks for one epoch: run with -s=-1"
+            )
+        records = [record for item in items if isinstance(item, Encoded) for record in item.records]
+        body = next((item for item in items if isinstance(item, StateBody)), None)
+        if flight.recorded is not None:
+            self._check(flight, flight.recorded, records, body)
+        else:
+            self._commit(flight, records, body)
+        self.progress.records += sum(len(s.messages) for s in flight.slices)
+        self.progress.outputs += len(records)
+        self._skipped -= {p for p in self._skipped if self._passed(p)}
+        self._flight = None
+
+    def _passed(self, position: Position) -> bool:
+        return (
+            self._supply.buffers[Tp(position.topic, position.partition)].position > position.offset
+        )
+
+    def _check(
+        self,
+        flight: Flight,
+        record: EpochCommitted,
+        records: list[OutRecord],
+        body: StateBody | None,
+    ) -> None:
+        self.parts.verifier.check(record, flight.slices, records, body, flight.carried)
+        self._sequence, self._chain = record.sequence, record.chain
+        self._snapshot = record.snapshot
+        self._clock.count(sum(sum(map(len, s.values)) for s in flight.slices))
+        if record.snapshot_taken and record.snapshot is not None:
+            self._clock.taken(record.snapshot.size)
+        self.progress.epochs_verified += 1
+
+    def _commit(self, flight: Flight, records: list[OutRecord], body: StateBody | None) -> None:
+        parts, shard, writer = self.parts, self.parts.shard, self.parts.writer
+        assert writer is not None, "a replay has no writer and only recorded epochs"
+        parts.point("reduced")
+        stamp = max(self._supply.log_time_ms, 0) or time.time_ns() // 1_000_000
+        floors = {tp: self._floor(tp) for tp in {Tp(r.topic, r.partition) for r in records}}
+        snapshot, chunks = self._snapshot_records(flight, body, stamp)
+        epoch = self._epoch(flight, records, floors, snapshot, body is not None)
+        writer.begin()
+        parts.point("begun")
+        writer.send(records)
+        parts.point("outputs-sent")
+        key = str(shard.number).encode()
+        writer.send([*chunks, OutRecord(*shard.epochs, key, parts.codec.encode(epoch), stamp)])
+        parts.point("epoch-sent")
+        self._floors.update(writer.commit())
+        parts.point("committed")
+        self._sequence, self._chain, self._snapshot = epoch.sequence, epoch.chain, snapshot
+        if body is not None:
+            self._clock.taken(len(body.body))
+            self.progress.snapshots += 1
+        self.progress.epochs_committed += 1
+
+    def _floor(self, tp: Tp) -> int:
+        if tp not in self._floors:
+            self._floors[tp] = self.parts.log.bounds(tp)[1]
+        return self._floors[tp]
+
+    def _snapshot_records(
+        self, flight: Flight, body: StateBody | None, stamp: int
+    ) -> tuple[SnapshotRef | None, list[OutRecord]]:
+        if body is None:
+            return self._snapshot, []
+        shard = self.parts.shard
+        chunks = cut(shard, flight.sequence, body.version, body.body)
+        floors = self._floor(shard.snapshots), self._floor(shard.epochs)
+        ref = snapshot_ref(flight.sequence, body.version, body.body, len(chunks), *floors)
+        keys = [f"{shard.number}/{flight.sequence}/{c.chunk}".encode() for c in chunks]
+        encode = self.parts.codec.encode
+        return ref, [
+            OutRecord(*shard.snapshots, k, encode(c), stamp)
+            for k, c in zip(keys, chunks, strict=True)
+        ]
+
+    def _epoch(
+        self,
+        flight: Flight,
+        records: list[OutRecord],
+        floors: dict[Tp, int],
+        snapshot: SnapshotRef | None,
+        taken: bool,
+    ) -> EpochCommitted:
+        parts, shard = self.parts, self.parts.shard
+        fingerprint = parts.codec.fingerprint_of
+        unsealed = EpochCommitted(
+            pipeline=shard.pipeline,
+            shard=shard.number,
+            shards=shard.shards,
+            sequence=flight.sequence,
+            reason=flight.reason,
+            inputs=tuple(input_range(s, fingerprint) for s in flight.slices),
+            outputs=output_ranges(records, floors),
+            output_count=len(records),
+            outputs_digest=parts.verifier.outputs_digest(records),
+            snapshot_taken=taken,
+            snapshot=snapshot,
+            boundary=flight.boundary,
+            version=shard.version,
+            instance=parts.instance,
+            cpu=parts.verifier.cpu,
+            chain=b"",
+        )
+        return seal(parts.codec, self._chain, unsealed)
+
+    # ---- lag tools
+    # ----------------------------------------------------------------------------------------------
+
+    def _settle_group(self, force: bool = False) -> None:
+        """Tells lag tools where the shard stands; the epochs topic remains the truth."""
+        now = time.monotonic()
+        if self.parts.writer is None or (now < self._group_at and not force):
+            return
+        self._group_at = now + GROUP_COMMIT_S
+        self.parts.log.commit_group(self.parts.shard.group, self._supply.ends())

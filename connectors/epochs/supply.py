@@ -1,0 +1,121 @@
+"""Hands out input: exactly the recorded ranges while there are any, after that what is there,
+within bounds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from connectors.epochs.errors import HistoryBroken
+from connectors.epochs.merge import PartitionBuffer, Slice, limit_ms, plan
+from connectors.epochs.model import Place, Shard
+from connectors.log.interface import Log, Tp
+from schemas.events import EpochCommitted
+
+POLL_S = 0.02
+STALL_S = 30.0
+PAUSE_RECORDS = 100_000
+
+
+class Supply:
+    """The buffers of one shard's input partitions, and the one reader that fills them."""
+
+    def __init__(self, log: Log, shard: Shard, places: Mapping[Tp, Place]) -> None:
+        self._shard = shard
+        self.buffers = {
+            tp: PartitionBuffer(tp, place.offset, place.log_time_ms) for tp, place in places.items()
+        }
+        self._blocked = False
+        self._reader = log.reader({tp: place.offset for tp, place in places.items()})
+
+    @property
+    def log_time_ms(self) -> int:
+        return max((b.log_time_ms for b in self.buffers.values()), default=-1)
+
+    def places(self) -> dict[Tp, Place]:
+        return {tp: Place(b.position, b.log_time_ms) for tp, b in self.buffers.items()}
+
+    def ends(self) -> dict[Tp, int]:
+        """Positions for lag tools: past transaction markers where nothing else follows."""
+        return {
+            tp: b.position if b.messages else self._reader.end_seen(tp, b.position)
+            for tp, b in self.buffers.items()
+        }
+
+    def nothing(self) -> list[Slice]:
+        """An empty range of every partition: a stop, a snapshot or a boundary."""
+        return [buffer.take(0) for buffer in self.buffers.values()]
+
+    def recorded(self, epoch: EpochCommitted) -> list[Slice]:
+        """The ranges of a recorded epoch, whatever else is there. Raises `HistoryBroken` when
+        they cannot be had.
+        """
+        slices = []
+        for wanted in epoch.inputs:
+            buffer = self.buffers[Tp(wanted.topic, wanted.partition)]
+            if buffer.position != wanted.start:
+                raise HistoryBroken(
+                    f"epoch {epoch.sequence} begins at {wanted.topic}/{wanted.partition}/"
+                    f"{wanted.start}, the one before ended at {buffer.position}"
+                )
+            self._fill(buffer, wanted.count, epoch.sequence)
+            slices.append(buffer.take(wanted.count))
+        return slices
+
+    def _fill(self, buffer: PartitionBuffer, count: int, sequence: int) -> None:
+        limit = time.monotonic() + STALL_S
+        while len(buffer.messages) < count:
+            self._hold_back(wanting=buffer)
+            if self._poll(POLL_S):
+                limit = time.monotonic() + STALL_S
+            elif time.monotonic() > limit:
+                raise HistoryBroken(
+                    f"epoch {sequence} needs {count} records of {buffer.tp.topic}/"
+                    f"{buffer.tp.partition} from offset {buffer.position}, the log gives "
+                    f"{len(buffer.messages)}: a transaction hangs, or they are gone"
+                )
+
+    def live(self) -> list[Slice] | None:
+        """The next epoch as the merge allows it; None when there is nothing yet."""
+        self._hold_back()
+        waiting = any(b.messages for b in self.buffers.values()) and not self._blocked
+        self._poll(0.0 if waiting else POLL_S)
+        buffers = list(self.buffers.values())
+        backlog = {tp: self._reader.has_backlog(tp, b.fetched) for tp, b in self.buffers.items()}
+        counts = plan(
+            buffers, limit_ms(buffers, backlog), self._shard.records_max, self._shard.bytes_max
+        )
+        self._blocked = not any(counts)  # what waits must wait for another partition's backlog
+        if self._blocked:
+            return None
+        return [buffer.take(count) for buffer, count in zip(buffers, counts, strict=True)]
+
+    def first_waiting_ms(self) -> int | None:
+        """Log time of the earliest record read and not handed out."""
+        return min((b.times[0] for b in self.buffers.values() if b.times), default=None)
+
+    def _poll(self, timeout_s: float) -> bool:
+        found = self._reader.poll(self._shard.records_max, timeout_s)
+        for tp, messages in found.items():
+            self.buffers[tp].extend(messages)
+        return bool(found)
+
+    def _hold_back(self, wanting: PartitionBuffer | None = None) -> None:
+        """Pauses partitions that run far ahead of the merge, so that memory stays bounded."""
+        full = [
+            tp
+            for tp, b in self.buffers.items()
+            if len(b.messages) > PAUSE_RECORDS and b is not wanting
+        ]
+        self._reader.pause(full)
+        self._reader.resume(
+            [
+                tp
+                for tp, b in self.buffers.items()
+                if len(b.messages) <= PAUSE_RECORDS // 2 or b is wanting
+            ]
+        )
+
+    def close(self) -> None:
+        self._reader.close()
