@@ -1,0 +1,208 @@
+"""The strategy pipeline: trades and quotes to wanted positions, written only when they change.
+
+Order inside an epoch: decoding errors first, then by (index of the causing record, order of the
+signals, instrument). Long only is execution's business: a target may be negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, Final, NamedTuple
+
+from pipelines.dead_letters import DeadLetterLimit, count, count_all
+from pipelines.logic import Batch, Input, InputTopic, Output, StateVersionError
+from pipelines.strategy.columnar import Grouped, Plan, group, ticks_of
+from pipelines.strategy.rows import Change, Run, Tick, react, run_rows
+from pipelines.strategy.signal import ClockedSignal, ColumnarSignal, LoadedSignal
+from pipelines.strategy.state import Held, StrategyState, dump, load
+from schemas.errors import TapeError
+from schemas.events import ClockTick, DeadLettered, QuoteChanged, TargetChanged, TradePrinted
+from schemas.numbers import SCALE
+
+TARGETS: Final = "signal.target.v1"
+MID: Final = Context(prec=76, rounding=ROUND_HALF_EVEN)
+"""A mid price is halved once, to ten decimals, half to even."""
+
+
+class StrategySettings(NamedTuple):
+    """Batches with fewer rows of an event than `columnar_from` run row by row: faster there."""
+
+    dead_letters: DeadLetterLimit = DeadLetterLimit()
+    columnar_from: int = 200
+
+
+DEFAULTS: Final = StrategySettings()
+
+
+class NoSuchEvent(TapeError):
+    """A signal reads an event that the strategy pipeline does not deliver."""
+
+
+class StrategyLogic:
+    """See `pipelines.logic.Logic`."""
+
+    name = "strategy"
+    inputs = (
+        InputTopic("md.trade.v1"),
+        InputTopic("md.quote.v1"),
+        InputTopic("ops.clock.v1", broadcast=True),
+    )
+    outputs = (TARGETS, "md.trade.v1.dlq", "md.quote.v1.dlq")
+    state_version = 1
+
+    def __init__(
+        self, signals: Sequence[LoadedSignal], settings: StrategySettings = DEFAULTS
+    ) -> None:
+        _check_signals(signals)
+        self._signals = {loaded.name: loaded for loaded in signals}
+        self._settings = settings
+        self._plans = {
+            loaded.name: Plan(loaded, loaded.signal.columns())
+            for loaded in signals
+            if isinstance(loaded.signal, ColumnarSignal)
+            and not isinstance(loaded.signal, ClockedSignal)
+        }
+
+    def initial(self) -> StrategyState:
+        return StrategyState({name: {} for name in self._signals}, {})
+
+    def decide(self, state: StrategyState, item: Input) -> list[Output]:
+        tick = Tick(0, item.position, item.timestamp_ms, item.event)
+        runs = ((loaded, run_rows(loaded, state.held[loaded.name], [tick])) for loaded in self._all)
+        return [_output(loaded, change) for loaded, run in runs for change in run.changes]
+
+    def evolve(self, state: StrategyState, fact: Input | Output) -> StrategyState:
+        if isinstance(fact, Input):
+            for loaded in self._all:
+                held = state.held[loaded.name]
+                for instrument, after, _ in list(react(loaded, held, fact.event)):
+                    before = held.get(instrument)
+                    held[instrument] = Held(after, before.target if before else None)
+        elif isinstance(fact.event, TargetChanged):
+            self._follow(state, fact.event)
+        elif isinstance(fact.event, DeadLettered):
+            count(state.dead_letters, fact.position, self._settings.dead_letters)
+        return state
+
+    def step(self, state: StrategyState, batch: Batch) -> tuple[StrategyState, list[Output]]:
+        """Changes `state` only once everything is decided: a signal that raises leaves it whole."""
+        view = _View(batch)
+        runs = [(loaded, self._run(loaded, state.held[loaded.name], view)) for loaded in self._all]
+        limit = self._settings.dead_letters
+        count_all(state.dead_letters, (error.position for error in batch.errors), limit)
+        for loaded, run in runs:
+            state.held[loaded.name].update(run.held)
+        return state, [*batch.errors, *_in_order(runs)]
+
+    def dump(self, state: StrategyState) -> bytes:
+        return dump(state)
+
+    def load(self, body: bytes, version: int) -> StrategyState:
+        if version != self.state_version:
+            raise StateVersionError(f"strategy state version {version}, not {self.state_version}")
+        return load(body, self._signals)
+
+    @property
+    def _all(self) -> Iterable[LoadedSignal]:
+        return self._signals.values()
+
+    def _run(self, loaded: LoadedSignal, held: dict[str, Held], view: _View) -> Run:
+        plan = self._plans.get(loaded.name)
+        if plan and view.count(loaded) >= self._settings.columnar_from:
+            return plan.run(view.grouped(loaded), held)
+        return run_rows(loaded, held, view.ticks(loaded))
+
+    def _follow(self, state: StrategyState, event: TargetChanged) -> None:
+        """The target as written, also where other code would have decided otherwise."""
+        loaded = self._signals.get(event.strategy)
+        if loaded is None:
+            return
+        held = state.held[event.strategy]
+        before = held.get(event.instrument) or Held(loaded.signal.initial(), None)
+        held[event.instrument] = before._replace(target=event.target_qty)
+
+
+class _View:
+    """One batch as its signals want it; forms that several want are made once."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._tables = batch.tables
+        self._ticks: dict[str, list[Tick]] = {}
+        self._groups: dict[tuple[str, frozenset[str]], Grouped] = {}
+
+    def count(self, loaded: LoadedSignal) -> int:
+        table = self._tables.get(loaded.signal.reads.__name__)
+        return 0 if table is None else table.height
+
+    def grouped(self, loaded: LoadedSignal) -> Grouped:
+        key = loaded.signal.reads.__name__, loaded.instruments
+        if key not in self._groups:
+            self._groups[key] = group(self._tables[key[0]], loaded.instruments)
+        return self._groups[key]
+
+    def ticks(self, loaded: LoadedSignal) -> list[Tick]:
+        """The signal's events in order, and those of the clock for one that follows it."""
+        ticks = self._of(loaded.signal.reads)
+        if isinstance(loaded.signal, ClockedSignal):
+            return sorted([*ticks, *self._of(ClockTick)], key=lambda tick: tick.place)
+        return ticks
+
+    def _of(self, event: type[Any]) -> list[Tick]:
+        name = event.__name__
+        if name not in self._ticks:
+            table = self._tables.get(name)
+            self._ticks[name] = [] if table is None else ticks_of(table, event)
+        return self._ticks[name]
+
+
+def _in_order(runs: Sequence[tuple[LoadedSignal, Run]]) -> Iterator[Output]:
+    decided = [
+        ((change.tick.place, order, change.instrument), loaded, change)
+        for order, (loaded, run) in enumerate(runs)
+        for change in run.changes
+    ]
+    decided.sort(key=lambda item: item[0])
+    return (_output(loaded, change) for _, loaded, change in decided)
+
+
+def _output(loaded: LoadedSignal, change: Change) -> Output:
+    tick, event = change.tick, change.tick.event
+    clock = isinstance(event, ClockTick)
+    cause = "/".join(map(str, tick.position))
+    changed = TargetChanged(
+        strategy=loaded.name,
+        strategy_version=loaded.version,
+        venue=change.instrument.rpartition(".")[2] if clock else event.venue,
+        instrument=change.instrument,
+        target_qty=change.target,
+        previous_target_qty=change.previous,
+        reference_px=reference_px(event),
+        correlation_id=cause,
+        causation_id=cause,
+        ts_event_ns=None if clock else event.ts_event_ns,
+        ts_recv_ns=event.ts_ns if clock else event.ts_recv_ns,
+    )
+    return Output(tick.position, tick.timestamp_ms, TARGETS, change.instrument, changed)
+
+
+def reference_px(event: Any) -> Decimal | None:
+    """The price that decided: of the trade, or the middle of the quote; a clock tick has none."""
+    if isinstance(event, TradePrinted):
+        return event.last_px
+    if isinstance(event, QuoteChanged):
+        middle = MID.divide(MID.add(event.bid_px, event.ask_px), Decimal(2))
+        return MID.quantize(middle, Decimal(1).scaleb(-SCALE))
+    return None
+
+
+def _check_signals(signals: Sequence[LoadedSignal]) -> None:
+    names = [loaded.name for loaded in signals]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise TapeError(f"two signals are named {twice[0]}: give each its own name")
+    for loaded in signals:
+        if loaded.signal.reads not in {TradePrinted, QuoteChanged}:
+            raise NoSuchEvent(
+                f"signal {loaded.name} reads {loaded.signal.reads!r}; "
+                "the strategy pipeline delivers TradePrinted and QuoteChanged"
+            )

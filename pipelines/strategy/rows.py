@@ -1,0 +1,92 @@
+"""A signal run row by row: the specification."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from pipelines.logic import Position
+from pipelines.strategy.signal import ClockedSignal, LoadedSignal
+from pipelines.strategy.state import Held
+from schemas.errors import NotExact, TapeError
+from schemas.events import ClockTick
+from schemas.numbers import PRECISION, SCALE, from_unscaled, unscaled
+
+NOTHING = Decimal(0)
+
+
+class TargetNotExact(TapeError):
+    """A signal wants a position that decimal(28,10) cannot hold."""
+
+
+class Tick(NamedTuple):
+    """One input of a batch; `place` is where it stands in the merged order."""
+
+    place: int
+    position: Position
+    timestamp_ms: int
+    event: Any
+
+
+class Reaction(NamedTuple):
+    """What a signal makes of one event for one instrument."""
+
+    instrument: str
+    state: Any
+    target: Decimal
+
+
+class Change(NamedTuple):
+    """A target that differs from the one before; `previous` is None the first time."""
+
+    tick: Tick
+    instrument: str
+    target: Decimal
+    previous: Decimal | None
+
+
+class Run(NamedTuple):
+    """One signal over one batch: its changes in order, and what it then holds where it looked."""
+
+    changes: list[Change]
+    held: dict[str, Held]
+
+
+def react(loaded: LoadedSignal, held: Mapping[str, Held], event: Any) -> Iterator[Reaction]:
+    """One reaction to an event of its kind; to a clock tick one per known instrument, by name."""
+    signal = loaded.signal
+    if isinstance(event, ClockTick):
+        if isinstance(signal, ClockedSignal):
+            for instrument in sorted(held):
+                yield Reaction(instrument, *signal.tick(held[instrument].state, event))
+    elif isinstance(event, signal.reads) and loaded.follows(event.instrument):
+        before = held.get(event.instrument)
+        state = signal.initial() if before is None else before.state
+        yield Reaction(event.instrument, *signal.row(state, event))
+
+
+def run_rows(loaded: LoadedSignal, held: dict[str, Held], ticks: Iterable[Tick]) -> Run:
+    """Folds `react` over the ticks. Does not change `held`."""
+    after: dict[str, Held] = {}
+    known = ChainMap(after, held)
+    changes: list[Change] = []
+    for tick in ticks:
+        for instrument, state, target in list(react(loaded, known, tick.event)):
+            before = known.get(instrument)
+            previous = before.target if before else None
+            if target != (previous or NOTHING):
+                wanted = exact_target(loaded, instrument, target)
+                changes.append(Change(tick, instrument, wanted, previous))
+                previous = wanted
+            after[instrument] = Held(state, previous)
+    return Run(changes, after)
+
+
+def exact_target(loaded: LoadedSignal, instrument: str, target: Decimal) -> Decimal:
+    """The target as a decimal(28,10). Raises `TargetNotExact` where it does not fit."""
+    try:
+        return from_unscaled(unscaled(target, SCALE, PRECISION))
+    except NotExact as error:
+        raise TargetNotExact(f"signal {loaded.name}, target of {instrument}: {error}") from None

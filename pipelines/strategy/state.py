@@ -1,0 +1,97 @@
+"""The strategy pipeline's state: a value with one canonical serialisation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from pipelines.dead_letters import Counts, WindowCount
+from pipelines.logic import StateVersionError
+from pipelines.strategy.signal import EXACTLY, LoadedSignal
+
+
+class Held(NamedTuple):
+    """What one signal knows of one instrument."""
+
+    state: Any  # the signal's NamedTuple
+    target: Decimal | None  # wanted now; None until the first TargetChanged
+
+
+class StrategyState(NamedTuple):
+    """By signal name, then instrument; and the dead letters counted."""
+
+    held: dict[str, dict[str, Held]]
+    dead_letters: Counts
+
+
+def dump(state: StrategyState) -> bytes:
+    """Sorted JSON: states equal to the last bit give equal bytes, whatever order built them."""
+    body = {
+        "dead_letters": state.dead_letters,
+        "signals": {
+            name: {instrument: _held_json(held) for instrument, held in instruments.items()}
+            for name, instruments in state.held.items()
+        },
+    }
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def load(body: bytes, signals: Mapping[str, LoadedSignal]) -> StrategyState:
+    """The state of the configured signals; what a snapshot holds of others is left behind."""
+    values = json.loads(body)
+    held: dict[str, dict[str, Held]] = {name: {} for name in signals}
+    for name in signals.keys() & values["signals"].keys():
+        empty = signals[name].signal.initial()
+        for instrument, value in values["signals"][name].items():
+            held[name][instrument] = _held(name, empty, value)
+    counts = {place: WindowCount(*count) for place, count in values["dead_letters"].items()}
+    return StrategyState(held, counts)
+
+
+def _held_json(held: Held) -> dict[str, Any]:
+    fields = {name: _json(value) for name, value in held.state._asdict().items()}
+    return {"state": fields, "target": _json(held.target)}
+
+
+def _held(signal: str, empty: Any, value: Mapping[str, Any]) -> Held:
+    fields = {name: _value(item) for name, item in value["state"].items()}
+    if fields.keys() != set(empty._fields):
+        raise StateVersionError(
+            f"the snapshot holds {sorted(fields)} of signal {signal}, "
+            f"its code now keeps {sorted(empty._fields)}"
+        )
+    return Held(type(empty)(**fields), _value(value["target"]))
+
+
+def _json(value: Any) -> Any:
+    """Floats in hexadecimal, so that they come back to the last bit; Decimals without padding."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return {"float": value.hex()}
+        case Decimal():
+            return {"decimal": plain(value)}
+        case tuple():
+            return [_json(item) for item in value]
+    raise TypeError(f"a signal's state cannot hold {value!r}")
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case {"float": text}:
+            return float.fromhex(text)
+        case {"decimal": text}:
+            return Decimal(text)
+        case list():
+            return tuple(_value(item) for item in value)
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """One text per number: no padding, no exponent, no minus before zero."""
+    if not value.is_finite():
+        return str(value)
+    return format(EXACTLY.normalize(EXACTLY.plus(value)), "f")
