@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from schemas import avro
+from schemas import avsc
 from schemas.errors import SchemaError
 
 ROOT: Final = Path(__file__).parent
@@ -17,12 +17,12 @@ _FILE_NAME: Final = re.compile(r"([A-Z][A-Za-z0-9]*)\.v([1-9][0-9]*)\.avsc")
 
 @dataclass(frozen=True)
 class SchemaVersion:
-    """One `.avsc` file. `fingerprint` is of 32 bytes; see `schemas.avro.canonical`."""
+    """One `.avsc` file. `fingerprint` is of 32 bytes; see `schemas.avsc.canonical`."""
 
     event: str
     version: int
     text: str
-    schema: avro.Parsed
+    schema: avsc.Parsed
     fingerprint: bytes
 
     @property
@@ -79,7 +79,7 @@ def load_schema(path: Path) -> SchemaVersion:
 
 def schema_version(event: str, version: int, text: str, origin: str) -> SchemaVersion:
     """The parsed form of one schema text; `origin` names it in errors."""
-    schema = avro.parse(text, origin)
-    if avro.short_name(schema["name"]) != event:
+    schema = avsc.parse(text, origin)
+    if avsc.short_name(schema["name"]) != event:
         raise SchemaError(f"{origin}: the record is named {schema['name']}, not {event}")
-    return SchemaVersion(event, version, text, schema, avro.fingerprint(schema))
+    return SchemaVersion(event, version, text, schema, avsc.fingerprint(schema))

@@ -5,16 +5,18 @@ Rows go through compiled encoders and fastavro; batches go through `schemas.colu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from schemas import events
+from schemas import columns, events
 from schemas.catalog import Catalog, EventType, load_catalog
+from schemas.columns import Table, Tables
 from schemas.decoders import FRAME_BYTES, Decode, compile_decoder
 from schemas.encoders import Encode, compile_encoder
 from schemas.errors import DecodeError, EncodeError, UnknownSchemaError
 from schemas.ids import SchemaIds
 
-__all__ = ["FRAME_BYTES", "Codec", "SchemaIds", "load_catalog"]
+__all__ = ["FRAME_BYTES", "Codec", "SchemaIds", "Tables", "load_catalog"]
 
 
 class Codec:
@@ -25,6 +27,7 @@ class Codec:
         self.ids = ids
         self._encoders: dict[type[Any], Encode] = {}
         self._decoders: dict[bytes, Decode] = {}
+        self._tables: dict[bytes, tuple[str, Table]] = {}
 
     def encoder(self, cls: type[Any]) -> Encode:
         """A function from events of `cls` to framed bytes, for hot paths. Raises `EncodeError`."""
@@ -47,6 +50,10 @@ class Codec:
         decode = self._decoders.get(prefix) or self._decoder(prefix)
         return decode(value)
 
+    def tables(self, values: Sequence[bytes]) -> Tables:
+        """A batch of framed values as one table per event, equal to `decode` of each value."""
+        return columns.decode(values, self._table)
+
     def fingerprint_of(self, value: bytes) -> bytes:
         """The fingerprint of the schema a value was written with, from its frame alone."""
         return self.ids.schema_of(schema_id(value)).fingerprint
@@ -60,6 +67,15 @@ class Codec:
         decode = compile_decoder(writer.schema, self.reader_of(prefix).newest.schema)
         self._decoders[prefix] = decode
         return decode
+
+    def _table(self, prefix: bytes) -> tuple[str, Table]:
+        if prefix not in self._tables:
+            writer = self.ids.schema_of(schema_id(prefix))
+            reader = self.reader_of(prefix)
+            row = self._decoders.get(prefix) or self._decoder(prefix)
+            table = Table(prefix, writer.schema, reader.newest.schema, row)
+            self._tables[prefix] = (reader.name, table)
+        return self._tables[prefix]
 
     def reader_of(self, prefix: bytes) -> EventType:
         """The event type that values with this frame are read as."""

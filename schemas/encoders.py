@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from schemas import avro, events
+from schemas import avsc, events
 from schemas.errors import EncodeError, TapeError
 from schemas.numbers import PRECISION, SCALE, Exact, wire_encoder
 
@@ -97,7 +97,7 @@ def length(size: int) -> bytes:
     return _LENGTHS[size] if size < 1 << 12 else varint(size)
 
 
-def compile_encoder(schema: avro.Parsed, prefix: bytes) -> Encode:
+def compile_encoder(schema: avsc.Parsed, prefix: bytes) -> Encode:
     """Events of one class to `prefix` + Avro body. `schema` is the newest version of the event."""
     return _Compiler().record(schema, prefix)
 
@@ -119,16 +119,14 @@ class _Compiler:
             "fail": _fail,
             "sequence": _sequence,
         }
-        self.named: dict[str, avro.Parsed] = {}
 
     def constant(self, value: Any) -> str:
         name = f"c{len(self.names)}"
         self.names[name] = value
         return name
 
-    def record(self, schema: avro.Parsed, prefix: bytes) -> Encode:
-        self.named[schema["name"]] = schema
-        name = avro.short_name(schema["name"])
+    def record(self, schema: avsc.Parsed, prefix: bytes) -> Encode:
+        name = avsc.short_name(schema["name"])
         fields = [f"f{n}" for n in range(len(schema["fields"]))]
         lines = [
             "def encode(event):",
@@ -151,9 +149,9 @@ class _Compiler:
         encode: Encode = scope["encode"]
         return encode
 
-    def field(self, field: avro.Parsed, variable: str) -> tuple[list[str], list[str]]:
+    def field(self, field: avsc.Parsed, variable: str) -> tuple[list[str], list[str]]:
         """Statements that compute a field, and the names of the pieces of its bytes in order."""
-        union = avro.optional(field["type"])
+        union = avsc.optional(field["type"])
         if not union:
             return self.value(field["type"], variable, unique=field["name"].endswith("_id"))
         schema, null = union
@@ -169,15 +167,15 @@ class _Compiler:
             *(f"    {statement}" for statement in inner),
         ], [tag, *parts]
 
-    def value(self, schema: avro.Parsed, v: str, unique: bool) -> tuple[list[str], list[str]]:
-        kind = schema if isinstance(schema, str) else schema["type"]
+    def value(self, schema: avsc.Parsed, v: str, unique: bool) -> tuple[list[str], list[str]]:
+        kind = avsc.kind_of(schema)
         if kind == "long":
             return list(_long(v)), [f"{v}a", f"{v}b", f"{v}c"]
         if kind == "string" and not unique:
             return [f"{v}s = S[{v}]"], [f"{v}s"]
         if kind == "string":
             return [f"{v}s = {v}.encode()", f"{v}n = length(len({v}s))"], [f"{v}n", f"{v}s"]
-        if kind == "bytes" and not avro.decimal_of(schema):
+        if kind == "bytes" and not avsc.decimal_of(schema):
             wrong = f"raise TypeError(type({v}).__name__ + ', not bytes')"
             return [f"if {v}.__class__ is not bytes: {wrong}", f"{v}n = length(len({v}))"], [
                 f"{v}n",
@@ -185,22 +183,19 @@ class _Compiler:
             ]
         return [f"{v}s = {self.expression(schema, v)}"], [f"{v}s"]
 
-    def expression(self, schema: avro.Parsed, v: str) -> str:
+    def expression(self, schema: avsc.Parsed, v: str) -> str:
         """An expression for the bytes of the value named `v`."""
-        kind = schema if isinstance(schema, str) else schema["type"]
-        if isinstance(schema, list):
-            inner, null = avro.optional(schema) or (schema, 0)
+        kind = avsc.kind_of(schema)
+        if union := avsc.optional(schema):
+            inner, null = union
             other = f"{varint(1 - null)!r} + {self.expression(inner, v)}"
             return f"({varint(null)!r} if {v} is None else {other})"
-        if kind in self.named:
-            return self.expression(self.named[kind], v)
-        if decimal := avro.decimal_of(schema):
+        if decimal := avsc.decimal_of(schema):
             encode = self.constant(wire_encoder(decimal[1], decimal[0]))
             if decimal == (PRECISION, SCALE):
                 return f"({v}.wire if {v}.__class__ is Exact else {encode}({v}))"
             return f"{encode}({v})"
         if kind == "enum":
-            self.named[schema["name"]] = schema
             return f"{self.constant(_symbols(schema))}[{v}]"
         if kind == "array":
             return self.array(schema["items"], v)
@@ -208,7 +203,7 @@ class _Compiler:
             return f"{self.constant(self.record(schema, b''))}({v})"
         return f"{self.constant(_SCALARS[kind])}({v})"
 
-    def array(self, items: avro.Parsed, v: str) -> str:
+    def array(self, items: avsc.Parsed, v: str) -> str:
         each = self.expression(items, "i")
         filled = f"length(sequence({v})) + join([{each} for i in {v}]) + b'\\0'"
         return f"({filled} if {v} else sequence({v}) or b'\\0')"
@@ -252,7 +247,7 @@ class _Symbols(dict[str, bytes]):
         raise TypeError(f"{symbol!r} is none of {', '.join(self)}")
 
 
-def _symbols(schema: avro.Parsed) -> _Symbols:
+def _symbols(schema: avsc.Parsed) -> _Symbols:
     return _Symbols((symbol, varint(n)) for n, symbol in enumerate(schema["symbols"]))
 
 

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
-from schemas import avro
+from schemas import avsc
 from schemas.catalog import ROOT, Catalog, load_catalog
 from schemas.errors import SchemaError, TapeError
 
@@ -49,23 +49,23 @@ def main() -> int:
 
 def source(catalog: Catalog) -> str:
     """The text of `events.py`. Raises `SchemaError` where a name is defined twice, differently."""
-    named: dict[str, avro.Parsed] = {}
+    named: dict[str, avsc.Parsed] = {}
     for event in catalog.events.values():
-        for definition in avro.definitions(event.newest.schema):
+        for definition in avsc.definitions(event.newest.schema):
             _add(named, definition)
     enums = [_enum(schema) for schema in named.values() if schema["type"] == "enum"]
     records = [_record(schema) for schema in named.values() if schema["type"] == "record"]
     return "\n".join([_HEADER, *enums, *records, "", _classes(catalog)])
 
 
-def _add(named: dict[str, avro.Parsed], definition: avro.Parsed) -> None:
-    name = avro.short_name(definition["name"])
-    if avro.canonical(named.setdefault(name, definition)) != avro.canonical(definition):
+def _add(named: dict[str, avsc.Parsed], definition: avsc.Parsed) -> None:
+    name = avsc.short_name(definition["name"])
+    if avsc.canonical(named.setdefault(name, definition)) != avsc.canonical(definition):
         raise SchemaError(f"{name} is defined twice, differently")
 
 
-def _enum(schema: avro.Parsed) -> str:
-    name = avro.short_name(schema["name"])
+def _enum(schema: avsc.Parsed) -> str:
+    name = avsc.short_name(schema["name"])
     symbols = ", ".join(f'"{symbol}"' for symbol in schema["symbols"])
     line = f"{name}: TypeAlias = Literal[{symbols}]"
     if len(line) <= _WIDTH:
@@ -74,8 +74,8 @@ def _enum(schema: avro.Parsed) -> str:
     return f"{name}: TypeAlias = Literal[\n{symbols}]"
 
 
-def _record(schema: avro.Parsed) -> str:
-    lines = ["", "", f"class {avro.short_name(schema['name'])}(NamedTuple):"]
+def _record(schema: avsc.Parsed) -> str:
+    lines = ["", "", f"class {avsc.short_name(schema['name'])}(NamedTuple):"]
     if schema.get("doc"):
         lines += [f'    """{schema["doc"]}"""', ""]
     for field in schema["fields"]:
@@ -83,7 +83,7 @@ def _record(schema: avro.Parsed) -> str:
     return "\n".join(lines)
 
 
-def _field(field: avro.Parsed) -> Iterator[str]:
+def _field(field: avsc.Parsed) -> Iterator[str]:
     line = f"    {field['name']}: {annotation(field['type'])}"
     if field["name"] in _TUPLE_METHODS:
         line += "  # type: ignore[assignment]"
@@ -96,18 +96,17 @@ def _field(field: avro.Parsed) -> Iterator[str]:
     yield line
 
 
-def annotation(schema: avro.Parsed) -> str:
+def annotation(schema: avsc.Parsed) -> str:
     """The Python type of an Avro type."""
-    union = avro.optional(schema)
+    union = avsc.optional(schema)
     if union:
         return f"{annotation(union[0])} | None"
-    if isinstance(schema, str):
-        return _PRIMITIVES.get(schema) or avro.short_name(schema)
-    if avro.decimal_of(schema):
+    if avsc.decimal_of(schema):
         return "Decimal"
-    if schema["type"] == "array":
+    kind = avsc.kind_of(schema)
+    if kind == "array":
         return f"tuple[{annotation(schema['items'])}, ...]"
-    return _PRIMITIVES.get(schema["type"]) or avro.short_name(schema["name"])
+    return _PRIMITIVES.get(kind) or avsc.short_name(schema["name"])
 
 
 def _classes(catalog: Catalog) -> str:
