@@ -32,7 +32,7 @@ from connectors.epochs.points import Point, nothing
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.records import shard_opened
 from connectors.epochs.session import Parts, Session
-from connectors.epochs.verify import Verifier
+from connectors.epochs.verify import Verifier, accepted_in
 from connectors.log.interface import Log, OutRecord, Tp
 from schemas.codec import Codec
 from schemas.events import Boundary, EpochCommitted
@@ -83,7 +83,8 @@ def open_session(
         history.next_sequence,
         len(history.epochs),
     )
-    accepted = accepted_sequences(history, intent)
+    asked = {intent.accept.sequence} if intent.accept else set()
+    accepted = accepted_in(history.epochs) | asked
     parts = Parts(
         log, codec, shard, history.base, history.epochs, Verifier(codec, shard, accepted), writer,
         intent,
@@ -140,15 +141,6 @@ def check_partitions(shard: Shard, history: History, tps: list[Tp]) -> None:
             "number of partitions or of shards changed"
         )
     history.base.places = {tp: history.base.places[tp] for tp in tps}
-
-
-def accepted_sequences(history: History, intent: Intent) -> frozenset[int]:
-    recorded = {
-        int(e.boundary.subject)
-        for e in history.epochs
-        if e.boundary and e.boundary.kind == "ACCEPT_DIVERGENCE"
-    }
-    return frozenset(recorded | ({intent.accept.sequence} if intent.accept else set()))
 
 
 def last_version(history: History) -> str | None:

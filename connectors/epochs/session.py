@@ -83,6 +83,7 @@ class Session:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.progress = Progress()
+        self.on_settled: Callable[[Progress], None] | None = None  # for progress bars
         self.stop_requested = False
         self.snapshot_requested = False
         base, shard = parts.base, parts.shard
@@ -229,6 +230,8 @@ class Session:
         self.progress.outputs += len(records)
         self._skipped -= {p for p in self._skipped if self._passed(p)}
         self._flight = None
+        if self.on_settled is not None:
+            self.on_settled(self.progress)
 
     def _passed(self, position: Position) -> bool:
         return (
@@ -249,6 +252,7 @@ class Session:
         if record.snapshot_taken and record.snapshot is not None:
             self._clock.taken(record.snapshot.size)
         self.progress.epochs_verified += 1
+        self.progress.snapshots += body is not None
 
     def _commit(self, flight: Flight, records: list[OutRecord], body: StateBody | None) -> None:
         parts, shard, writer = self.parts, self.parts.shard, self.parts.writer

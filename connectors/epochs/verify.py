@@ -121,3 +121,9 @@ class Verifier:
             outputs_added=d.added,
             outputs_removed=d.removed,
         )
+
+
+def accepted_in(epochs: Sequence[EpochCommitted]) -> frozenset[int]:
+    """The epochs whose divergence a boundary record among these accepted."""
+    found = (e.boundary for e in epochs if e.boundary is not None)
+    return frozenset(int(b.subject) for b in found if b.kind == "ACCEPT_DIVERGENCE")

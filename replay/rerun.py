@@ -1,0 +1,182 @@
+"""Runs a shard's recorded epochs again, from the nearest earlier snapshot, and compares every
+digest on the way.
+
+No writer exists here: a replay cannot touch a live topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn
+
+from connectors.epochs.batch import Decoder
+from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
+from connectors.epochs.encode import Encoder, counts_of
+from connectors.epochs.errors import Diverged
+from connectors.epochs.history import Ledger, history_from_start, history_since
+from connectors.epochs.model import History, Shard
+from connectors.epochs.recorded import RecordedOutputs
+from connectors.epochs.session import Parts, Progress, Session
+from connectors.epochs.verify import Verifier, accepted_in
+from connectors.log.interface import Log, OutRecord
+from pipelines.flow import build_flow
+from pipelines.logic import Logic
+from replay.compare import Difference, differences
+from schemas.codec import Codec
+from schemas.errors import TapeError
+from schemas.events import EpochCommitted
+
+
+class Span(NamedTuple):
+    """Log time, in milliseconds UTC: from inclusive, to exclusive; None is unbounded."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+EVERYTHING = Span()
+
+
+class NothingRecorded(TapeError):
+    """The span holds no epochs."""
+
+
+class Finding(NamedTuple):
+    """The first epoch that differs: in what, and event by event."""
+
+    sequence: int
+    what: str
+    message: str
+    differences: list[Difference]
+
+
+@dataclass
+class Verdict:
+    """What a replay of one shard found."""
+
+    pipeline: str
+    shard: int
+    from_sequence: int  # first epoch re-run
+    from_snapshot: bool
+    versions: list[str]  # that recorded these epochs
+    version: str  # that re-ran them
+    epochs: int = 0
+    records: int = 0
+    outputs: int = 0
+    snapshots: int = 0
+    finding: Finding | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return self.finding is None
+
+
+def rerun(
+    log: Log,
+    codec: Codec,
+    shard: Shard,
+    logic: Logic[object],
+    span: Span = EVERYTHING,
+    on_epoch: Callable[[Progress], None] | None = None,
+) -> Verdict:
+    """Re-runs the epochs of a span. Raises `TapeError` when it cannot run; a difference is in
+    the verdict.
+    """
+    history = history_of(log, codec, shard, span)
+    epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
+    if not epochs:
+        raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
+    verifier = Verifier(codec, shard, accepted_in(epochs))
+    first_different: list[tuple[Diverged, EpochCommitted, list[OutRecord]]] = []
+
+    def note(finding: Diverged, record: EpochCommitted, records: object) -> None:
+        first_different.append((finding, record, list(records)))  # type: ignore[call-overload]
+        raise finding
+
+    verifier.on_divergence = note
+    session = Session(Parts(log, codec, shard, history.base, epochs, verifier))
+    verdict = Verdict(
+        shard.pipeline,
+        shard.number,
+        epochs[0].sequence,
+        history.base.snapshot is not None,
+        sorted({e.version for e in epochs}),
+        shard.version,
+    )
+    try:
+        drive(session, log, codec, logic, on_epoch)
+    except Diverged:
+        finding, record, records = first_different[0]
+        outputs = RecordedOutputs(log, codec, shard.pipeline).messages(record)
+        shown = differences(codec, outputs, records)
+        verdict.finding = Finding(finding.sequence, finding.what, str(finding), shown)
+    verdict.epochs, verdict.records = session.progress.epochs_verified, session.progress.records
+    verdict.outputs, verdict.snapshots = session.progress.outputs, session.progress.snapshots
+    return verdict
+
+
+def drive(
+    session: Session,
+    log: Log,
+    codec: Codec,
+    logic: Logic[object],
+    on_epoch: Callable[[Progress], None] | None = None,
+) -> None:
+    """Runs a session to its end through the pipeline's own dataflow."""
+    encode = Encoder(logic.name, codec, counts_of(log))
+    session.on_settled = on_epoch
+    source, sink = EpochSource(session), EpochSink(session, no_writer)
+    run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))
+
+
+def no_writer(code: int, message: str) -> NoReturn:
+    raise AssertionError(f"a replay writes nothing, yet: {message}")
+
+
+def log_time(epoch: EpochCommitted) -> int:
+    return max((r.log_time_ms for r in epoch.inputs), default=-1)
+
+
+def history_of(log: Log, codec: Codec, shard: Shard, span: Span) -> History:
+    """The recorded epochs from the newest snapshot before the span on; from the beginning where
+    there is none.
+    """
+    ledger = Ledger(log, codec, shard)
+    if ledger.end == 0:
+        raise NothingRecorded(f"{shard.transactional_id} has recorded nothing yet")
+    if span.from_ms is None:
+        return whole(ledger, shard)
+    offset = log.offset_at(shard.epochs, span.from_ms)
+    before = last_epoch_before(ledger, offset)
+    if before is None or before.snapshot is None:
+        return whole(ledger, shard)
+    return history_since(ledger, shard, before.snapshot)
+
+
+def whole(ledger: Ledger, shard: Shard) -> History:
+    """Everything still on the log: from the first record, or from the oldest snapshot that can
+    be read.
+    """
+    if ledger.low == 0:
+        return history_from_start(ledger, shard)
+    taken = (r.event for r in ledger.records(ledger.low) if isinstance(r.event, EpochCommitted))
+    oldest = next((e.snapshot for e in taken if e.snapshot_taken and e.snapshot), None)
+    if oldest is None:
+        raise NothingRecorded(
+            f"{shard.transactional_id}: no snapshot is left on the log to begin with"
+        )
+    return history_since(ledger, shard, oldest)
+
+
+def last_epoch_before(ledger: Ledger, offset: int) -> EpochCommitted | None:
+    """The newest epoch recorded below an offset of the epochs partition."""
+    reach = 64
+    while True:
+        start = max(ledger.low, offset - reach)
+        found = [r for r in ledger.records(start) if r.offset < offset]
+        epochs = [r.event for r in found if isinstance(r.event, EpochCommitted)]
+        if epochs or start == ledger.low:
+            return epochs[-1] if epochs else None
+        reach *= 8

@@ -1,0 +1,72 @@
+"""Decoded events of a topic, one at a time, with where they lie: what `tape tail TOPIC | jq`
+reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from connectors.log.interface import Log, Message, Tp
+from replay.rerun import EVERYTHING, Span
+from schemas.codec import Codec
+from schemas.errors import TapeError
+from schemas.jsonable import to_jsonable
+
+POLL_S = 0.2
+
+
+def tail(
+    log: Log,
+    codec: Codec,
+    topic: str,
+    span: Span = EVERYTHING,
+    key: str | None = None,
+    follow: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Every committed record of the span by partition and offset; with `follow`, those to come
+    as they arrive.
+    """
+    tps = [Tp(topic, partition) for partition in range(log.partition_count(topic))]
+    starts = {tp: start_of(log, tp, span, follow) for tp in tps}
+    ends = {tp: end_of(log, tp, span) for tp in tps}
+    reader = log.reader(starts)
+    positions = dict(starts)
+    try:
+        while follow or any(reader.end_seen(tp, positions[tp]) < ends[tp] for tp in tps):
+            for tp, messages in reader.poll(1_000, POLL_S).items():
+                positions[tp] = messages[-1].offset() + 1
+                for message in messages:
+                    if (follow and span.to_ms is None) or message.offset() < ends[tp]:
+                        yield from shown(codec, topic, message, key)
+    finally:
+        reader.close()
+
+
+def start_of(log: Log, tp: Tp, span: Span, follow: bool) -> int:
+    if span.from_ms is not None:
+        return log.offset_at(tp, span.from_ms)
+    return log.bounds(tp)[1 if follow else 0]
+
+
+def end_of(log: Log, tp: Tp, span: Span) -> int:
+    return log.bounds(tp)[1] if span.to_ms is None else log.offset_at(tp, span.to_ms)
+
+
+def shown(codec: Codec, topic: str, message: Message, key: str | None) -> Iterator[dict[str, Any]]:
+    name = (message.key() or b"").decode(errors="replace")
+    if key is not None and key != name:
+        return
+    where = {
+        "topic": topic,
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "timestamp_ms": message.timestamp()[1],
+        "key": name,
+    }
+    headers = {k: v.decode(errors="replace") for k, v in message.headers() or ()}
+    try:
+        body = to_jsonable(codec.decode(message.value()))
+    except TapeError as error:
+        body = {"event": None, "error": str(error)}
+    yield {**where, "headers": headers, "value": body}
