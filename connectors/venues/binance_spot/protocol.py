@@ -1,0 +1,26 @@
+"""Binance Spot market streams.
+
+The venue: 300 connections per 5 minutes and address, 5 incoming messages a second and connection
+(pings and pongs included), 1,024 streams and 24 hours a connection; it pings every 20 s and closes
+a connection whose pong is a minute late.
+"""
+
+from __future__ import annotations
+
+from connectors.venues.binance_protocol import BinanceProtocol
+from connectors.venues.protocol import Limits
+
+PROTOCOL = BinanceProtocol(
+    url="wss://stream.binance.com:9443",
+    limits=Limits(
+        attempts=150,
+        attempts_window_s=300.0,
+        messages_per_s=2.5,
+        streams_per_connection=1024,
+        lifetime_s=23.5 * 3600,
+        stale_s=45.0,
+        unread_s=15.0,
+    ),
+    channels=("trade", "bookTicker", "depth@100ms"),
+    path=lambda _channel: "/stream",
+)

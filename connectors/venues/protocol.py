@@ -1,0 +1,94 @@
+"""What a venue's `protocol.py` says: where to connect, what to ask, how the answers look.
+
+Protocols are values and pure functions; the shell does all input and output. `read` sees every
+frame, so it must be cheap: it looks at bytes first and decodes JSON only where a control message
+is likely. What a frame means beyond that is the parser's business, in a pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from schemas.errors import TapeError
+
+
+class BadSubscription(TapeError):
+    """The symbols or channels asked for cannot be subscribed at this venue."""
+
+
+class Limits(NamedTuple):
+    """What the venue allows and what its silence means. Durations in seconds.
+
+    `attempts` per `attempts_window_s` and `messages_per_s` count per address at most venues: two
+    lines share them, so a protocol states half of what the venue documents.
+    """
+
+    attempts: int
+    attempts_window_s: float
+    messages_per_s: float
+    streams_per_connection: int
+    lifetime_s: float  # a new connection replaces this one after so long
+    stale_s: float  # no heartbeat for so long: the connection is dead
+    unread_s: float  # reading stopped for so long: leave before the venue throws us out
+    ack_s: float = 10.0
+    open_s: float = 10.0
+
+
+class Request(NamedTuple):
+    """One message to send; done when the venue has acknowledged every token."""
+
+    text: str
+    tokens: frozenset[str]
+
+
+class Subscription(NamedTuple):
+    """One connection to open."""
+
+    url: str
+    streams: tuple[str, ...]
+    requests: tuple[Request, ...]
+
+
+class Kind(Enum):
+    """What a frame is to the shell."""
+
+    DATA = "data"
+    ACK = "ack"
+    REFUSED = "refused"
+    HEARTBEAT = "heartbeat"
+    LEAVING = "leaving"  # the venue announces that it will close this connection
+
+
+class Control(NamedTuple):
+    """A frame as the shell sees it. `alive`: counts as the venue's heartbeat."""
+
+    kind: Kind
+    alive: bool
+    tokens: frozenset[str] = frozenset()
+    detail: str = ""
+
+
+class VenueProtocol(Protocol):
+    """See the module."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def ping_is_heartbeat(self) -> bool:
+        """Whether a WebSocket ping from the venue shows that its feed lives."""
+        ...
+
+    def plan(
+        self, symbols: Sequence[str], channels: Sequence[str] = (), url: str | None = None
+    ) -> tuple[Subscription, ...]:
+        """The connections one line needs for `symbols` (the venue's own, any case).
+
+        `channels` are the venue's own names (default: trades, best bid and ask, depth); `url`
+        replaces the venue's scheme, host and path prefix. Raises `BadSubscription`.
+        """
+        ...
+
+    def read(self, payload: bytes) -> Control: ...
