@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from schemas import avsc
 from schemas.errors import SchemaError
+from schemas.topics import Topic, load_topics
 
 ROOT: Final = Path(__file__).parent
 _FILE_NAME: Final = re.compile(r"([A-Z][A-Za-z0-9]*)\.v([1-9][0-9]*)\.avsc")
@@ -53,20 +54,31 @@ class EventType:
 
 @dataclass(frozen=True)
 class Catalog:
-    """`events` by short name, in alphabetical order."""
+    """`events` by short name, `topics` by logical name, both in alphabetical order."""
 
     events: Mapping[str, EventType]
+    topics: Mapping[str, Topic]
+
+    def topics_of(self, event: str) -> list[str]:
+        """The topics that carry an event."""
+        return [name for name, topic in self.topics.items() if event in topic.events]
 
 
 def load_catalog(root: Path = ROOT) -> Catalog:
-    """Reads `avro/*.avsc` below `root`. Raises `SchemaError` for the first file that is wrong."""
+    """Reads `avro/*.avsc` and `topics/*.yaml` below `root`. Raises `SchemaError` for the first
+    file that is wrong; `schemas.check` finds what is wrong between them."""
+    schemas = [load_schema(path) for path in sorted((root / "avro").iterdir())]
+    return Catalog(by_event(schemas), load_topics(root / "topics"))
+
+
+def by_event(schemas: Iterable[SchemaVersion]) -> dict[str, EventType]:
+    """The versions of each event together, in order."""
     versions: dict[str, dict[int, SchemaVersion]] = {}
-    for path in sorted((root / "avro").iterdir()):
-        found = load_schema(path)
-        versions.setdefault(found.event, {})[found.version] = found
-    if not versions:
-        raise SchemaError(f"{root / 'avro'}: no schema")
-    return Catalog({n: EventType(n, dict(sorted(v.items()))) for n, v in sorted(versions.items())})
+    for schema in schemas:
+        versions.setdefault(schema.event, {})[schema.version] = schema
+    return {
+        name: EventType(name, dict(sorted(versions[name].items()))) for name in sorted(versions)
+    }
 
 
 def load_schema(path: Path) -> SchemaVersion:
