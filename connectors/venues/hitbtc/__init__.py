@@ -1,0 +1,1 @@
+"""HitBTC: a parser only, for the recorded redundant lines of the tests."""

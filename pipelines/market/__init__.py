@@ -1,0 +1,1 @@
+"""Raw frames to trades, quotes, depth and marks: one stream from several redundant lines."""
