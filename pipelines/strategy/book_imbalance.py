@@ -72,12 +72,12 @@ class BookImbalance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def columns(self) -> Columns:
         bid, ask = pl.col("bid_qty").to_physical(), pl.col("ask_qty").to_physical()
-        excess, total = (bid - ask) * THRESHOLD_UNITS, bid + ask
+        total = bid + ask
         short = quantity(-self.size if self.short else Decimal(0))
         return Columns(
             state={
-                "long": self._side("long", excess, total),
-                "short": self._side("short", -excess, total),
+                "long": self._side("long", (bid - ask) * THRESHOLD_UNITS, total),
+                "short": self._side("short", (ask - bid) * THRESHOLD_UNITS, total),
             },
             target=pl.when("long")
             .then(quantity(self.size))

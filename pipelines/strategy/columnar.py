@@ -1,24 +1,26 @@
 """A signal run over whole batches: all instruments at once, a handful of polars calls.
 
-One frame holds, per instrument, a row with its state before and then its events; `over` keeps
+One frame holds, per instrument, a row with its state before and then its events; grouping keeps
 instruments apart and the rows of each in order, so the result does not depend on threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import polars as pl
 
 from pipelines.logic import Position
-from pipelines.strategy.rows import NOTHING, Change, Run, Tick, exact_target
+from pipelines.strategy.changes import Cause, Change, TargetNotExact, middle
+from pipelines.strategy.rows import NOTHING, Run, Tick
 from pipelines.strategy.signal import QUANTITY, Columns, LoadedSignal
 from pipelines.strategy.state import Held
 from schemas.errors import TapeError
-from schemas.numbers import SCALE
+from schemas.numbers import SCALE, from_unscaled
 
 DTYPES: Final[dict[Any, pl.DataType]] = {
     float: pl.Float64(),
@@ -27,9 +29,22 @@ DTYPES: Final[dict[Any, pl.DataType]] = {
     str: pl.String(),
     Decimal: pl.Decimal(38, SCALE),
 }
+EMPTY: Final[dict[pl.DataType, Any]] = {
+    pl.Int64(): 0,
+    pl.String(): "",
+    QUANTITY: Decimal(1),
+}
+PLACE: Final = ("_index", "_topic", "_partition", "_offset", "_timestamp_ms")
 GROUP: Final = "_group"  # number of the instrument within the batch
 ROW: Final = "_row"  # row of the batch's frame; null in the rows that hold the states before
 TARGET: Final = "_target"
+CHANGED: Final = "_changed"
+LAST: Final = "_last"
+
+# Rows lie instrument by instrument, each begun by its state before. A null target is a change.
+CHANGES: Final = pl.col(ROW).is_not_null() & pl.col(TARGET).ne_missing(pl.col(TARGET).shift(1))
+ENDS: Final = pl.col(ROW).shift(-1).is_null()
+AS_WRITTEN: Final = pl.QueryOptFlags.none()
 
 
 class BadColumns(TapeError):
@@ -48,7 +63,7 @@ def group(frame: pl.DataFrame, only: frozenset[str]) -> Grouped:
     if only:
         frame = frame.filter(pl.col("instrument").is_in(sorted(only)))
     instruments = frame["instrument"].unique(maintain_order=True).to_list()
-    numbered = pl.col("instrument").cast(pl.Enum(instruments)).to_physical()
+    numbered = pl.col("instrument").cast(pl.Enum(instruments)).to_physical().cast(pl.UInt32)
     return Grouped(frame.with_columns(numbered.alias(GROUP)), instruments)
 
 
@@ -63,19 +78,19 @@ class Plan:
         event = event_schema(loaded.signal.reads)
         if clash := self._schema.keys() & event.keys():
             raise self._bad(f"state fields {sorted(clash)} are also columns of the event")
-        used = {name for expression in self._expressions() for name in expression.meta.root_names()}
-        self._reads = [name for name in event if name in used]
+        used = {name for each in columns.state.values() for name in each.meta.root_names()}
+        self._target_reads = [name for name in event if name in columns.target.meta.root_names()]
+        self._reads = [name for name in event if name in used or name in self._target_reads]
         self._check(event)
 
     def run(self, grouped: Grouped, held: dict[str, Held]) -> Run:
         """The same as `run_rows` over the rows of `grouped`. Does not change `held`."""
         known = [held.get(name) or self._unknown() for name in grouped.instruments]
-        events = grouped.frame.select(GROUP, *self._reads)
-        after = self._after(self._before(known), events)
-        changed = after.filter(pl.col(ROW).is_not_null() & _differs())
-        changes = self._changes(grouped, changed[ROW], changed[TARGET].to_list(), held)
+        after = self._after(self._before(known), grouped.frame)
+        changed = after.filter(CHANGED).sort(ROW)
+        changes = self._changes(grouped, changed, held)
         targets = {change.instrument: change.target for change in changes}
-        ends = after.filter(pl.col(GROUP).is_last_distinct()).select(GROUP, *self._schema)
+        ends = after.filter(LAST).select(GROUP, *self._schema)
         states = {}
         for number, *values in ends.iter_rows():
             name = grouped.instruments[number]
@@ -86,6 +101,7 @@ class Plan:
         return Held(self._loaded.signal.initial(), None)
 
     def _before(self, known: Sequence[Held]) -> pl.DataFrame:
+        """One row per instrument: its state and target before the batch."""
         columns: dict[str, list[Any]] = {
             name: [getattr(held.state, name) for held in known] for name in self._schema
         }
@@ -93,31 +109,34 @@ class Plan:
         return pl.DataFrame(columns, {**self._schema, TARGET: QUANTITY}).with_row_index(GROUP)
 
     def _after(self, before: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        both = pl.concat([before, events.with_row_index(ROW)], how="diagonal")
-        states = self._columns.state
-        after = both.with_columns(states[name].over(GROUP).alias(name) for name in self._schema)
-        target = self._columns.target.over(GROUP)
-        return after.with_columns(pl.coalesce(TARGET, target).alias(TARGET))
+        """The rows where a target changed and the last ones, instrument by instrument.
+
+        Grouping once and exploding takes half the time of one `over` per expression.
+        """
+        events = events.select(GROUP, *self._reads).with_row_index(ROW)
+        kept = [ROW, TARGET, *self._target_reads]
+        target = pl.coalesce(TARGET, self._columns.target)
+        frame = pl.concat([before, events], how="diagonal").lazy()
+        frame = frame.group_by(GROUP, maintain_order=True).agg(pl.col(kept), **self._columns.state)
+        frame = frame.explode(*kept, *self._schema).with_columns(target.alias(TARGET))
+        frame = frame.with_columns(CHANGES.alias(CHANGED), ENDS.alias(LAST))
+        return frame.filter(pl.col(CHANGED) | pl.col(LAST)).collect(optimizations=AS_WRITTEN)
 
     def _changes(
-        self,
-        grouped: Grouped,
-        rows: pl.Series,
-        targets: list[Decimal],
-        held: dict[str, Held],
+        self, grouped: Grouped, changed: pl.DataFrame, held: dict[str, Held]
     ) -> list[Change]:
         previous = {name: held[name].target for name in grouped.instruments if name in held}
+        frame = grouped.frame[changed[ROW]]
         changes = []
-        ticks = ticks_of(grouped.frame[rows], self._loaded.signal.reads)
-        for tick, target in zip(ticks, targets, strict=True):
-            name = tick.event.instrument
-            wanted = exact_target(self._loaded, name, target)
-            changes.append(Change(tick, name, wanted, previous.get(name)))
+        targets = changed[TARGET].to_physical().to_list()
+        names = frame["instrument"].to_list()
+        for cause, name, target in zip(causes(frame), names, targets, strict=True):
+            if target is None:
+                raise TargetNotExact(f"signal {self._loaded.name}, target of {name}: null")
+            wanted = _quantity(target)
+            changes.append(Change(cause, name, wanted, previous.get(name)))
             previous[name] = wanted
         return changes
-
-    def _expressions(self) -> list[pl.Expr]:
-        return [*self._columns.state.values(), self._columns.target]
 
     def _state_schema(self) -> dict[str, pl.DataType]:
         if self._columns.state.keys() != set(self._make._fields):
@@ -128,14 +147,16 @@ class Plan:
         return {name: DTYPES[_plain_type(hint)] for name, hint in hints.items()}
 
     def _check(self, event: dict[str, pl.DataType]) -> None:
-        """Runs on no rows, so that wrong names and types show when the signal is loaded."""
-        reads = {GROUP: pl.UInt32(), **{name: event[name] for name in self._reads}}
-        expected = {**self._schema, TARGET: QUANTITY}
+        """Runs on one empty event, so that wrong names and types show when a signal is loaded."""
+        if not self._columns.target.meta.is_row_separable():
+            raise self._bad("target must follow from its row alone: keep the rest in the state")
+        frame = pl.DataFrame({name: [EMPTY[dtype]] for name, dtype in event.items()}, event)
+        frame = frame.with_columns(pl.lit(0, pl.UInt32).alias(GROUP))
         try:
-            found = self._after(self._before([]), pl.DataFrame(schema=reads)).schema
+            found = self._after(self._before([self._unknown()]), frame).schema
         except pl.exceptions.PolarsError as error:
             raise self._bad(str(error).splitlines()[0]) from None
-        for name, dtype in expected.items():
+        for name, dtype in {**self._schema, TARGET: QUANTITY}.items():
             if found[name] != dtype:
                 raise self._bad(f"columns() give {name} as {found[name]}, not {dtype}")
 
@@ -143,19 +164,28 @@ class Plan:
         return BadColumns(f"signal {self._loaded.name}: {what}")
 
 
-def _differs() -> pl.Expr:
-    """True where the target is not the one before; a null target shows, to be refused."""
-    return pl.col(TARGET).ne_missing(pl.col(TARGET).shift(1).over(GROUP))
+_quantity = lru_cache(maxsize=4096)(from_unscaled)  # signals want few different quantities
+
+
+def causes(frame: pl.DataFrame) -> Iterator[Cause]:
+    """The rows of a frame of trades or quotes as causes; like `cause_of`, column by column."""
+    if "last_px" in frame.columns:
+        prices: Iterator[Decimal] = map(from_unscaled, frame["last_px"].to_physical().to_list())
+    else:
+        both = frame["bid_px"].to_physical() + frame["ask_px"].to_physical()
+        prices = map(middle, both.to_list())
+    columns = [frame[name].to_list() for name in PLACE]
+    positions = map(Position, *columns[1:4])
+    rest = [frame[name].to_list() for name in ("ts_event_ns", "ts_recv_ns")]
+    return map(Cause, columns[0], positions, columns[4], frame["venue"].to_list(), prices, *rest)
 
 
 def ticks_of(frame: pl.DataFrame, event: Any) -> list[Tick]:
     """The rows of a batch's frame as ticks."""
-    columns = ("_index", "_topic", "_partition", "_offset", "_timestamp_ms", *event._fields)
+    rows = frame.select(*PLACE, *event._fields).iter_rows()
     return [
-        Tick(index, Position(topic, partition, offset), timestamp_ms, event._make(fields))
-        for index, topic, partition, offset, timestamp_ms, *fields in frame.select(
-            columns
-        ).iter_rows()
+        Tick(place, Position(topic, partition, offset), timestamp_ms, event._make(fields))
+        for place, topic, partition, offset, timestamp_ms, *fields in rows
     ]
 
 

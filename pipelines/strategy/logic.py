@@ -6,23 +6,19 @@ signals, instrument). Long only is execution's business: a target may be negativ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from pipelines.dead_letters import DeadLetterLimit, count, count_all
 from pipelines.logic import Batch, Input, InputTopic, Output, StateVersionError
+from pipelines.strategy.changes import TARGETS, output_of
 from pipelines.strategy.columnar import Grouped, Plan, group, ticks_of
-from pipelines.strategy.rows import Change, Run, Tick, react, run_rows
+from pipelines.strategy.rows import Run, Tick, react, run_rows
 from pipelines.strategy.signal import ClockedSignal, ColumnarSignal, LoadedSignal
 from pipelines.strategy.state import Held, StrategyState, dump, load
 from schemas.errors import TapeError
 from schemas.events import ClockTick, DeadLettered, QuoteChanged, TargetChanged, TradePrinted
-from schemas.numbers import SCALE
-
-TARGETS: Final = "signal.target.v1"
-MID: Final = Context(prec=76, rounding=ROUND_HALF_EVEN)
-"""A mid price is halved once, to ten decimals, half to even."""
 
 
 class StrategySettings(NamedTuple):
@@ -70,7 +66,7 @@ class StrategyLogic:
     def decide(self, state: StrategyState, item: Input) -> list[Output]:
         tick = Tick(0, item.position, item.timestamp_ms, item.event)
         runs = ((loaded, run_rows(loaded, state.held[loaded.name], [tick])) for loaded in self._all)
-        return [_output(loaded, change) for loaded, run in runs for change in run.changes]
+        return [output_of(loaded, change) for loaded, run in runs for change in run.changes]
 
     def evolve(self, state: StrategyState, fact: Input | Output) -> StrategyState:
         if isinstance(fact, Input):
@@ -156,44 +152,16 @@ class _View:
         return self._ticks[name]
 
 
-def _in_order(runs: Sequence[tuple[LoadedSignal, Run]]) -> Iterator[Output]:
+def _in_order(runs: Sequence[tuple[LoadedSignal, Run]]) -> list[Output]:
+    if len(runs) == 1:
+        return [output_of(runs[0][0], change) for change in runs[0][1].changes]
     decided = [
-        ((change.tick.place, order, change.instrument), loaded, change)
+        ((change.cause.place, order, change.instrument), loaded, change)
         for order, (loaded, run) in enumerate(runs)
         for change in run.changes
     ]
-    decided.sort(key=lambda item: item[0])
-    return (_output(loaded, change) for _, loaded, change in decided)
-
-
-def _output(loaded: LoadedSignal, change: Change) -> Output:
-    tick, event = change.tick, change.tick.event
-    clock = isinstance(event, ClockTick)
-    cause = "/".join(map(str, tick.position))
-    changed = TargetChanged(
-        strategy=loaded.name,
-        strategy_version=loaded.version,
-        venue=change.instrument.rpartition(".")[2] if clock else event.venue,
-        instrument=change.instrument,
-        target_qty=change.target,
-        previous_target_qty=change.previous,
-        reference_px=reference_px(event),
-        correlation_id=cause,
-        causation_id=cause,
-        ts_event_ns=None if clock else event.ts_event_ns,
-        ts_recv_ns=event.ts_ns if clock else event.ts_recv_ns,
-    )
-    return Output(tick.position, tick.timestamp_ms, TARGETS, change.instrument, changed)
-
-
-def reference_px(event: Any) -> Decimal | None:
-    """The price that decided: of the trade, or the middle of the quote; a clock tick has none."""
-    if isinstance(event, TradePrinted):
-        return event.last_px
-    if isinstance(event, QuoteChanged):
-        middle = MID.divide(MID.add(event.bid_px, event.ask_px), Decimal(2))
-        return MID.quantize(middle, Decimal(1).scaleb(-SCALE))
-    return None
+    decided.sort(key=itemgetter(0))
+    return [output_of(loaded, change) for _, loaded, change in decided]
 
 
 def _check_signals(signals: Sequence[LoadedSignal]) -> None:

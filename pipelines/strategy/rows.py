@@ -8,17 +8,12 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipelines.logic import Position
+from pipelines.strategy.changes import Change, cause_of, exact_target
 from pipelines.strategy.signal import ClockedSignal, LoadedSignal
 from pipelines.strategy.state import Held
-from schemas.errors import NotExact, TapeError
 from schemas.events import ClockTick
-from schemas.numbers import PRECISION, SCALE, from_unscaled, unscaled
 
 NOTHING = Decimal(0)
-
-
-class TargetNotExact(TapeError):
-    """A signal wants a position that decimal(28,10) cannot hold."""
 
 
 class Tick(NamedTuple):
@@ -36,15 +31,6 @@ class Reaction(NamedTuple):
     instrument: str
     state: Any
     target: Decimal
-
-
-class Change(NamedTuple):
-    """A target that differs from the one before; `previous` is None the first time."""
-
-    tick: Tick
-    instrument: str
-    target: Decimal
-    previous: Decimal | None
 
 
 class Run(NamedTuple):
@@ -78,15 +64,7 @@ def run_rows(loaded: LoadedSignal, held: dict[str, Held], ticks: Iterable[Tick])
             previous = before.target if before else None
             if target != (previous or NOTHING):
                 wanted = exact_target(loaded, instrument, target)
-                changes.append(Change(tick, instrument, wanted, previous))
+                changes.append(Change(cause_of(*tick, instrument), instrument, wanted, previous))
                 previous = wanted
             after[instrument] = Held(state, previous)
     return Run(changes, after)
-
-
-def exact_target(loaded: LoadedSignal, instrument: str, target: Decimal) -> Decimal:
-    """The target as a decimal(28,10). Raises `TargetNotExact` where it does not fit."""
-    try:
-        return from_unscaled(unscaled(target, SCALE, PRECISION))
-    except NotExact as error:
-        raise TargetNotExact(f"signal {loaded.name}, target of {instrument}: {error}") from None

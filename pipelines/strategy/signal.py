@@ -94,7 +94,7 @@ class LoadedSignal(NamedTuple):
     @property
     def version(self) -> str:
         """What `TargetChanged.strategy_version` says."""
-        return self.digest.hex()[:16]
+        return self.digest[:8].hex()
 
     def follows(self, instrument: str) -> bool:
         return not self.instruments or instrument in self.instruments
