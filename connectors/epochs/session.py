@@ -99,6 +99,11 @@ class Session:
         self._ready_at = 0.0
         self._group_at = 0.0
 
+    @property
+    def sequence(self) -> int:
+        """The last epoch settled; -1 before the first."""
+        return self._sequence
+
     # ---- source ----------------------------------------------------------------------------------
     # ---------------
 
@@ -185,7 +190,7 @@ class Session:
             return self._empty("SNAPSHOT")  # a day replays from its own first snapshot
         slices = self._supply.live()
         if slices is None:
-            if self.parts.until():
+            if not self._supply.behind() and self.parts.until():
                 self.stop_requested = True
             return None
         self._ready_at = time.monotonic() + self.parts.shard.interval_min_s

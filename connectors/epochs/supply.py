@@ -91,6 +91,10 @@ class Supply:
             return None
         return [buffer.take(count) for buffer, count in zip(buffers, counts, strict=True)]
 
+    def behind(self) -> bool:
+        """Whether any partition is known to hold more than was read."""
+        return any(self._reader.has_backlog(tp, b.fetched) for tp, b in self.buffers.items())
+
     def first_waiting_ms(self) -> int | None:
         """Log time of the earliest record read and not handed out."""
         return min((b.times[0] for b in self.buffers.values() if b.times), default=None)

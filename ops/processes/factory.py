@@ -1,0 +1,58 @@
+"""The same dataflows for Bytewax's own command line: `python -m bytewax.run -s=-1
+"ops.processes.factory:flow('market')"`.
+
+Settings come from environment and file as for `tape run`. Any epoch interval but a negative one is
+refused: the wall clock
+would merge epochs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from bytewax.dataflow import Dataflow
+
+from connectors.epochs.bytewax_ends import stop_on_signals
+from connectors.epochs.errors import EpochsMerged
+from connectors.epochs.model import Intent
+from ops.processes.run import open_pipeline
+from ops.settings import load
+
+VARIABLE = "BYTEWAX_SNAPSHOT_INTERVAL"
+
+
+def flow(name: str, number: int | None = None, start: str | int | None = None) -> Dataflow:
+    """The dataflow of one shard; the shard from the argument, else `TAPE_SHARD`, else 0."""
+    check_interval(sys.argv, os.environ.get(VARIABLE))
+    settings = load()
+    chosen = number if number is not None else settings.shard or 0
+    session, built = open_pipeline(name, chosen, settings.shards, Intent(start=start), settings)
+    stop_on_signals(session)
+    return built
+
+
+def check_interval(arguments: Sequence[str], variable: str | None) -> None:
+    """Raises `EpochsMerged` unless the interval given to `bytewax.run` is negative."""
+    given = interval_in(arguments) or variable
+    try:
+        negative = given is not None and float(given) < 0
+    except ValueError:
+        negative = False
+    if not negative:
+        raise EpochsMerged(
+            f"epoch interval {given or 'default'}: run `python -m bytewax.run -s=-1 ...`, "
+            "anything else merges epochs by the wall clock"
+        )
+
+
+def interval_in(arguments: Sequence[str]) -> str | None:
+    """The value of -s or --snapshot-interval on a command line."""
+    for at, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name in ("-s", "--snapshot-interval"):
+            return value if equals else next(iter(arguments[at + 1 :]), None)
+        if argument.startswith("-s") and not argument.startswith("--"):
+            return argument[2:]
+    return None

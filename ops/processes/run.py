@@ -1,0 +1,80 @@
+"""Runs one shard of one pipeline in this process, from opening to the last epoch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bytewax.dataflow import Dataflow
+
+from connectors.epochs.batch import Decoder
+from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow, stop_on_signals
+from connectors.epochs.encode import Encoder, counts_of
+from connectors.epochs.model import Intent, Shard
+from connectors.epochs.opening import open_session
+from connectors.epochs.session import Session
+from connectors.log.kafka import KafkaLog
+from ops.processes.catalog import Pipeline, pipeline
+from ops.processes.exits import Abort
+from ops.processes.lock import hold
+from ops.settings import Settings
+from pipelines.flow import build_flow
+from schemas.catalog import load_catalog
+from schemas.codec import Codec
+from schemas.ids import SchemaIds
+
+logger = logging.getLogger("tape.process")
+
+
+def kafka_log(settings: Settings) -> KafkaLog:
+    """The log that the settings name."""
+    servers = settings.bootstrap_servers()
+    return KafkaLog(servers, settings.topic_prefix, settings.kafka.client_options())
+
+
+def codec_of(settings: Settings) -> Codec:
+    """The codec with the ids of the registry that the settings name."""
+    catalog = load_catalog()
+    ids = SchemaIds.from_registry(
+        settings.registry_url(), catalog, settings.registry.client_options()
+    )
+    return Codec(catalog, ids)
+
+
+def shard_of(made: Pipeline, number: int, shards: int, settings: Settings) -> Shard:
+    """The shard with its bounds from the settings."""
+    bounds = settings.epochs.model_dump()
+    return Shard(made.name, number, shards, made.logic.inputs, made.version, **bounds)
+
+
+def open_pipeline(
+    name: str,
+    number: int,
+    shards: int,
+    intent: Intent,
+    settings: Settings,
+    until: Callable[[], bool] = lambda: False,
+) -> tuple[Session, Dataflow]:
+    """A session and the dataflow that drives it. Fences any other process of the shard."""
+    made = pipeline(name, settings)
+    log, codec = kafka_log(settings), codec_of(settings)
+    shard = shard_of(made, number, shards, settings)
+    session = open_session(log, codec, shard, intent, rebuildable=made.rebuildable, until=until)
+    abort = Abort(log, codec, shard, session.parts.instance)
+    source, sink = EpochSource(session), EpochSink(session, abort)
+    encode = Encoder(name, codec, counts_of(log))
+    return session, build_flow(source, sink, made.logic, Decoder(codec, name), encode)
+
+
+def run_pipeline(
+    name: str, number: int, shards: int, intent: Intent, settings: Settings, takeover: bool = False
+) -> Session:
+    """Runs until SIGTERM or SIGINT. Raises `TapeError`; an error at the log ends the process."""
+    lock = None if takeover else hold(settings.run_dir, f"{name}-{number}")
+    session, flow = open_pipeline(name, number, shards, intent, settings)
+    stop_on_signals(session)
+    run_flow(flow)
+    logger.info("%s-%d stopped after epoch %d", name, number, session.sequence)
+    if lock is not None:
+        lock.close()
+    return session
