@@ -1,0 +1,307 @@
+"""Binance market streams to market events: what spot and USD-M futures share.
+
+Frames are `{"stream":"btcusdt@trade","data":{...}}`. The stream's name is read from the first bytes
+and chooses a decoder for exactly that message: about 2.6 million frames a second against 1.1
+million decoded without a type. A REST depth snapshot names no instrument, so whoever asked for it
+wraps it (`snapshot_frame`).
+
+Trade ids rise by one and depth messages name their predecessor (`U` on spot, `pu` on futures);
+`bookTicker` update ids rise with gaps. Lines compare contents from the first field that every
+connection must share; event times (`E`) come before it.
+Source: Binance developer documentation, "WebSocket Streams", "How to manage a local order book".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from connectors.venues.levels import bad_price, check_signs, crossed, levels
+from connectors.venues.refusals import UNREADABLE, BadFrame, refused
+from pipelines.market.parsed import (
+    DEPTH,
+    QUOTE,
+    TRADE,
+    Ignored,
+    Market,
+    Order,
+    Parsed,
+    Refused,
+    SubscriptionAcked,
+    VenueError,
+)
+from schemas.events import BookChanged, FrameReceived, QuoteChanged, TradePrinted
+from schemas.numbers import exact
+
+MS: Final = 1_000_000
+PREFIX: Final = b'{"stream":"'
+NAME_BYTES_MAX: Final = 80
+STREAMS_MAX: Final = 1 << 14
+SNAPSHOT: Final = "depthSnapshot"
+_SHUTDOWN_BYTES_MAX: Final = 256
+
+
+class Names(NamedTuple):
+    """What a stream's name says, ready for events."""
+
+    venue: str
+    instrument: str
+    stream: str
+
+
+Read = Callable[[FrameReceived, Names], list[Parsed]]
+
+
+class _Trade(msgspec.Struct):
+    t: int
+    p: str
+    q: str
+    T: int
+    m: bool
+    X: str = "MARKET"  # futures: other trades (insurance fund, deleveraging) carry no price
+
+
+class _Quote(msgspec.Struct):
+    u: int
+    b: str
+    B: str
+    a: str
+    A: str
+    T: int | None = None
+
+
+class _Depth(msgspec.Struct):
+    U: int
+    u: int
+    b: list[tuple[str, str]]
+    a: list[tuple[str, str]]
+    E: int
+    T: int | None = None
+    pu: int | None = None
+
+
+class _Snapshot(msgspec.Struct):
+    lastUpdateId: int
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+    T: int | None = None
+
+
+class _Error(msgspec.Struct):
+    code: int
+    msg: str = ""
+
+
+class _TradeFrame(msgspec.Struct):
+    data: _Trade
+
+
+class _QuoteFrame(msgspec.Struct):
+    data: _Quote
+
+
+class _DepthFrame(msgspec.Struct):
+    data: _Depth
+
+
+class _SnapshotFrame(msgspec.Struct):
+    data: _Snapshot
+
+
+class _Other(msgspec.Struct):
+    """A frame that does not begin with its stream's name."""
+
+    stream: str | None = None
+    error: _Error | None = None
+    code: int | None = None
+    msg: str = ""
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_trade = msgspec.json.Decoder(_TradeFrame).decode
+_quote = msgspec.json.Decoder(_QuoteFrame).decode
+_depth = msgspec.json.Decoder(_DepthFrame).decode
+_snapshot = msgspec.json.Decoder(_SnapshotFrame).decode
+_other = msgspec.json.Decoder(_Other).decode
+_new: Callable[..., Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
+
+
+def trade(frame: FrameReceived, names: Names) -> list[Parsed]:
+    venue, line, _, ts_recv_ns, payload = frame
+    sent = _trade(payload).data
+    px, qty = exact(sent.p), exact(sent.q)
+    event = None
+    if sent.X == "MARKET":
+        if not px or b'"-' in payload:
+            raise bad_price(sent.p)
+        side = "SELL" if sent.m else "BUY"  # m: the buyer's order was in the book
+        fields = (names.instrument, str(sent.t), side, px, qty, sent.T * MS, ts_recv_ns, line)
+        event = _new(TradePrinted, (venue, *fields))
+    content = payload[payload.find(b'"t":') :]
+    place = (Order.CHAINED, sent.t, sent.t - 1, content, False, True)
+    return [_new(Market, (event, names.instrument, names.stream, *place))]
+
+
+def quote(frame: FrameReceived, names: Names) -> list[Parsed]:
+    venue, line, _, ts_recv_ns, payload = frame
+    sent = _quote(payload).data
+    bid, ask = exact(sent.b), exact(sent.a)
+    if not bid or not ask or b'"-' in payload:
+        raise bad_price(f"{sent.b} {sent.a}")
+    if bid >= ask:
+        raise crossed(bid, ask)
+    ts_event_ns = None if sent.T is None else sent.T * MS
+    sides = (bid, exact(sent.B), ask, exact(sent.A))
+    event = _new(
+        QuoteChanged,
+        (venue, names.instrument, sent.u, *sides, ts_event_ns, ts_recv_ns, line),
+    )
+    end = payload.rfind(b',"T":')
+    content = payload[payload.find(b'"u":') : end if end > 0 else None]
+    place = (Order.LATEST, sent.u, 0, content, True, True)
+    return [_new(Market, (event, names.instrument, names.stream, *place))]
+
+
+def depth(frame: FrameReceived, names: Names) -> list[Parsed]:
+    payload = frame.payload
+    sent = _depth(payload).data
+    check_signs(payload)
+    previous = sent.U - 1 if sent.pu is None else sent.pu
+    if not previous < sent.u:
+        raise BadFrame(Refused("WRONG_TYPE", f"update {sent.u} does not follow {previous}"))
+    event = BookChanged(
+        names.venue,
+        names.instrument,
+        False,
+        sent.U,
+        sent.u,
+        sent.pu,
+        *levels(sent.b),
+        *levels(sent.a),
+        (sent.E if sent.T is None else sent.T) * MS,
+        frame.ts_recv_ns,
+        frame.line,
+    )
+    content = payload[payload.find(b'"b":[') :]
+    place = (Order.CHAINED, sent.u, previous, content, False, True)
+    return [Market(event, names.instrument, names.stream, *place)]
+
+
+def snapshot(frame: FrameReceived, names: Names) -> list[Parsed]:
+    payload = frame.payload
+    sent = _snapshot(payload).data
+    check_signs(payload)
+    event = BookChanged(
+        names.venue,
+        names.instrument,
+        True,
+        None,
+        sent.lastUpdateId,
+        None,
+        *levels(sent.bids),
+        *levels(sent.asks),
+        None if sent.T is None else sent.T * MS,
+        frame.ts_recv_ns,
+        frame.line,
+    )
+    content = payload[payload.find(b'"bids":[') :]
+    place = (Order.CHAINED, sent.lastUpdateId, sent.lastUpdateId - 1, content, True, False)
+    return [Market(event, names.instrument, names.stream, *place)]
+
+
+READERS: Final[dict[str, tuple[str, Read]]] = {
+    "trade": (TRADE, trade),
+    "bookTicker": (QUOTE, quote),
+    "depth": (DEPTH, depth),
+    SNAPSHOT: (DEPTH, snapshot),
+}
+
+
+class _Streams(dict[bytes, tuple[Read, Names]]):
+    """How to read a stream, by its name; emptied when full."""
+
+    def __init__(self, venue: str) -> None:
+        super().__init__()
+        self.venue = venue
+
+    def __missing__(self, name: bytes) -> tuple[Read, Names]:
+        symbol, _, channel = name.decode().partition("@")
+        found = READERS.get(channel.partition("@")[0])
+        instrument = instrument_of(symbol, self.venue)
+        if found is None or instrument is None:
+            raise BadFrame(Refused("UNKNOWN_STREAM", f"stream {name.decode()[:80]!r}"))
+        kind, read = found
+        if len(self) >= STREAMS_MAX:
+            self.clear()
+        self[name] = read, Names(self.venue, instrument, f"{instrument}|{kind}")
+        return self[name]
+
+
+class BinanceParser:
+    """`parse` and `route` of one Binance market."""
+
+    def __init__(self, venue: str) -> None:
+        self.venue = venue
+        self._streams = _Streams(venue)
+
+    def parse(self, frame: FrameReceived) -> list[Parsed]:
+        """See `pipelines.market.parsed`."""
+        payload = frame.payload
+        try:
+            if payload.startswith(PREFIX):
+                end = payload.find(b'"', 11, NAME_BYTES_MAX)
+                if end > 0:
+                    read, names = self._streams[payload[11:end]]
+                    return read(frame, names)
+            return self._parse_other(frame)
+        except BadFrame as error:
+            return [_refusal(error, payload)]
+        except UNREADABLE as error:
+            return [refused(error)]
+
+    def _parse_other(self, frame: FrameReceived) -> list[Parsed]:
+        payload = frame.payload
+        if len(payload) <= _SHUTDOWN_BYTES_MAX and b'"serverShutdown"' in payload:
+            return [Ignored("serverShutdown")]
+        other = _other(payload)
+        if other.stream is not None:
+            read, names = self._streams[other.stream.encode()]
+            return read(frame, names)
+        if other.error is not None:
+            return [VenueError(f"{other.error.code} {other.error.msg}")]
+        if other.code is not None:
+            return [VenueError(f"{other.code} {other.msg}")]
+        if other.result is not msgspec.UNSET:
+            return [SubscriptionAcked(())]
+        return [Refused("UNKNOWN_STREAM", "a frame that names no stream")]
+
+    def route(self, payload: bytes) -> str | None:
+        """The instrument that a frame names, from its first bytes."""
+        if not payload.startswith(PREFIX):
+            return None
+        at = payload.find(b"@", 11, NAME_BYTES_MAX)
+        try:
+            return instrument_of(payload[11:at].decode(), self.venue) if at > 0 else None
+        except UnicodeDecodeError:
+            return None
+
+
+def instrument_of(symbol: str, venue: str) -> str | None:
+    """`BTCUSDT.BINANCE`, or None where `symbol` cannot be one (delivery futures have a `_`)."""
+    return f"{symbol.upper()}.{venue}" if symbol.replace("_", "").isalnum() else None
+
+
+def snapshot_frame(symbol: str, body: bytes) -> bytes:
+    """A REST depth snapshot of `symbol` as a frame that names its stream."""
+    return b'{"stream":"%s@%s","data":%s}' % (symbol.lower().encode(), SNAPSHOT.encode(), body)
+
+
+def _refusal(error: BadFrame, payload: bytes) -> Refused:
+    """What is wrong with a frame; one that is not JSON at all is first of all that."""
+    try:
+        msgspec.json.decode(payload)
+    except UNREADABLE as unreadable:
+        return refused(unreadable)
+    return error.refusal
