@@ -1,0 +1,80 @@
+"""The command line: `tape`, one module per group of commands.
+
+Every module of this folder without a leading underscore has `register(app)`, which adds its
+commands; nothing else needs to be told. A module imports only the standard library and typer at its
+top and the rest inside its commands, so that `tape --help` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import pkgutil
+import sys
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from schemas.errors import TapeError
+
+FINDING = 1
+COULD_NOT_RUN = 2
+
+
+class _Commands(TyperGroup):
+    """Turns an error meant for the user into one line on stderr and exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TapeError as error:
+            if os.environ.get("TAPE_DEBUG"):
+                traceback.print_exc()
+            print(f"tape: {' '.join(str(error).split())}", file=sys.stderr)
+            raise typer.Exit(COULD_NOT_RUN) from None
+        except BrokenPipeError:
+            # The reader (`| head`) has had enough; flushing what is left must not fail either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+def build() -> typer.Typer:
+    """The application with the commands of every module."""
+    app = typer.Typer(
+        name="tape",
+        cls=_Commands,
+        help="A trading pipeline on a Kafka log: every process is a replay of its own epochs.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_begin)
+    for module in pkgutil.iter_modules(__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{__name__}.{module.name}").register(app)
+    return app
+
+
+def _begin() -> None:
+    logging.basicConfig(
+        stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", level="WARNING"
+    )
+    level = os.environ.get("TAPE_LOG_LEVEL", "INFO").upper()
+    if level not in logging.getLevelNamesMapping():
+        raise TapeError(f"TAPE_LOG_LEVEL is {level}, not a level (DEBUG, INFO, WARNING, ERROR)")
+    logging.getLogger("tape").setLevel(level)
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 clean, 1 a finding, 2 could not run, 130 interrupted."""
+    try:
+        build()(prog_name="tape")
+    except Exception:
+        # Whatever arrives here is a bug of ours. Python's own exit code, 1, would be a finding.
+        traceback.print_exc()
+        print("tape: internal error, see the lines above", file=sys.stderr)
+        sys.exit(COULD_NOT_RUN)

@@ -1,0 +1,204 @@
+"""The settings of every command: environment over file over default.
+
+An environment variable is `TAPE_` and the path of the setting joined by two underscores:
+`TAPE_KAFKA__BOOTSTRAP_SERVERS`. The file is `tape.toml` in the working folder, else the one beside
+the code; `TAPE_CONFIG` names another. A secret is given by reference (`env:NAME`, `file:PATH`) and
+resolved only where a client is built, so that no printed or recorded setting holds one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.errors import TapeError
+
+ROOT = Path(__file__).resolve().parent.parent
+MASK = "********"
+_SECRET = re.compile(r"password|secret|token|sasl\.jaas|ssl\.key\.pem|credential", re.IGNORECASE)
+_REFERENCE = re.compile(r"(env|file):(.+)", re.DOTALL)
+
+Option = str | int | float | bool
+
+
+class SettingsError(TapeError):
+    """A setting is missing, of the wrong type or unknown."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Section):
+    """The broker. `options` are librdkafka's, by their own names."""
+
+    bootstrap_servers: str | None = None
+    options: dict[str, Option] = Field(default_factory=dict)
+
+    @field_validator("options")
+    @classmethod
+    def _dotted(cls, options: dict[str, Option]) -> dict[str, Option]:
+        """`TAPE_KAFKA__OPTIONS__SASL_MECHANISM` means `sasl.mechanism`: no option has a `_`."""
+        return {name.replace("_", "."): value for name, value in options.items()}
+
+    def client_options(self) -> dict[str, Option]:
+        """The options with their secrets read. Raises `SettingsError` for a dangling reference."""
+        return {name: _resolved(name, value) for name, value in self.options.items()}
+
+
+class RegistrySettings(_Section):
+    """The schema registry's Confluent-compatible API; `options` are its client's own."""
+
+    url: str | None = None
+    options: dict[str, Option] = Field(default_factory=dict)
+
+    def client_options(self) -> dict[str, Option]:
+        """The options with their secrets read. Raises `SettingsError` for a dangling reference."""
+        return {name: _resolved(name, value) for name, value in self.options.items()}
+
+
+class StackSettings(_Section):
+    """The local stack. A port given here is taken at its word; without one any free port serves."""
+
+    kafka_port: int | None = Field(default=None, ge=1, le=65535)
+    controller_port: int | None = Field(default=None, ge=1, le=65535)
+    registry_port: int | None = Field(default=None, ge=1, le=65535)
+    maven_repository: str | None = None
+
+
+class Settings(BaseSettings):
+    """Everything a command can be told without a flag."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TAPE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    registry: RegistrySettings = RegistrySettings()
+    stack: StackSettings = StackSettings()
+    topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
+    run_dir: Path = ROOT / ".run"
+    shards: int = Field(default=1, ge=1)
+    shard: int | None = Field(default=None, ge=0)
+
+    @field_validator("run_dir")
+    @classmethod
+    def _absolute(cls, run_dir: Path) -> Path:
+        return run_dir.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, toml_file=config_file()),
+        )
+
+    def bootstrap_servers(self) -> str:
+        """The broker's address: the setting, else what `tape up` recorded in the run folder."""
+        return self.kafka.bootstrap_servers or self._recorded(
+            "bootstrap_servers", "TAPE_KAFKA__BOOTSTRAP_SERVERS"
+        )
+
+    def registry_url(self) -> str:
+        """The registry's address: the setting, else what `tape up` recorded in the run folder."""
+        return self.registry.url or self._recorded("registry_url", "TAPE_REGISTRY__URL")
+
+    def kafka_options(self) -> dict[str, Option]:
+        """What every Kafka client starts from: the address and the user's own options."""
+        return {"bootstrap.servers": self.bootstrap_servers(), **self.kafka.client_options()}
+
+    def _recorded(self, name: str, variable: str) -> str:
+        try:
+            value = json.loads((self.run_dir / "stack.json").read_text())[name]
+        except (OSError, ValueError, KeyError):
+            raise SettingsError(
+                f"no stack runs in {self.run_dir}: start one with `tape up`, or set {variable}"
+            ) from None
+        return str(value)
+
+
+def config_file() -> Path | None:
+    """The settings file in force, or None. Raises `SettingsError` if `TAPE_CONFIG` names none."""
+    named = os.environ.get("TAPE_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise SettingsError(f"TAPE_CONFIG names {named}, which is not a file")
+        return Path(named)
+    found = (folder / "tape.toml" for folder in (Path.cwd(), ROOT))
+    return next((path for path in found if path.is_file()), None)
+
+
+def load(**overrides: Any) -> Settings:
+    """The effective settings; `overrides` (a command's flags) win over everything."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{config_file()} is not TOML: {error}") from None
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The effective settings for printing; a literal secret is replaced, a reference is shown."""
+    values = settings.model_dump(mode="json")
+    for section in ("kafka", "registry"):
+        options = values[section]["options"]
+        values[section]["options"] = {name: _masked(name, options[name]) for name in options}
+        for name in ("bootstrap_servers", "url"):
+            if values[section].get(name):
+                values[section][name] = _without_login(values[section][name])
+    return values
+
+
+def _masked(name: str, value: Option) -> Option:
+    if isinstance(value, str) and _REFERENCE.fullmatch(value):
+        return value
+    if _SECRET.search(name) or name.endswith("user.info"):
+        return MASK
+    return _without_login(value) if isinstance(value, str) else value
+
+
+def _without_login(address: str) -> str:
+    return re.sub(r"//[^/@\s]+@", f"//{MASK}@", address)
+
+
+def _resolved(name: str, value: Option) -> Option:
+    reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if reference is None:
+        return value
+    kind, target = reference.groups()
+    if kind == "env":
+        if target not in os.environ:
+            raise SettingsError(f"{name} refers to environment variable {target}, which is not set")
+        return os.environ[target]
+    try:
+        return Path(target).read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{name} refers to {target}: {error.strerror}") from None
+
+
+def _one_line(error: ValidationError) -> str:
+    return "; ".join(
+        f"setting {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        for item in error.errors()
+    )

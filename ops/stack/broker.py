@@ -1,0 +1,150 @@
+"""The Kafka broker: one KRaft node on loopback, broker and controller in one process.
+
+The values are those of a single node (every internal topic has one replica) and of a developer's
+patience (no waiting for group members, a transaction that timed out is aborted within a second).
+Topics are created by `tape topics apply` alone, never by a misspelt name.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+from typing import NamedTuple
+
+from ops.stack import processes
+from ops.stack.errors import NotStarted
+from ops.stack.ports import HOST, Ports, is_taken
+
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+HEAP = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")
+GRACE_S = 20.0
+
+
+class Broker(NamedTuple):
+    """Where the broker works and what it is started with."""
+
+    folder: Path
+    java: Path
+    jars: list[Path]
+    ports: Ports
+
+    @property
+    def log(self) -> Path:
+        """What the process prints."""
+        return self.folder / "kafka.log"
+
+    @property
+    def address(self) -> str:
+        """The bootstrap servers."""
+        return f"{HOST}:{self.ports.kafka}"
+
+
+def properties(ports: Ports, data: Path) -> dict[str, str | int]:
+    """The node's configuration, by Kafka's own names."""
+    broker, controller = f"{HOST}:{ports.kafka}", f"{HOST}:{ports.controller}"
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "controller.quorum.bootstrap.servers": controller,
+        "log.dirs": str(data),
+        # A killed broker may register again only when its predecessor's session is over (9 s).
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 500,
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": 0,
+        "offsets.topic.num.partitions": 4,
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+        "transaction.max.timeout.ms": 900_000,
+        "message.max.bytes": MESSAGE_BYTES_MAX,
+        "replica.fetch.max.bytes": MESSAGE_BYTES_MAX,
+        "log.retention.hours": 168,
+        "log.segment.bytes": 256 * 1024 * 1024,
+        "offsets.retention.minutes": 7 * 24 * 60,
+    }
+
+
+def launch(broker: Broker) -> subprocess.Popen[bytes]:
+    """Starts the broker, its storage formatted first where there is none."""
+    broker.folder.mkdir(parents=True, exist_ok=True)
+    _remember_class_path(broker)
+    _configure(broker, broker.folder / "data")
+    if not (broker.folder / "data").is_dir():
+        _format(broker)
+    command = [*_java(broker), processes.marker(broker.folder), "kafka.Kafka", "server.properties"]
+    return processes.spawn(command, broker.folder, broker.log, os.environ)
+
+
+def answers(broker: Broker) -> bool:
+    """Whether the broker serves clients: it has registered itself and tells its own address."""
+    if not is_taken(broker.ports.kafka):
+        return False
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    options: dict[str, str | int | float] = {
+        "bootstrap.servers": broker.address,
+        "log_level": 0,
+        "reconnect.backoff.ms": 20,
+        "reconnect.backoff.max.ms": 100,
+    }
+    try:
+        metadata = AdminClient(options).list_topics(timeout=2)
+    except KafkaException:
+        return False
+    return any(node.port == broker.ports.kafka for node in metadata.brokers.values())
+
+
+def _java(broker: Broker) -> list[str]:
+    logging = ["-Dorg.slf4j.simpleLogger.showDateTime=true"]
+    logging += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS"]
+    return [str(broker.java), *HEAP, *logging, "@class-path"]
+
+
+def _remember_class_path(broker: Broker) -> None:
+    """A file of arguments, so that a listing of processes stays readable."""
+    joined = os.pathsep.join(str(jar) for jar in broker.jars)
+    (broker.folder / "class-path").write_text(f'-cp "{joined}"\n')
+
+
+def _configure(broker: Broker, data: Path) -> Path:
+    rows = properties(broker.ports, data).items()
+    path = broker.folder / "server.properties"
+    path.write_text("".join(f"{name}={value}\n" for name, value in rows))
+    return path
+
+
+def _format(broker: Broker) -> None:
+    """Formats aside and renames, so that an interrupted format leaves nothing half done."""
+    fresh = broker.folder / "data.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    _configure(broker, fresh)
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    arguments = ["format", "--standalone", "-t", cluster, "-c", "server.properties"]
+    done = subprocess.run(
+        [*_java(broker), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *arguments],
+        cwd=broker.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        raise NotStarted(f"the broker's storage cannot be formatted: {lines[-1]}")
+    fresh.rename(broker.folder / "data")
+    _configure(broker, broker.folder / "data")

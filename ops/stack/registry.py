@@ -1,0 +1,89 @@
+"""The schema registry: Apicurio on an H2 database in a file.
+
+Ids of schemas are part of every record, so the database writes through at once (H2 would let half
+a second go by) and survives the process. The management listener, which nobody asks, takes any
+port the system gives.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from ops.stack import processes
+from ops.stack.ports import HOST, is_taken
+
+HEAP = (
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-XX:+ExitOnOutOfMemoryError",
+)
+API = "/apis/ccompat/v7"
+GRACE_S = 10.0
+
+
+class Registry(NamedTuple):
+    """Where the registry works and what it is started with."""
+
+    folder: Path
+    java: Path
+    program: Path
+    port: int
+
+    @property
+    def log(self) -> Path:
+        """What the process prints."""
+        return self.folder / "registry.log"
+
+    @property
+    def address(self) -> str:
+        """The Confluent-compatible API."""
+        return f"http://{HOST}:{self.port}{API}"
+
+
+def options(registry: Registry) -> dict[str, str]:
+    """The configuration, as the environment variables that Apicurio and Quarkus read."""
+    database = registry.folder.resolve() / "registry"
+    return {
+        "APICURIO_STORAGE_KIND": "sql",
+        "APICURIO_STORAGE_SQL_KIND": "h2",
+        "APICURIO_DATASOURCE_URL": f"jdbc:h2:file:{database};WRITE_DELAY=0",
+        "QUARKUS_HTTP_HOST": HOST,
+        "QUARKUS_HTTP_PORT": str(registry.port),
+        "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+        "QUARKUS_MANAGEMENT_HOST": HOST,
+        "QUARKUS_MANAGEMENT_PORT": "0",
+    }
+
+
+def launch(registry: Registry) -> subprocess.Popen[bytes]:
+    """Starts the registry; variables of the caller's that Apicurio would read do not reach it."""
+    registry.folder.mkdir(parents=True, exist_ok=True)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("APICURIO_", "QUARKUS_", "REGISTRY_"))
+    }
+    mark = processes.marker(registry.folder)
+    program = ["-jar", str(registry.program / "quarkus-run.jar")]
+    command = [str(registry.java), *HEAP, mark, *program]
+    return processes.spawn(command, registry.folder, registry.log, {**kept, **options(registry)})
+
+
+def answers(registry: Registry) -> bool:
+    """Whether the registry lists its subjects."""
+    if not is_taken(registry.port):
+        return False
+    connection = http.client.HTTPConnection(HOST, registry.port, timeout=2)
+    try:
+        connection.request("GET", f"{API}/subjects")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,31 @@
+"""The local stack, on the run's own broker and registry."""
+
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from ops import stack as local_stack
+from ops.stack import StackInfo
+
+
+def test_starting_what_runs_changes_nothing(stack: StackInfo, stack_dir: Path) -> None:
+    before = [part.pids for part in local_stack.status(stack_dir)]
+    assert local_stack.start(stack_dir) == stack
+    parts = local_stack.status(stack_dir)
+    assert [part.pids for part in parts] == before
+    assert all(part.answers and len(part.pids) == 1 for part in parts)
+
+
+def test_a_killed_broker_comes_back_at_its_address_with_its_topics(
+    stack: StackInfo, stack_dir: Path, topic_prefix: str
+) -> None:
+    client = AdminClient({"bootstrap.servers": stack.bootstrap_servers, "log_level": 0})
+    name = f"{topic_prefix}kept"
+    client.create_topics([NewTopic(name, 1)])[name].result(10)
+    local_stack.kill_broker(stack_dir)
+    kafka, registry = local_stack.status(stack_dir)
+    assert (kafka.pids, kafka.answers) == ([], False)
+    assert registry.answers
+    assert local_stack.restart_broker(stack_dir) == stack
+    assert name in client.list_topics(timeout=20).topics
