@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pipelines.logic import Output, Position
 from pipelines.strategy.signal import LoadedSignal
 from schemas.errors import NotExact, TapeError
-from schemas.events import ClockTick, QuoteChanged, TargetChanged
+from schemas.events import ClockTick, QuoteChanged, TargetChanged, TradePrinted
 from schemas.numbers import PRECISION, SCALE, from_unscaled, unscaled
 
 TARGETS = "signal.target.v1"
@@ -19,25 +19,31 @@ class TargetNotExact(TapeError):
     """A signal wants a position that decimal(28,10) cannot hold."""
 
 
-class Cause(NamedTuple):
-    """What a change takes from the record that caused it; `place` orders an epoch's records."""
+class Change(NamedTuple):
+    """A target that differs from the one before, and what it takes from the record that caused it.
+
+    `place` orders an epoch's records; `previous` is None the first time.
+    """
 
     place: int
     position: Position
     timestamp_ms: int
     venue: str
+    instrument: str
+    target: Decimal
+    previous: Decimal | None
     reference_px: Decimal | None
     ts_event_ns: int | None
     ts_recv_ns: int
 
 
-class Change(NamedTuple):
-    """A target that differs from the one before; `previous` is None the first time."""
+class Tick(NamedTuple):
+    """One input of a batch; `place` is where it stands in the merged order."""
 
-    cause: Cause
-    instrument: str
-    target: Decimal
-    previous: Decimal | None
+    place: int
+    position: Position
+    timestamp_ms: int
+    event: Any
 
 
 def exact_target(loaded: LoadedSignal, instrument: str, target: Decimal) -> Decimal:
@@ -53,20 +59,24 @@ def _exact(target: Decimal) -> Decimal:
     return from_unscaled(unscaled(target, SCALE, PRECISION))
 
 
-def cause_of(
-    place: int, position: Position, timestamp_ms: int, event: Any, instrument: str
-) -> Cause:
-    """The cause of a change of `instrument`; a clock tick knows no venue and no price."""
+def change_of(tick: Tick, instrument: str, target: Decimal, previous: Decimal | None) -> Change:
+    """A clock tick knows no venue and no price."""
+    event = tick.event
     if isinstance(event, ClockTick):
-        venue = instrument.rpartition(".")[2]
-        return Cause(place, position, timestamp_ms, venue, None, None, event.ts_ns)
-    if isinstance(event, QuoteChanged):
-        px = middle(units(event.bid_px) + units(event.ask_px))
+        venue, px = instrument.rpartition(".")[2], None
+        ts_event_ns, ts_recv_ns = None, event.ts_ns
     else:
-        px = event.last_px
-    return Cause(
-        place, position, timestamp_ms, event.venue, px, event.ts_event_ns, event.ts_recv_ns
-    )
+        venue, px = event.venue, reference_px(event)
+        ts_event_ns, ts_recv_ns = event.ts_event_ns, event.ts_recv_ns
+    what = (instrument, target, previous, px, ts_event_ns, ts_recv_ns)
+    return Change(tick.place, tick.position, tick.timestamp_ms, venue, *what)
+
+
+def reference_px(event: TradePrinted | QuoteChanged) -> Decimal:
+    """The price that decided: of the trade, or the middle of the quote."""
+    if isinstance(event, QuoteChanged):
+        return middle(units(event.bid_px) + units(event.ask_px))
+    return event.last_px
 
 
 def units(px: Decimal) -> int:
@@ -81,21 +91,20 @@ def middle(both: int) -> Decimal:
 
 
 def output_of(loaded: LoadedSignal, change: Change) -> Output:
-    """The event to write; it and its tick share one root, the record that caused it."""
-    cause, instrument, target, previous = change
-    topic, partition, offset = cause.position
+    """The event to write; the record that caused it is its root and its parent."""
+    topic, partition, offset = change.position
     tick = f"{topic}/{partition}/{offset}"
     event = TargetChanged(
-        strategy=loaded.name,
-        strategy_version=loaded.version,
-        venue=cause.venue,
-        instrument=instrument,
-        target_qty=target,
-        previous_target_qty=previous,
-        reference_px=cause.reference_px,
-        correlation_id=tick,
-        causation_id=tick,
-        ts_event_ns=cause.ts_event_ns,
-        ts_recv_ns=cause.ts_recv_ns,
+        loaded.name,
+        loaded.version,
+        change.venue,
+        change.instrument,
+        change.target,
+        change.previous,
+        change.reference_px,
+        tick,
+        tick,
+        change.ts_event_ns,
+        change.ts_recv_ns,
     )
-    return Output(cause.position, cause.timestamp_ms, TARGETS, instrument, event)
+    return Output(change.position, change.timestamp_ms, TARGETS, change.instrument, event)

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type
 import polars as pl
 
 from pipelines.logic import Position
-from pipelines.strategy.changes import Cause, Change, TargetNotExact, middle
-from pipelines.strategy.rows import NOTHING, Run, Tick
+from pipelines.strategy.changes import Change, TargetNotExact, Tick, middle
+from pipelines.strategy.rows import NOTHING, Run
 from pipelines.strategy.signal import QUANTITY, Columns, LoadedSignal
 from pipelines.strategy.state import Held
 from schemas.errors import TapeError
@@ -35,6 +35,7 @@ EMPTY: Final[dict[pl.DataType, Any]] = {
     QUANTITY: Decimal(1),
 }
 PLACE: Final = ("_index", "_topic", "_partition", "_offset", "_timestamp_ms")
+ORIGIN: Final = ("venue", "ts_event_ns", "ts_recv_ns")
 GROUP: Final = "_group"  # number of the instrument within the batch
 ROW: Final = "_row"  # row of the batch's frame; null in the rows that hold the states before
 TARGET: Final = "_target"
@@ -91,10 +92,10 @@ class Plan:
         changes = self._changes(grouped, changed, held)
         targets = {change.instrument: change.target for change in changes}
         ends = after.filter(LAST).select(GROUP, *self._schema)
-        states = {}
+        make, states = self._make._make, {}
         for number, *values in ends.iter_rows():
             name = grouped.instruments[number]
-            states[name] = Held(self._make(*values), targets.get(name, known[number].target))
+            states[name] = Held(make(values), targets.get(name, known[number].target))
         return Run(changes, states)
 
     def _unknown(self) -> Held:
@@ -125,18 +126,21 @@ class Plan:
     def _changes(
         self, grouped: Grouped, changed: pl.DataFrame, held: dict[str, Held]
     ) -> list[Change]:
-        previous = {name: held[name].target for name in grouped.instruments if name in held}
+        last = {name: held[name].target for name in grouped.instruments if name in held}
         frame = grouped.frame[changed[ROW]]
-        changes = []
-        targets = changed[TARGET].to_physical().to_list()
-        names = frame["instrument"].to_list()
-        for cause, name, target in zip(causes(frame), names, targets, strict=True):
-            if target is None:
+        instruments = frame["instrument"].to_list()
+        targets, previous = [], []
+        for name, units in zip(instruments, changed[TARGET].to_physical().to_list(), strict=True):
+            if units is None:
                 raise TargetNotExact(f"signal {self._loaded.name}, target of {name}: null")
-            wanted = _quantity(target)
-            changes.append(Change(cause, name, wanted, previous.get(name)))
-            previous[name] = wanted
-        return changes
+            previous.append(last.get(name))
+            last[name] = target = _quantity(units)
+            targets.append(target)
+        columns = {name: frame[name].to_list() for name in (*PLACE, *ORIGIN)}
+        place, *position, timestamp_ms, venue, ts_event_ns, ts_recv_ns = columns.values()
+        at = (place, map(Position, *position), timestamp_ms, venue)
+        what = (instruments, targets, previous, reference_prices(frame))
+        return list(map(Change, *at, *what, ts_event_ns, ts_recv_ns))
 
     def _state_schema(self) -> dict[str, pl.DataType]:
         if self._columns.state.keys() != set(self._make._fields):
@@ -167,17 +171,12 @@ class Plan:
 _quantity = lru_cache(maxsize=4096)(from_unscaled)  # signals want few different quantities
 
 
-def causes(frame: pl.DataFrame) -> Iterator[Cause]:
-    """The rows of a frame of trades or quotes as causes; like `cause_of`, column by column."""
+def reference_prices(frame: pl.DataFrame) -> Iterator[Decimal]:
+    """`reference_px` of the rows of a frame of trades or quotes."""
     if "last_px" in frame.columns:
-        prices: Iterator[Decimal] = map(from_unscaled, frame["last_px"].to_physical().to_list())
-    else:
-        both = frame["bid_px"].to_physical() + frame["ask_px"].to_physical()
-        prices = map(middle, both.to_list())
-    columns = [frame[name].to_list() for name in PLACE]
-    positions = map(Position, *columns[1:4])
-    rest = [frame[name].to_list() for name in ("ts_event_ns", "ts_recv_ns")]
-    return map(Cause, columns[0], positions, columns[4], frame["venue"].to_list(), prices, *rest)
+        return map(from_unscaled, frame["last_px"].to_physical().to_list())
+    both = frame["bid_px"].to_physical() + frame["ask_px"].to_physical()
+    return map(middle, both.to_list())
 
 
 def ticks_of(frame: pl.DataFrame, event: Any) -> list[Tick]:

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from pipelines.dead_letters import DeadLetterLimit, count, count_all
 from pipelines.logic import Batch, Input, InputTopic, Output, StateVersionError
-from pipelines.strategy.changes import TARGETS, output_of
+from pipelines.strategy.changes import TARGETS, Tick, output_of
 from pipelines.strategy.columnar import Grouped, Plan, group, ticks_of
-from pipelines.strategy.rows import Run, Tick, react, run_rows
+from pipelines.strategy.rows import Run, react, run_rows
 from pipelines.strategy.signal import ClockedSignal, ColumnarSignal, LoadedSignal
 from pipelines.strategy.state import Held, StrategyState, dump, load
 from schemas.errors import TapeError
@@ -156,7 +156,7 @@ def _in_order(runs: Sequence[tuple[LoadedSignal, Run]]) -> list[Output]:
     if len(runs) == 1:
         return [output_of(runs[0][0], change) for change in runs[0][1].changes]
     decided = [
-        ((change.cause.place, order, change.instrument), loaded, change)
+        ((change.place, order, change.instrument), loaded, change)
         for order, (loaded, run) in enumerate(runs)
         for change in run.changes
     ]

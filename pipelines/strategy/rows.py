@@ -7,22 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from pipelines.logic import Position
-from pipelines.strategy.changes import Change, cause_of, exact_target
+from pipelines.strategy.changes import Change, Tick, change_of, exact_target
 from pipelines.strategy.signal import ClockedSignal, LoadedSignal
 from pipelines.strategy.state import Held
 from schemas.events import ClockTick
 
 NOTHING = Decimal(0)
-
-
-class Tick(NamedTuple):
-    """One input of a batch; `place` is where it stands in the merged order."""
-
-    place: int
-    position: Position
-    timestamp_ms: int
-    event: Any
 
 
 class Reaction(NamedTuple):
@@ -64,7 +54,7 @@ def run_rows(loaded: LoadedSignal, held: dict[str, Held], ticks: Iterable[Tick])
             previous = before.target if before else None
             if target != (previous or NOTHING):
                 wanted = exact_target(loaded, instrument, target)
-                changes.append(Change(cause_of(*tick, instrument), instrument, wanted, previous))
+                changes.append(change_of(tick, instrument, wanted, previous))
                 previous = wanted
             after[instrument] = Held(state, previous)
     return Run(changes, after)
