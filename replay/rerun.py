@@ -79,7 +79,7 @@ def rerun(
     shard: Shard,
     logic: Logic[object],
     span: Span = EVERYTHING,
-    on_epoch: Callable[[Progress], None] | None = None,
+    on_epoch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
     """Re-runs the epochs of a span. Raises `TapeError` when it cannot run; a difference is in
     the verdict.
@@ -106,7 +106,7 @@ def rerun(
         shard.version,
     )
     try:
-        drive(session, log, codec, logic, on_epoch)
+        drive(session, log, codec, logic, lambda p: on_epoch(p.epochs_verified, len(epochs)))
     except Diverged:
         finding, record, records = first_different[0]
         outputs = RecordedOutputs(log, codec, shard.pipeline).messages(record)

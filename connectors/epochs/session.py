@@ -104,6 +104,11 @@ class Session:
         """The last epoch settled; -1 before the first."""
         return self._sequence
 
+    @property
+    def snapshot(self) -> SnapshotRef | None:
+        """The newest snapshot at the end of that epoch."""
+        return self._snapshot
+
     # ---- source ----------------------------------------------------------------------------------
     # ---------------
 

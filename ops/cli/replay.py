@@ -1,0 +1,108 @@
+"""`tape replay PIPELINE`: recorded epochs again, every digest compared. `tape tail TOPIC`:
+decoded events as JSON lines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.cli._output import Form, Output, emit
+from ops.cli._times import Date, From, To, span_of
+from ops.cli.run import Signal, with_signals
+
+if TYPE_CHECKING:
+    from replay.rerun import Verdict
+
+FINDING = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(replay)
+    app.command()(tail)
+
+
+def replay(
+    pipeline: Annotated[str, typer.Argument(help="market or strategy")],
+    start: From = None,
+    end: To = None,
+    date: Date = None,
+    shards: Annotated[int | None, typer.Option(help="number of shards it was run with")] = None,
+    shard: Annotated[int | None, typer.Option(help="only this one")] = None,
+    signal: Signal = None,
+    output: Output = Form.TEXT,
+) -> None:
+    """Run recorded epochs again in this process and compare every digest and snapshot.
+
+    Exit code 0: equal. 1: the first epoch that differs is shown, event by event. 2: could not run.
+    """
+    from ops.processes.replaying import replay_shards
+    from ops.stack.progress import Bars
+
+    span = span_of(start, end, date)
+    with Bars() as bars:
+        verdicts = replay_shards(pipeline, with_signals(signal), span, shards, shard, bars)
+    emit(output, [as_json(v) for v in verdicts], "\n".join(as_text(v) for v in verdicts))
+    if not all(v.clean for v in verdicts):
+        raise typer.Exit(FINDING)
+
+
+def as_json(verdict: Verdict) -> dict[str, Any]:
+    finding = verdict.finding
+    shown = None
+    if finding is not None:
+        shown = {**finding._asdict(), "differences": [d._asdict() for d in finding.differences]}
+    return {**vars(verdict), "finding": shown, "clean": verdict.clean}
+
+
+def as_text(verdict: Verdict) -> str:
+    base = "a snapshot" if verdict.from_snapshot else "the first record"
+    head = (
+        f"{verdict.pipeline}-{verdict.shard}: {verdict.epochs} epochs from {verdict.from_sequence} "
+        f"on ({base}), {verdict.records} records, {verdict.outputs} outputs, "
+        f"{verdict.snapshots} snapshots: "
+    )
+    if verdict.finding is None:
+        return head + "0 differences"
+    lines = [head + "DIFFERENT", verdict.finding.message]
+    for difference in verdict.finding.differences[:20]:
+        lines += [difference.id, *side_by_side(difference.recorded, difference.rerun)]
+    left = len(verdict.finding.differences) - 20
+    return "\n".join([*lines, *([f"... and {left} more"] if left > 0 else [])])
+
+
+def side_by_side(recorded: dict[str, Any] | None, rerun: dict[str, Any] | None) -> list[str]:
+    """One line per field that differs: what was recorded, what the re-run gives."""
+    if recorded is None or rerun is None:
+        side = "only in the re-run" if recorded is None else "only recorded"
+        return [f"  {side}: {json.dumps(rerun if recorded is None else recorded)}"]
+    return [
+        f"  {name:<20} recorded {json.dumps(recorded.get(name))}  now {json.dumps(value)}"
+        for name, value in rerun.items()
+        if recorded.get(name) != value
+    ]
+
+
+def tail(
+    topic: Annotated[str, typer.Argument(help="logical topic, for example md.trade.v1")],
+    start: From = None,
+    end: To = None,
+    date: Date = None,
+    key: Annotated[str | None, typer.Option(help="only records with this key")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="wait for more")] = False,
+) -> None:
+    """Print decoded events as JSON lines, with partition, offset, key and headers."""
+    from ops.processes.run import codec_of, kafka_log
+    from ops.settings import load
+    from replay.tail import tail as records
+
+    settings = load()
+    span = span_of(start, end, date)
+    for record in records(kafka_log(settings), codec_of(settings), topic, span, key, follow):
+        sys.stdout.write(json.dumps(record) + "\n")
+        if follow:
+            sys.stdout.flush()

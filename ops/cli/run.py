@@ -1,0 +1,180 @@
+"""`tape run PROCESS`: one process in the foreground, until SIGTERM. `tape snapshot`: its state
+onto the log now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.cli._output import Form, Output, emit
+from ops.cli._times import start_of
+
+if TYPE_CHECKING:
+    from connectors.epochs.model import Acceptance, Intent, Skip
+    from ops.settings import Settings
+
+Shard = Annotated[int | None, typer.Option(help="default: TAPE_SHARD, the pod's ordinal, or 0")]
+Shards = Annotated[int | None, typer.Option(help="number of shards, the same in every process")]
+Start = Annotated[
+    str | None,
+    typer.Option("--from", help="earliest|latest|TIME: where a first start or a rebuild begins"),
+]
+Upgrade = Annotated[str | None, typer.Option(help="carry|rebuild, when the version changed")]
+SkipRecord = Annotated[str | None, typer.Option("--skip", help="TOPIC/PARTITION/OFFSET")]
+Accept = Annotated[int | None, typer.Option("--accept-divergence", help="sequence of the epoch")]
+Reason = Annotated[str, typer.Option(help="why, for --upgrade, --skip, --accept-divergence")]
+Takeover = Annotated[bool, typer.Option(help="replace a process of this machine by fencing it")]
+Signal = Annotated[list[str] | None, typer.Option(help="path.py:Class or an entry point's name")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    run = typer.Typer(
+        help="Run one process in the foreground, until SIGTERM.", no_args_is_help=True
+    )
+    run.command()(market)
+    run.command()(strategy)
+    run.command()(connector)
+    run.command()(clock)
+    app.add_typer(run, name="run")
+    app.command()(snapshot)
+
+
+def market(
+    shard: Shard = None,
+    shards: Shards = None,
+    start: Start = None,
+    upgrade: Upgrade = None,
+    skip: SkipRecord = None,
+    accept: Accept = None,
+    reason: Reason = "",
+    takeover: Takeover = False,
+) -> None:
+    """Raw frames to trades, quotes, depth, marks and the state of the feeds."""
+    from ops.settings import load
+
+    intent = intent_of(start, upgrade, skip, accept, reason)
+    pipeline("market", shard, shards, intent, load(), takeover)
+
+
+def strategy(
+    shard: Shard = None,
+    shards: Shards = None,
+    start: Start = None,
+    signal: Signal = None,
+    upgrade: Upgrade = None,
+    skip: SkipRecord = None,
+    accept: Accept = None,
+    reason: Reason = "",
+    takeover: Takeover = False,
+) -> None:
+    """Trades and quotes to wanted positions."""
+    intent = intent_of(start, upgrade, skip, accept, reason)
+    pipeline("strategy", shard, shards, intent, with_signals(signal), takeover)
+
+
+def with_signals(signal: list[str] | None) -> Settings:
+    """The settings, with the signals of the command line instead of the configured ones."""
+    from ops.settings import load, with_signal_specs
+
+    return with_signal_specs(load(), signal) if signal else load()
+
+
+def pipeline(
+    name: str,
+    shard: int | None,
+    shards: int | None,
+    intent: Intent,
+    settings: Settings,
+    takeover: bool,
+) -> None:
+    from ops.processes.run import run_pipeline
+    from ops.processes.shards import chosen
+
+    number, count = chosen(settings, shard, shards)
+    run_pipeline(name, number, count, intent, settings, takeover)
+
+
+def intent_of(
+    start: str | None, upgrade: str | None, skip: str | None, accept: int | None, reason: str
+) -> Intent:
+    """What the operator asks for. Raises `BadIntent`."""
+    from connectors.epochs.model import Intent
+    from connectors.epochs.opening import UPGRADES
+
+    if upgrade is not None and upgrade not in UPGRADES:
+        raise typer.BadParameter(f"--upgrade {upgrade}: one of {', '.join(UPGRADES)}")
+    if (skip is not None or accept is not None) and not reason:
+        raise typer.BadParameter("--skip and --accept-divergence need a --reason")
+    return Intent(
+        start_of(start), upgrade, skip_of(skip, reason), accept_of(accept, reason), reason
+    )
+
+
+def skip_of(text: str | None, reason: str) -> Skip | None:
+    from connectors.epochs.model import Skip
+    from pipelines.logic import Position
+
+    if text is None:
+        return None
+    topic, _, rest = text.partition("/")
+    partition, _, offset = rest.partition("/")
+    if not (topic and partition.isdigit() and offset.isdigit()):
+        raise typer.BadParameter(f"--skip {text}: not TOPIC/PARTITION/OFFSET")
+    return Skip(Position(topic, int(partition), int(offset)), reason)
+
+
+def accept_of(sequence: int | None, reason: str) -> Acceptance | None:
+    from connectors.epochs.model import Acceptance
+
+    return None if sequence is None else Acceptance(sequence, reason)
+
+
+def connector(
+    venue: Annotated[str, typer.Option(help="venue code, for example BINANCE")],
+    symbols: Annotated[list[str], typer.Argument(help="the venue's symbols")],
+    line: Annotated[str, typer.Option(help="A, B, ...: two lines make a feed redundant")] = "A",
+    url: Annotated[str | None, typer.Option(help="another server, for example a tape feed")] = None,
+) -> None:
+    """One line of one venue: every frame, raw, to md.raw.v1."""
+    from connectors.connector import run_connector
+    from ops.processes.run import codec_of
+    from ops.settings import load
+
+    settings = load()
+    kafka, prefix = settings.kafka_options(), settings.topic_prefix
+    codec = codec_of(settings)
+    raise typer.Exit(
+        run_connector(venue, line, symbols, kafka=kafka, codec=codec, topic_prefix=prefix, url=url)
+    )
+
+
+def clock() -> None:
+    """One ClockTick per second to ops.clock.v1."""
+    from connectors.clock import run_clock
+    from ops.processes.run import codec_of
+    from ops.settings import load
+
+    settings = load()
+    codec, prefix = codec_of(settings), settings.topic_prefix
+    raise typer.Exit(run_clock(kafka=settings.kafka_options(), codec=codec, topic_prefix=prefix))
+
+
+def snapshot(
+    name: Annotated[str, typer.Argument(metavar="PIPELINE")],
+    shard: Shard = None,
+    shards: Shards = None,
+    output: Output = Form.TEXT,
+) -> None:
+    """Write a shard's state onto the log: by its running process, else by opening it."""
+    from ops.processes.shards import chosen
+    from ops.processes.snapshot import take_snapshot
+    from ops.settings import load
+
+    settings = load()
+    number, count = chosen(settings, shard, shards)
+    taken = take_snapshot(name, number, count, settings)
+    text = f"{name}-{number}: snapshot of {taken.size} bytes at epoch {taken.sequence}"
+    emit(output, {"pipeline": name, "shard": number, **taken._asdict()}, text)
