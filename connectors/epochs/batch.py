@@ -87,7 +87,7 @@ class EpochBatch:
         for index, message in enumerate(self._messages):
             position = self._position(message)
             if position not in broken:
-                event = self._codec.decode(message.value())
+                event = self._codec.decode(self._values[index])
                 yield Input(position, self._stamps[index], message.key() or b"", event)
 
     def _position(self, message: Message) -> Position:
@@ -95,7 +95,7 @@ class EpochBatch:
 
     def _dead_letter(self, index: int, reason: str) -> Output:
         message = self._messages[index]
-        at, value = self._position(message), message.value()
+        at, value = self._position(message), self._values[index]
         code: Any
         code, _, detail = reason.partition(": ")
         letter = DeadLettered(

@@ -39,12 +39,13 @@ def input_digest(
         return b""
     keys = [m.key() or b"" for m in messages]
     frames = [value[:FRAME_BYTES] for value in values]
+    identities = {frame: _identity(frame, fingerprint) for frame in set(frames)}
     hasher = sha256(array("q", timestamps).tobytes())
     hasher.update(_lengths(keys) + b"".join(keys) + _lengths(values))
-    if len(set(frames)) == 1:
-        hasher.update(_identity(values[0], fingerprint) + b"*")
+    if len(set(identities.values())) == 1:
+        hasher.update(identities[frames[0]] + b"*")
     else:
-        hasher.update(b"".join([_identity(value, fingerprint) for value in values]))
+        hasher.update(b"".join([identities[frame] for frame in frames]))
     hasher.update(b"".join([value[FRAME_BYTES:] for value in values]))
     return hasher.digest()
 

@@ -39,7 +39,7 @@ class PartitionBuffer:
         self.messages += messages
         self.timestamps += stamps
         self.times += times[1:]
-        self.values += [message.value() for message in messages]
+        self.values += [message.value() or b"" for message in messages]
         self.fetched = messages[-1].offset() + 1
 
     @property

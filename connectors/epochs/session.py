@@ -20,7 +20,7 @@ from connectors.epochs.points import Point, nothing
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.records import input_range, output_ranges, seal, snapshot_ref
 from connectors.epochs.snapshots import SnapshotClock, cut, day_of
-from connectors.epochs.supply import Supply
+from connectors.epochs.supply import POLL_S, Supply
 from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, OutRecord, Tp, Writer
 from pipelines.items import Carried, Encoded, Epoch, Item, Mark, Restore, StateBody
@@ -183,29 +183,34 @@ class Session:
     def _live(self) -> Flight | None:
         if self.stop_requested:
             self._stopped = True
-            return self._empty("STOP")
-        if self.snapshot_requested:
+            return self._empty("STOP", snapshot=not self._pending_skips())
+        if self.snapshot_requested and not self._pending_skips():
             self.snapshot_requested = False
             return self._empty("SNAPSHOT")
-        if time.monotonic() < self._ready_at:
+        early_s = self._ready_at - time.monotonic()
+        if early_s > 0:
+            time.sleep(min(early_s, POLL_S))
             return None
-        before = day_of(self._supply.log_time_ms)
-        waiting = self._supply.first_waiting_ms()
-        if waiting is not None and 0 <= before < day_of(waiting) and not self._fresh_snapshot():
-            return self._empty("SNAPSHOT")  # a day replays from its own first snapshot
-        slices = self._supply.live()
-        if slices is None:
+        counts = self._supply.ready()
+        if counts is None:
             if not self._supply.behind() and self.parts.until():
                 self.stop_requested = True
             return None
+        if self._day_ended(counts):
+            return self._empty("SNAPSHOT")  # a day replays from its own first snapshot
+        slices = self._supply.take(counts)
         self._ready_at = time.monotonic() + self.parts.shard.interval_min_s
         self._clock.count(sum(sum(map(len, s.values)) for s in slices))
         return Flight(
             self._sequence + 1, slices, "INPUT", self._clock.due and not self._pending_skips()
         )
 
-    def _fresh_snapshot(self) -> bool:
-        return self._snapshot is not None and self._snapshot.sequence == self._sequence
+    def _day_ended(self, counts: Sequence[int]) -> bool:
+        """Whether these records begin a UTC day of log time that no snapshot precedes yet."""
+        before = day_of(self._supply.log_time_ms)
+        fresh = self._snapshot is not None and self._snapshot.sequence == self._sequence
+        ended = 0 <= before < day_of(self._supply.first_ms(counts))
+        return ended and not fresh and not self._pending_skips()
 
     def _pending_skips(self) -> bool:
         """A skip not yet passed must stay visible to a restart, which begins at the newest
@@ -286,6 +291,7 @@ class Session:
             self._clock.taken(len(body.body))
             self.progress.snapshots += 1
         self.progress.epochs_committed += 1
+        self._settle_group()
 
     def _floor(self, tp: Tp) -> int:
         if tp not in self._floors:

@@ -5,7 +5,7 @@ within bounds.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from connectors.epochs.errors import HistoryBroken
 from connectors.epochs.merge import PartitionBuffer, Slice, limit_ms, plan
@@ -45,7 +45,7 @@ class Supply:
 
     def nothing(self) -> list[Slice]:
         """An empty range of every partition: a stop, a snapshot or a boundary."""
-        return [buffer.take(0) for buffer in self.buffers.values()]
+        return self.take([0] * len(self.buffers))
 
     def recorded(self, epoch: EpochCommitted) -> list[Slice]:
         """The ranges of a recorded epoch, whatever else is there. Raises `HistoryBroken` when
@@ -61,6 +61,11 @@ class Supply:
                 )
             self._fill(buffer, wanted.count, epoch.sequence)
             slices.append(buffer.take(wanted.count))
+            if buffer.position != wanted.end:
+                raise HistoryBroken(
+                    f"epoch {epoch.sequence} ends at {wanted.topic}/{wanted.partition}/"
+                    f"{wanted.end}, its {wanted.count} records now end at {buffer.position}"
+                )
         return slices
 
     def _fill(self, buffer: PartitionBuffer, count: int, sequence: int) -> None:
@@ -76,8 +81,10 @@ class Supply:
                     f"{len(buffer.messages)}: a transaction hangs, or they are gone"
                 )
 
-    def live(self) -> list[Slice] | None:
-        """The next epoch as the merge allows it; None when there is nothing yet."""
+    def ready(self) -> list[int] | None:
+        """How many records of each partition the next epoch may take; None when there are none
+        yet.
+        """
         self._hold_back()
         waiting = any(b.messages for b in self.buffers.values()) and not self._blocked
         self._poll(0.0 if waiting else POLL_S)
@@ -87,17 +94,20 @@ class Supply:
             buffers, limit_ms(buffers, backlog), self._shard.records_max, self._shard.bytes_max
         )
         self._blocked = not any(counts)  # what waits must wait for another partition's backlog
-        if self._blocked:
-            return None
-        return [buffer.take(count) for buffer, count in zip(buffers, counts, strict=True)]
+        return None if self._blocked else counts
+
+    def first_ms(self, counts: Sequence[int]) -> int:
+        """Log time of the earliest record among those counted; at least one is."""
+        counted = zip(self.buffers.values(), counts, strict=True)
+        return min(buffer.times[0] for buffer, count in counted if count)
+
+    def take(self, counts: Sequence[int]) -> list[Slice]:
+        """Hands out that many records of each partition."""
+        return [b.take(count) for b, count in zip(self.buffers.values(), counts, strict=True)]
 
     def behind(self) -> bool:
         """Whether any partition is known to hold more than was read."""
         return any(self._reader.has_backlog(tp, b.fetched) for tp, b in self.buffers.items())
-
-    def first_waiting_ms(self) -> int | None:
-        """Log time of the earliest record read and not handed out."""
-        return min((b.times[0] for b in self.buffers.values() if b.times), default=None)
 
     def _poll(self, timeout_s: float) -> bool:
         found = self._reader.poll(self._shard.records_max, timeout_s)

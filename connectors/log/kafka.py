@@ -104,11 +104,14 @@ class KafkaLog:
             while reader.end_seen(tp, position) < end:
                 batch = reader.poll(10_000, 0.2).get(tp, [])
                 messages += batch
-                position = batch[-1].offset() + 1 if batch else position
-                if not batch and time.monotonic() > limit:
+                if batch:
+                    position = batch[-1].offset() + 1
+                    limit = time.monotonic() + deadline_s
+                elif time.monotonic() > limit:
                     raise TransactionHangs(
                         f"{tp.topic}/{tp.partition}: a transaction left open hides records from "
-                        f"offset {position} on (the log ends at {end}); see kafka-transactions.sh find-hanging"
+                        f"offset {position} on (the log ends at {end}); "
+                        "see kafka-transactions.sh find-hanging"
                     )
         finally:
             reader.close()

@@ -85,8 +85,8 @@ class KafkaReader:
                 self._eof[self._tps[event.topic(), event.partition()]] = event.offset()
             elif code in _FATAL_TIMEOUT_CODES:
                 raise OffsetsGone(
-                    f"{event.topic()}/{event.partition()}: the offset to continue from is no longer on "
-                    "the log (retention); restore it from the archive or start anew"
+                    f"{event.topic()}/{event.partition()}: the offset to continue from is no "
+                    "longer on the log (retention); restore it from the archive or start anew"
                 )
             elif code not in _TRANSIENT:
                 raise LogUnreachable(f"reading failed: {event.error().str()}")
