@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,49 @@ class StackSettings(_Section):
     maven_repository: str | None = None
 
 
+class EpochSettings(_Section):
+    """Bounds of an epoch and of what lies between snapshots; the protocol records what it did."""
+
+    records_max: int = Field(default=20_000, ge=1)
+    bytes_max: int = Field(default=16_000_000, ge=1)
+    snapshot_factor: int = Field(default=8, ge=1)
+    snapshot_bytes_min: int = Field(default=32_000_000, ge=0)
+    interval_min_s: float = Field(default=0.0, ge=0.0)
+
+
+class DeadLetterSettings(_Section):
+    """At most `share` of `records` consecutive offsets of a partition may be refused."""
+
+    share: Decimal = Field(default=Decimal("0.01"), ge=0, le=1)
+    records: int = Field(default=10_000, ge=1)
+
+
+class MarketSettings(_Section):
+    """The `market` pipeline. Part of its version: another value is another pipeline version."""
+
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    stale_after_ms: int = Field(default=10_000, ge=1)
+
+
+class SignalSettings(_Section):
+    """One signal: its name on the log, what implements it, the instruments it follows, its fields."""
+
+    name: str = Field(pattern=r"^[a-zA-Z0-9_.-]+$")
+    uses: str
+    instruments: list[str] = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class StrategySettings(_Section):
+    """The `strategy` pipeline. Part of its version, as the signals' own code is."""
+
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    signals: list[SignalSettings] = [
+        SignalSettings(name="ema-cross", uses="ema-cross"),
+        SignalSettings(name="book-imbalance", uses="book-imbalance"),
+    ]
+
+
 class Settings(BaseSettings):
     """Everything a command can be told without a flag."""
 
@@ -88,6 +132,9 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     registry: RegistrySettings = RegistrySettings()
     stack: StackSettings = StackSettings()
+    epochs: EpochSettings = EpochSettings()
+    market: MarketSettings = MarketSettings()
+    strategy: StrategySettings = StrategySettings()
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
     shards: int = Field(default=1, ge=1)
