@@ -260,5 +260,9 @@ def _sequence(values: Any) -> int:
 def _fail(event: str, field: str, error: Exception) -> None:
     if isinstance(error, EncodeError):
         raise EncodeError(event, f"{field}.{error.field}", error.reason) from None
-    kind = "" if isinstance(error, TapeError | TypeError | OverflowError) else f"{type(error).__name__}: "
+    kind = (
+        ""
+        if isinstance(error, TapeError | TypeError | OverflowError)
+        else f"{type(error).__name__}: "
+    )
     raise EncodeError(event, field, f"{kind}{error}") from None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from schemas.catalog import Catalog, SchemaVersion
 from schemas.errors import SchemaError, UnknownSchemaError
+from schemas.registry import Registry, find_id, find_schema
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+_UNKNOWN_MAX = 10_000
 
 
 class SchemaIds:
@@ -26,6 +27,7 @@ class SchemaIds:
         self._ids = {schema.fingerprint: number for number, schema in known.items()}
         self._find_id = find_id
         self._find_schema = find_schema
+        self._unknown: dict[int, str] = {}
 
     @classmethod
     def local(cls, catalog: Catalog) -> SchemaIds:
@@ -39,6 +41,25 @@ class SchemaIds:
                 known[number] = schema
         return cls(known)
 
+    @classmethod
+    def from_registry(
+        cls,
+        url: str,
+        catalog: Catalog,
+        options: Mapping[str, Any] | None = None,
+        prefix: str = "",
+    ) -> SchemaIds:
+        """Ids of a registry, each asked for once, when first needed; see `Registry` for `options`.
+
+        `prefix` is that of the topics. Schemas newer than this checkout's are read as well.
+        """
+        registry = Registry(url, options)
+        return cls(
+            {},
+            find_id=partial(_find_id, registry, catalog, prefix),
+            find_schema=partial(find_schema, registry, catalog),
+        )
+
     def id_of(self, schema: SchemaVersion) -> int:
         """Raises `RegistryError` where a registry is asked and does not have it."""
         if schema.fingerprint not in self._ids:
@@ -48,9 +69,21 @@ class SchemaIds:
         return self._ids[schema.fingerprint]
 
     def schema_of(self, number: int) -> SchemaVersion:
-        """Raises `UnknownSchemaError`."""
-        if number not in self._schemas:
+        """Raises `UnknownSchemaError`; an id once unknown stays so for this object."""
+        if number in self._schemas:
+            return self._schemas[number]
+        if number in self._unknown:
+            raise UnknownSchemaError(self._unknown[number])
+        try:
             if self._find_schema is None:
                 raise UnknownSchemaError(f"schema id {number} is unknown")
             self._schemas[number] = self._find_schema(number)
+        except UnknownSchemaError as error:
+            if len(self._unknown) < _UNKNOWN_MAX:
+                self._unknown[number] = str(error)
+            raise
         return self._schemas[number]
+
+
+def _find_id(registry: Registry, catalog: Catalog, prefix: str, schema: SchemaVersion) -> int:
+    return find_id(registry, catalog, schema, prefix)
