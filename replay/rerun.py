@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 
 from connectors.epochs.batch import Decoder
+from connectors.epochs.boundaries import Carrying, accepted_in
 from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
 from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.errors import Diverged
@@ -18,7 +19,7 @@ from connectors.epochs.history import Ledger, history_from_start, history_since
 from connectors.epochs.model import History, Shard
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.session import Parts, Progress, Session
-from connectors.epochs.verify import Verifier, accepted_in
+from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, OutRecord
 from pipelines.flow import build_flow
 from pipelines.logic import Logic
@@ -88,7 +89,7 @@ def rerun(
     epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
     if not epochs:
         raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
-    verifier = Verifier(codec, shard, accepted_in(epochs))
+    verifier = Verifier(codec, shard)
     first_different: list[tuple[Diverged, EpochCommitted, list[OutRecord]]] = []
 
     def note(finding: Diverged, record: EpochCommitted, records: object) -> None:
@@ -96,7 +97,8 @@ def rerun(
         raise finding
 
     verifier.on_divergence = note
-    session = Session(Parts(log, codec, shard, history.base, epochs, verifier))
+    carry = Carrying(accepted=accepted_in(epochs))
+    session = Session(Parts(log, codec, shard, history.base, epochs, verifier, carry=carry))
     verdict = Verdict(
         shard.pipeline,
         shard.number,
@@ -109,7 +111,7 @@ def rerun(
         drive(session, log, codec, logic, lambda p: on_epoch(p.epochs_verified, len(epochs)))
     except Diverged:
         finding, record, records = first_different[0]
-        outputs = RecordedOutputs(log, codec, shard.pipeline).messages(record)
+        outputs = RecordedOutputs(log, codec, shard).messages(record)
         shown = differences(codec, outputs, records)
         verdict.finding = Finding(finding.sequence, finding.what, str(finding), shown)
     verdict.epochs, verdict.records = session.progress.epochs_verified, session.progress.records
@@ -125,7 +127,7 @@ def drive(
     on_epoch: Callable[[Progress], None] | None = None,
 ) -> None:
     """Runs a session to its end through the pipeline's own dataflow."""
-    encode = Encoder(logic.name, codec, counts_of(log))
+    encode = Encoder(session.parts.shard, codec, counts_of(log))
     session.on_settled = on_epoch
     source, sink = EpochSource(session), EpochSink(session, no_writer)
     run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))

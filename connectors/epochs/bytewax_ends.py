@@ -120,7 +120,7 @@ def stop_on_signals(session: Session) -> Callable[[], None]:
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        session.stop_requested = True
+        session.stop_requested = session.interrupted = True
 
     def snapshot(number: int, frame: FrameType | None) -> None:
         session.snapshot_requested = True

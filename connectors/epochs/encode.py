@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from connectors.epochs.model import Shard
 from connectors.log.interface import Log, Message, OutRecord
 from connectors.partitioner import murmur2_partition
 from pipelines.items import Decided, Encoded
 from pipelines.logic import Output, Position
 from schemas.codec import Codec
 
-ID_HEADER = "ce_id"
+ID_HEADER, SOURCE_HEADER = "ce_id", "ce_source"
 
 
 class Encoder:
@@ -24,8 +25,9 @@ class Encoder:
     number of shards.
     """
 
-    def __init__(self, pipeline: str, codec: Codec, partition_counts: Callable[[str], int]) -> None:
-        self._pipeline, self._codec, self._counts = pipeline, codec, partition_counts
+    def __init__(self, shard: Shard, codec: Codec, partition_counts: Callable[[str], int]) -> None:
+        self._pipeline, self._codec, self._counts = shard.pipeline, codec, partition_counts
+        self._source = source_of(shard)
         self._routes: dict[tuple[str, str], tuple[int, bytes]] = {}
         self._kinds: dict[type, tuple[Callable[[Any], bytes], tuple[tuple[str, bytes], ...]]] = {}
 
@@ -67,10 +69,17 @@ class Encoder:
         constant = (
             ("ce_specversion", b"1.0"),
             ("ce_type", event_type.__name__.encode()),
-            ("ce_source", f"tape/{self._pipeline}".encode()),
+            (SOURCE_HEADER, self._source),
         )
         self._kinds[event_type] = found = (self._codec.encoder(event_type), constant)
         return found
+
+
+def source_of(shard: Shard) -> bytes:
+    """What tells a shard's outputs from another's: a broadcast input causes outputs in every
+    shard.
+    """
+    return f"tape/{shard.pipeline}/{shard.number}".encode()
 
 
 def counts_of(log: Log) -> Callable[[str], int]:
@@ -85,14 +94,17 @@ def counts_of(log: Log) -> Callable[[str], int]:
     return count
 
 
+def header(message: Message, wanted: str) -> bytes:
+    """One header of a record; empty where it has none."""
+    return next((value for name, value in message.headers() or () if name == wanted), b"")
+
+
 def output_id(message: Message) -> str:
     """The id a record carries; empty where it has none."""
-    return next(
-        (value.decode() for name, value in message.headers() or () if name == ID_HEADER), ""
-    )
+    return header(message, ID_HEADER).decode()
 
 
-def cause_of(identifier: str) -> tuple[str, Position]:
-    """The pipeline and the cause that an output's id names."""
-    pipeline, topic, partition, offset, _ = identifier.split("/", 4)
-    return pipeline, Position(topic, int(partition), int(offset))
+def cause_of(identifier: str) -> Position:
+    """The cause that an output's id names."""
+    _, topic, partition, offset, _ = identifier.split("/", 4)
+    return Position(topic, int(partition), int(offset))

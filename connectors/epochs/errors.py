@@ -3,7 +3,7 @@ finding (exit 1).
 
 TapeError
 ├── FirstStartMissing, HistoryTrimmed, HistoryBroken
-├── VersionChanged, PartitionsChanged, UpgradeRefused, SnapshotCorrupt
+├── VersionChanged, PartitionsChanged, UpgradeRefused, BoundaryRefused, SnapshotCorrupt
 ├── EpochsMerged, ShardTaken
 └── Diverged
 """
@@ -35,6 +35,10 @@ class PartitionsChanged(TapeError):
 
 class UpgradeRefused(TapeError):
     """The upgrade asked for is not possible for this pipeline."""
+
+
+class BoundaryRefused(TapeError):
+    """A --skip or --accept-divergence names nothing of this shard."""
 
 
 class SnapshotCorrupt(TapeError):

@@ -81,11 +81,10 @@ class Ledger:
 
 def read_history(ledger: Ledger, shard: Shard) -> History | None:
     """The history since the newest snapshot; None where nothing was ever recorded."""
-    if ledger.end == 0:
-        return None
-    newest = next(
-        (r.event for r in reversed(ledger.tail()) if isinstance(r.event, EpochCommitted)), None
-    )
+    tail = ledger.tail()
+    if ledger.low == 0 and not tail:
+        return None  # empty, or a first start was killed before it announced itself
+    newest = next((r.event for r in reversed(tail) if isinstance(r.event, EpochCommitted)), None)
     if newest is None or newest.snapshot is None:
         return history_from_start(ledger, shard)
     return history_since(ledger, shard, newest.snapshot)

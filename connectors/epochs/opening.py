@@ -14,6 +14,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from connectors.epochs.boundaries import (
+    Carrying,
+    accepted_in,
+    wants_acceptance,
+    wants_skip,
+    words,
+)
 from connectors.epochs.errors import (
     FirstStartMissing,
     HistoryTrimmed,
@@ -29,10 +36,9 @@ from connectors.epochs.history import (
 )
 from connectors.epochs.model import Base, History, Intent, Place, Shard
 from connectors.epochs.points import Point, nothing
-from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.records import shard_opened
 from connectors.epochs.session import Parts, Session
-from connectors.epochs.verify import Verifier, accepted_in
+from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, OutRecord, Tp
 from schemas.codec import Codec
 from schemas.events import Boundary, EpochCommitted
@@ -65,9 +71,7 @@ def open_session(
     history = read_history(ledger, shard) or first_history(log, shard, tps, intent)
     point("history-read")
     check_partitions(shard, history, tps)
-    boundaries, history, carry = plan_boundaries(
-        log, codec, shard, intent, ledger, history, rebuildable
-    )
+    boundaries, history, carry = plan_boundaries(shard, intent, ledger, history, rebuildable)
     instance = uuid.uuid4().hex
     opened = shard_opened(
         shard, instance, history.next_sequence, ending_places(history), time.time_ns()
@@ -83,11 +87,8 @@ def open_session(
         history.next_sequence,
         len(history.epochs),
     )
-    asked = {intent.accept.sequence} if intent.accept else set()
-    accepted = accepted_in(history.epochs) | asked
     parts = Parts(
-        log, codec, shard, history.base, history.epochs, Verifier(codec, shard, accepted), writer,
-        intent,
+        log, codec, shard, history.base, history.epochs, Verifier(codec, shard), writer, intent,
         boundaries, carry, instance, point, until,
     )  # fmt: skip
     return Session(parts)
@@ -149,37 +150,29 @@ def last_version(history: History) -> str | None:
 
 
 def plan_boundaries(
-    log: Log,
-    codec: Codec,
-    shard: Shard,
-    intent: Intent,
-    ledger: Ledger,
-    history: History,
-    rebuildable: bool,
-) -> tuple[list[Boundary], History, RecordedOutputs | None]:
-    """The boundary records this start needs, and the history to re-run on the way there."""
+    shard: Shard, intent: Intent, ledger: Ledger, history: History, rebuildable: bool
+) -> tuple[list[Boundary], History, Carrying]:
+    """The boundary records this start needs, the history to re-run on the way there, and what of
+    it is carried. What an earlier start did already is not done again: a supervisor restarts
+    with the same arguments.
+    """
     boundaries: list[Boundary] = []
-    carry: RecordedOutputs | None = None
+    upgraded, accepted = range(0), accepted_in(history.epochs)
     before = last_version(history)
     if before is not None and before != shard.version:
         kind = upgrade_kind(shard, intent, before, rebuildable)
         if kind == "UPGRADE_REBUILD":
             history = rebuilt(ledger, shard, intent, list(history.base.places))
-        carry = RecordedOutputs(log, codec, shard.pipeline)
+        upgraded = range(history.base.sequence + 1, history.next_sequence)
         boundaries.append(boundary(kind, before, shard.version, intent.reason))
-    if intent.skip is not None:
-        subject = "/".join(str(part) for part in intent.skip.position)
+    if wants_skip(intent.skip, shard, history, ending_places(history)):
+        boundaries.append(boundary("SKIP", shard.version, shard.version, *words(intent.skip)))
+    if wants_acceptance(intent.accept, shard, history):
         boundaries.append(
-            boundary("SKIP", shard.version, shard.version, intent.skip.reason, subject)
+            boundary("ACCEPT_DIVERGENCE", shard.version, shard.version, *words(intent.accept))
         )
-    if intent.accept is not None:
-        subject = str(intent.accept.sequence)
-        boundaries.append(
-            boundary(
-                "ACCEPT_DIVERGENCE", shard.version, shard.version, intent.accept.reason, subject
-            )
-        )
-    return boundaries, history, carry
+        accepted.append(range(int(words(intent.accept)[1]), history.next_sequence))
+    return boundaries, history, Carrying(upgraded, accepted)
 
 
 def upgrade_kind(shard: Shard, intent: Intent, before: str, rebuildable: bool) -> str:
@@ -210,9 +203,13 @@ def rebuilt(ledger: Ledger, shard: Shard, intent: Intent, tps: list[Tp]) -> Hist
         raise UpgradeRefused(
             "--upgrade rebuild --from latest would decide nothing anew; name a time or earliest"
         )
-    at = next(
-        (i for i, e in enumerate(whole.epochs) if max(r.log_time_ms for r in e.inputs) >= after), 0
-    )
+    times = [max(r.log_time_ms for r in e.inputs) for e in whole.epochs]
+    at = next((i for i, time_ms in enumerate(times) if time_ms >= after), None)
+    if at is None:
+        raise UpgradeRefused(
+            "--upgrade rebuild: nothing was recorded at or after --from, so nothing would be "
+            "decided anew"
+        )
     if at == 0:
         return whole
     earlier = whole.epochs[at - 1]

@@ -1,5 +1,5 @@
 """Finds the outputs that an epoch recorded: on the log at or after their floors, told apart from
-others' by their ids.
+others' by their source.
 """
 
 from __future__ import annotations
@@ -7,8 +7,9 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from connectors.epochs.encode import cause_of, output_id
+from connectors.epochs.encode import SOURCE_HEADER, cause_of, header, output_id, source_of
 from connectors.epochs.errors import HistoryBroken
+from connectors.epochs.model import Shard
 from connectors.log.interface import Log, Message, Reader, Tp
 from pipelines.items import Carried
 from pipelines.logic import Output, Position
@@ -21,8 +22,8 @@ STALL_S = 30.0
 class RecordedOutputs:
     """Walks the outputs of one shard's epochs, in order of epochs."""
 
-    def __init__(self, log: Log, codec: Codec, pipeline: str) -> None:
-        self._log, self._codec, self._pipeline = log, codec, pipeline
+    def __init__(self, log: Log, codec: Codec, shard: Shard) -> None:
+        self._log, self._codec, self._source = log, codec, source_of(shard)
         self._readers: dict[Tp, Reader] = {}
         self._waiting: dict[Tp, deque[Message]] = {}
 
@@ -42,10 +43,8 @@ class RecordedOutputs:
         found: list[Message] = []
         while len(found) < count:
             message = self._next(epoch, tp)
-            if self._belongs(epoch, message):
-                found.append(
-                    message
-                )  # what does not belong is another shard's: ours come in order of epochs
+            if header(message, SOURCE_HEADER) == self._source:
+                found.append(message)  # ours come in order of epochs
         return found
 
     def _next(self, epoch: EpochCommitted, tp: Tp) -> Message:
@@ -58,15 +57,6 @@ class RecordedOutputs:
                 )
         return waiting.popleft()
 
-    def _belongs(self, epoch: EpochCommitted, message: Message) -> bool:
-        pipeline, cause = cause_of(output_id(message))
-        return pipeline == self._pipeline and any(
-            cause.topic == r.topic
-            and cause.partition == r.partition
-            and r.start <= cause.offset < r.end
-            for r in epoch.inputs
-        )
-
     def of(self, epoch: EpochCommitted) -> Carried:
         """The same, decoded and sorted by cause."""
         outputs: dict[Position, list[Output]] = {}
@@ -75,7 +65,7 @@ class RecordedOutputs:
             for message in self._of(epoch, Tp(r.topic, r.partition), r.count, r.floor):
                 identifier = output_id(message)
                 values.add((identifier.encode(), message.value()))
-                _, cause = cause_of(identifier)
+                cause = cause_of(identifier)
                 event = self._codec.decode(message.value())
                 key = (message.key() or b"").decode()
                 outputs.setdefault(cause, []).append(

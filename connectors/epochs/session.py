@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from connectors.epochs.boundaries import Carrying
 from connectors.epochs.errors import EpochsMerged
 from connectors.epochs.merge import Slice
 from connectors.epochs.model import Base, Intent, Shard
@@ -71,7 +72,7 @@ class Parts:
     writer: Writer | None = None
     intent: Intent = field(default_factory=Intent)
     boundaries: list[Boundary] = field(default_factory=list)  # to be committed before going live
-    carry: RecordedOutputs | None = None
+    carry: Carrying = field(default_factory=Carrying)
     instance: str = ""
     point: Point = nothing
     until: Callable[[], bool] = lambda: False  # live runs only: asked when nothing is waiting
@@ -84,12 +85,14 @@ class Session:
         self.parts = parts
         self.progress = Progress()
         self.on_settled: Callable[[Progress], None] | None = None  # for progress bars
-        self.stop_requested = False
+        self.stop_requested = False  # once the history is re-run: a last epoch with a snapshot
+        self.interrupted = False  # also before that: an unfinished re-run is simply left
         self.snapshot_requested = False
         base, shard = parts.base, parts.shard
         self._supply = Supply(parts.log, shard, base.places)
         self._sequence, self._chain, self._snapshot = base.sequence, base.chain, base.snapshot
         self._recorded = iter(parts.recorded)
+        self._outputs = RecordedOutputs(parts.log, parts.codec, shard)
         self._boundaries = iter(parts.boundaries)
         self._clock = SnapshotClock(shard, base.snapshot)
         self._floors: dict[Tp, int] = {}
@@ -146,15 +149,16 @@ class Session:
 
     def _next_flight(self) -> Flight | None:
         record = next(self._recorded, None)
+        if record is not None and self.interrupted:
+            self._supply.close()
+            raise StopIteration  # nothing is lost: the next start re-runs the same epochs
         if record is not None:
             return self._replayed(record)
         boundary = next(self._boundaries, None)
         if boundary is not None:
             self._note_boundary(boundary)
             filled = self.parts.verifier.filled(boundary)
-            return self._empty(
-                "BOUNDARY", filled, boundary.kind in ("UPGRADE_CARRY", "UPGRADE_REBUILD")
-            )
+            return self._empty("BOUNDARY", filled, snapshot=boundary.kind != "SKIP")
         if self.parts.writer is None:
             self._supply.close()
             raise StopIteration
@@ -164,8 +168,9 @@ class Session:
         if record.boundary is not None:
             self._note_boundary(record.boundary)
         slices = self._supply.recorded(record)
-        carried = self.parts.carry.of(record) if self.parts.carry else None
-        due = record.snapshot_taken and carried is None
+        carries = self.parts.carry.carries(record.sequence)
+        carried = self._outputs.of(record) if carries else None
+        due = record.snapshot_taken and not carries
         return Flight(record.sequence, slices, record.reason, due, record, carried)
 
     def _note_boundary(self, boundary: Boundary) -> None:
@@ -260,7 +265,10 @@ class Session:
         records: list[OutRecord],
         body: StateBody | None,
     ) -> None:
-        self.parts.verifier.check(record, flight.slices, records, body, flight.carried)
+        if not self.parts.carry.accepts(record.sequence):
+            self.parts.verifier.check(record, flight.slices, records, body, flight.carried)
+        elif flight.carried is not None:
+            self.parts.verifier.count(record, records, flight.carried)
         self._sequence, self._chain = record.sequence, record.chain
         self._snapshot = record.snapshot
         self._clock.count(sum(sum(map(len, s.values)) for s in flight.slices))

@@ -38,7 +38,6 @@ class Verifier:
 
     codec: Codec
     shard: Shard
-    accepted: frozenset[int] = frozenset()
     difference: Difference = field(default_factory=Difference)
     on_divergence: Callable[[Diverged, EpochCommitted, Sequence[OutRecord]], None] | None = None
     cpu: str = field(default_factory=platform.machine)
@@ -54,15 +53,13 @@ class Verifier:
         body: StateBody | None,
         carried: Carried | None,
     ) -> None:
+        """Raises `Diverged`. Of a carried epoch the outputs are counted, not compared."""
         if carried is not None:
-            self._count(record, records, carried)
-            return
-        what = (
-            self._inputs(record, slices)
-            or self._outputs(record, records)
-            or self._state(record, body)
-        )
-        if what is None or record.sequence in self.accepted:
+            self.count(record, records, carried)
+        what = self._inputs(record, slices)
+        if carried is None:
+            what = what or self._outputs(record, records) or self._state(record, body)
+        if what is None:
             return
         finding = Diverged(self._message(record, what), record.sequence, what.split(" ")[0])
         if self.on_divergence is None:
@@ -102,9 +99,8 @@ class Verifier:
             else f"snapshot ({record.snapshot.size} bytes recorded, {len(body.body)} now)"
         )
 
-    def _count(
-        self, record: EpochCommitted, records: Sequence[OutRecord], carried: Carried
-    ) -> None:
+    def count(self, record: EpochCommitted, records: Sequence[OutRecord], carried: Carried) -> None:
+        """Counts what a carried epoch would have given otherwise."""
         would = {(dict(r.headers)[ID_HEADER], r.value) for r in records}
         recorded = carried.values
         self.difference.epochs += 1
@@ -121,9 +117,3 @@ class Verifier:
             outputs_added=d.added,
             outputs_removed=d.removed,
         )
-
-
-def accepted_in(epochs: Sequence[EpochCommitted]) -> frozenset[int]:
-    """The epochs whose divergence a boundary record among these accepted."""
-    found = (e.boundary for e in epochs if e.boundary is not None)
-    return frozenset(int(b.subject) for b in found if b.kind == "ACCEPT_DIVERGENCE")

@@ -62,7 +62,7 @@ def open_pipeline(
     session = open_session(log, codec, shard, intent, rebuildable=made.rebuildable, until=until)
     abort = Abort(log, codec, shard, session.parts.instance)
     source, sink = EpochSource(session), EpochSink(session, abort)
-    encode = Encoder(name, codec, counts_of(log))
+    encode = Encoder(shard, codec, counts_of(log))
     return session, build_flow(source, sink, made.logic, Decoder(codec, name), encode)
 
 

@@ -117,7 +117,7 @@ def never_exit(code: int, message: str) -> Any:
 
 def run(session: Session, log: Log, logic: ToyLogic | None = None) -> None:
     """Drives a session through Bytewax until it stops."""
-    encode = Encoder("toy", CODEC, counts_of(log))
+    encode = Encoder(session.parts.shard, CODEC, counts_of(log))
     source, sink = EpochSource(session), EpochSink(session, never_exit)
     run_flow(build_flow(source, sink, logic or ToyLogic(), Decoder(CODEC, "toy"), encode))
 
