@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from connectors.epochs.batch import Decoder
 from connectors.epochs.boundaries import Carrying, accepted_in
@@ -78,7 +78,7 @@ def rerun(
     log: Log,
     codec: Codec,
     shard: Shard,
-    logic: Logic[object],
+    logic: Logic[Any],
     span: Span = EVERYTHING,
     on_epoch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
@@ -123,7 +123,7 @@ def drive(
     session: Session,
     log: Log,
     codec: Codec,
-    logic: Logic[object],
+    logic: Logic[Any],
     on_epoch: Callable[[Progress], None] | None = None,
 ) -> None:
     """Runs a session to its end through the pipeline's own dataflow."""
