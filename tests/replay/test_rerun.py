@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.epochs.model import Shard
 from connectors.log.interface import Tp
 from connectors.log.memory import MemoryLog
 from replay.rerun import EVERYTHING, NothingRecorded, Span, Verdict, rerun
@@ -23,7 +24,7 @@ def recorded_log(records: int = 400) -> MemoryLog:
     return log
 
 
-def small() -> toy.Shard:
+def small() -> Shard:
     return toy.shard(records_max=10, snapshot_bytes_min=20_000, snapshot_factor=1)
 
 
