@@ -36,7 +36,7 @@ from connectors.epochs.history import (
 )
 from connectors.epochs.model import Base, History, Intent, Place, Shard
 from connectors.epochs.points import Point, nothing
-from connectors.epochs.records import shard_opened
+from connectors.epochs.records import record_stamp, shard_opened
 from connectors.epochs.session import Parts, Session
 from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, OutRecord, Tp
@@ -78,7 +78,8 @@ def open_session(
     )
     writer.begin()
     key = str(shard.number).encode()
-    writer.send([OutRecord(*shard.epochs, key, codec.encode(opened), time.time_ns() // 1_000_000)])
+    stamp = record_stamp(max((p.log_time_ms for p in ending_places(history).values()), default=-1))
+    writer.send([OutRecord(*shard.epochs, key, codec.encode(opened), stamp)])
     writer.commit()
     point("opened")
     logger.info(

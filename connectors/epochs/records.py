@@ -44,6 +44,14 @@ def shard_opened(
     )
 
 
+def record_stamp(log_time_ms: int) -> int:
+    """The timestamp of a protocol record: the log time reached, so that times find epochs.
+
+    1 before any input: to librdkafka 0 would mean now.
+    """
+    return max(log_time_ms, 1)
+
+
 def input_range(part: Slice, fingerprint: Fingerprint) -> InputRange:
     return InputRange(
         part.tp.topic,

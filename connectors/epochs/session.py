@@ -19,7 +19,13 @@ from connectors.epochs.merge import Slice
 from connectors.epochs.model import Base, Intent, Shard
 from connectors.epochs.points import Point, nothing
 from connectors.epochs.recorded import RecordedOutputs
-from connectors.epochs.records import input_range, output_ranges, seal, snapshot_ref
+from connectors.epochs.records import (
+    input_range,
+    output_ranges,
+    record_stamp,
+    seal,
+    snapshot_ref,
+)
 from connectors.epochs.snapshots import SnapshotClock, cut, day_of
 from connectors.epochs.supply import POLL_S, Supply
 from connectors.epochs.verify import Verifier
@@ -281,7 +287,7 @@ class Session:
         parts, shard, writer = self.parts, self.parts.shard, self.parts.writer
         assert writer is not None, "a replay has no writer and only recorded epochs"
         parts.point("reduced")
-        stamp = max(self._supply.log_time_ms, 0) or time.time_ns() // 1_000_000
+        stamp = record_stamp(self._supply.log_time_ms)
         floors = {tp: self._floor(tp) for tp in {Tp(r.topic, r.partition) for r in records}}
         snapshot, chunks = self._snapshot_records(flight, body, stamp)
         epoch = self._epoch(flight, records, floors, snapshot, body is not None)
