@@ -6,8 +6,7 @@ million decoded without a type. A REST depth snapshot names no instrument, so wh
 wraps it (`snapshot_frame`).
 
 Trade ids rise by one and depth messages name their predecessor (`U` on spot, `pu` on futures);
-`bookTicker` update ids rise with gaps. Lines compare contents from the first field that every
-connection must share; event times (`E`) come before it.
+`bookTicker` update ids rise with gaps.
 Source: Binance developer documentation, "WebSocket Streams", "How to manage a local order book".
 """
 
@@ -39,7 +38,9 @@ MS: Final = 1_000_000
 PREFIX: Final = b'{"stream":"'
 NAME_BYTES_MAX: Final = 80
 STREAMS_MAX: Final = 1 << 14
-SNAPSHOT: Final = "depthSnapshot"
+CHAINED: Final = Order.CHAINED
+LATEST: Final = Order.LATEST
+SNAPSHOT: Final = "depth_snapshot"
 _SHUTDOWN_BYTES_MAX: Final = 256
 
 
@@ -129,45 +130,50 @@ _new: Callable[..., Any] = tuple.__new__  # a NamedTuple's own constructor costs
 
 
 def trade(frame: FrameReceived, names: Names) -> list[Parsed]:
-    venue, line, _, ts_recv_ns, payload = frame
+    _, line, _, ts_recv_ns, payload = frame
+    venue, instrument, stream = names
     sent = _trade(payload).data
-    px, qty = exact(sent.p), exact(sent.q)
+    number, px, qty = sent.t, exact(sent.p), exact(sent.q)
     event = None
     if sent.X == "MARKET":
-        if not px or b'"-' in payload:
+        if b"-" in payload:
+            check_signs(payload)
+        if not px:
             raise bad_price(sent.p)
         side = "SELL" if sent.m else "BUY"  # m: the buyer's order was in the book
-        fields = (names.instrument, str(sent.t), side, px, qty, sent.T * MS, ts_recv_ns, line)
-        event = _new(TradePrinted, (venue, *fields))
-    content = payload[payload.find(b'"t":') :]
-    place = (Order.CHAINED, sent.t, sent.t - 1, content, False, True)
-    return [_new(Market, (event, names.instrument, names.stream, *place))]
+        ts_event_ns = sent.T * MS
+        event = _new(
+            TradePrinted,
+            (venue, instrument, str(number), side, px, qty, ts_event_ns, ts_recv_ns, line),
+        )
+    item = (event, instrument, stream, CHAINED, number, number - 1, False, True)
+    return [_new(Market, item)]
 
 
 def quote(frame: FrameReceived, names: Names) -> list[Parsed]:
-    venue, line, _, ts_recv_ns, payload = frame
+    _, line, _, ts_recv_ns, payload = frame
+    venue, instrument, stream = names
     sent = _quote(payload).data
-    bid, ask = exact(sent.b), exact(sent.a)
-    if not bid or not ask or b'"-' in payload:
+    bid, ask, number, ts_event_ns = exact(sent.b), exact(sent.a), sent.u, sent.T
+    if b"-" in payload:
+        check_signs(payload)
+    if not bid or not ask:
         raise bad_price(f"{sent.b} {sent.a}")
     if bid >= ask:
         raise crossed(bid, ask)
-    ts_event_ns = None if sent.T is None else sent.T * MS
-    sides = (bid, exact(sent.B), ask, exact(sent.A))
-    event = _new(
-        QuoteChanged,
-        (venue, names.instrument, sent.u, *sides, ts_event_ns, ts_recv_ns, line),
-    )
-    end = payload.rfind(b',"T":')
-    content = payload[payload.find(b'"u":') : end if end > 0 else None]
-    place = (Order.LATEST, sent.u, 0, content, True, True)
-    return [_new(Market, (event, names.instrument, names.stream, *place))]
+    bid_qty, ask_qty = exact(sent.B), exact(sent.A)
+    if ts_event_ns is not None:
+        ts_event_ns *= MS
+    quoted = (bid, bid_qty, ask, ask_qty, ts_event_ns, ts_recv_ns, line)
+    event = _new(QuoteChanged, (venue, instrument, number, *quoted))
+    return [_new(Market, (event, instrument, stream, LATEST, number, 0, True, True))]
 
 
 def depth(frame: FrameReceived, names: Names) -> list[Parsed]:
     payload = frame.payload
     sent = _depth(payload).data
-    check_signs(payload)
+    if b"-" in payload:
+        check_signs(payload)
     previous = sent.U - 1 if sent.pu is None else sent.pu
     if not previous < sent.u:
         raise BadFrame(Refused("WRONG_TYPE", f"update {sent.u} does not follow {previous}"))
@@ -184,8 +190,7 @@ def depth(frame: FrameReceived, names: Names) -> list[Parsed]:
         frame.ts_recv_ns,
         frame.line,
     )
-    content = payload[payload.find(b'"b":[') :]
-    place = (Order.CHAINED, sent.u, previous, content, False, True)
+    place = (CHAINED, sent.u, previous, False, True)
     return [Market(event, names.instrument, names.stream, *place)]
 
 
@@ -206,8 +211,7 @@ def snapshot(frame: FrameReceived, names: Names) -> list[Parsed]:
         frame.ts_recv_ns,
         frame.line,
     )
-    content = payload[payload.find(b'"bids":[') :]
-    place = (Order.CHAINED, sent.lastUpdateId, sent.lastUpdateId - 1, content, True, False)
+    place = (CHAINED, sent.lastUpdateId, sent.lastUpdateId - 1, True, False)
     return [Market(event, names.instrument, names.stream, *place)]
 
 

@@ -52,7 +52,6 @@ class Market(NamedTuple):
     order: Order
     sequence: int  # its place or id; for FOLLOWED without meaning
     previous: int  # CHAINED: `sequence` of the message before
-    content: bytes  # what every line must send alike: without times stamped per connection
     whole: bool
     strict: bool
 

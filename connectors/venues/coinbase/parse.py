@@ -167,8 +167,7 @@ def _trade(sent: _Trade, recv: _Recv) -> Market:
         nanoseconds(sent.time),
         *recv,
     )
-    content = f"{sent.price} {sent.size} {sent.side} {sent.time}".encode()
-    place = (Order.CHAINED, at, at - 1, content, False, False)
+    place = (Order.CHAINED, at, at - 1, False, False)
     return Market(event, VENUE, f"{instrument}|trade", *place)
 
 
@@ -187,7 +186,7 @@ def _quote(sent: _Ticker, ts_event_ns: int, recv: _Recv) -> Market:
     sides = (bid, exact(sent.best_bid_quantity), ask, exact(sent.best_ask_quantity))
     event = QuoteChanged(VENUE, instrument, None, *sides, ts_event_ns, *recv)
     return Market(
-        event, VENUE, f"{instrument}|quote", Order.FOLLOWED, 0, 0, b"", whole=True, strict=False
+        event, VENUE, f"{instrument}|quote", Order.FOLLOWED, 0, 0, whole=True, strict=False
     )
 
 
@@ -214,7 +213,7 @@ def _book(sent: _DepthEvent, ts_event_ns: int, recv: _Recv) -> Market:
         *recv,
     )
     return Market(
-        event, VENUE, f"{instrument}|depth", Order.FOLLOWED, 0, 0, b"", whole=whole, strict=False
+        event, VENUE, f"{instrument}|depth", Order.FOLLOWED, 0, 0, whole=whole, strict=False
     )
 
 

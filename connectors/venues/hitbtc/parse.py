@@ -122,8 +122,7 @@ def _depth(frame: FrameReceived, whole: bool) -> Market:
         frame.ts_recv_ns,
         frame.line,
     )
-    content = payload[payload.find(b'"params"') :]
-    place = (Order.CHAINED, sent.sequence, previous, content, whole, not whole)
+    place = (Order.CHAINED, sent.sequence, previous, whole, not whole)
     return Market(event, instrument, f"{instrument}|depth", *place)
 
 
@@ -148,8 +147,7 @@ def _one_trade(frame: FrameReceived, instrument: str, sent: _Trade) -> Market:
         frame.ts_recv_ns,
         frame.line,
     )
-    content = f"{sent.price} {sent.quantity} {sent.side} {sent.timestamp}".encode()
-    place = (Order.EACH, sent.id, 0, content, False, False)
+    place = (Order.EACH, sent.id, 0, False, False)
     return Market(event, instrument, f"{instrument}|trade", *place)
 
 

@@ -1,0 +1,271 @@
+"""Several lines of one stream become one: the first arrival of each identity wins.
+
+A connection delivers in order, so one that has gone past a missing message will not deliver it.
+Hence a hole is a gap as soon as every connection that is up on the stream has gone past it; until
+then the messages behind it are held. A connection counts for a stream from its first message on it
+and until it closes or falls silent (the clock says so), which bounds the wait; so does `held_max`.
+After a gap what was missing is gone: if it comes later, it counts as a repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Final
+
+from pipelines.market.marks import mark
+from pipelines.market.parsed import Market, Order, Refused
+from pipelines.market.state import Connection, Seen, Stream
+from pipelines.market.turn import Turn, digest_of
+from schemas.events import QuoteChanged
+
+Arbiter = Callable[[Turn, Stream, Connection, Market], Refused | None]
+EACH_MAX: Final = 1_000
+
+
+def chained(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
+    """See `Order.CHAINED`."""
+    if item.whole:
+        _whole(turn, stream, connection, item)
+        return None
+    number, last = item.sequence, stream.last
+    refusal = _advance(stream, connection, item)
+    if refusal is not None:
+        return refusal
+    if (last is not None and number <= last) or number in stream.held:
+        _repeat(turn, stream, connection, item)
+    else:
+        _remember(turn, stream, connection, item)
+        if last is None and stream.anchored:
+            _hold(turn, stream, item)
+        elif last is None or item.previous <= last:
+            stream.last = number
+            _pass_on(turn, stream, item)
+            if stream.held:
+                _filled(turn, stream, connection, number)
+        else:
+            stream.held[number] = item
+    if stream.held and stream.last is not None:
+        resolve(turn, stream)
+    return None
+
+
+def latest(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
+    """See `Order.LATEST`. What is older than the newest is dropped: a quote must not go back."""
+    refusal = _advance(stream, connection, item)
+    if refusal is not None:
+        return refusal
+    last = stream.last
+    if last is None or item.sequence > last:
+        _remember(turn, stream, connection, item)
+        stream.last = item.sequence
+        _pass_on(turn, stream, item)
+    else:
+        _repeat(turn, stream, connection, item)
+    return None
+
+
+def each(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
+    """See `Order.EACH`. Remembers `EACH_MAX` ids."""
+    number, seen = item.sequence, stream.seen
+    if number in seen or (stream.last is not None and number <= stream.last):
+        _repeat(turn, stream, connection, item)
+        return None
+    connection.line.firsts += 1
+    seen[number] = Seen(_content(item), connection.line.name, turn.ts_recv_ns)
+    if len(seen) > EACH_MAX:
+        oldest = next(iter(seen))
+        del seen[oldest]
+        stream.last = max(oldest, stream.last or 0)
+    _pass_on(turn, stream, item)
+    return None
+
+
+def followed(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
+    """See `Order.FOLLOWED`. Another connection takes over with a message that stands alone."""
+    if stream.source != connection.id:
+        if stream.source or not item.whole:
+            connection.line.repeats += 1
+            return None
+        stream.source = connection.id
+        if stream.gapped:
+            stream.gapped = False
+            turn.recovered(stream.feed, stream.name, connection.line.name, "GAP")
+    connection.line.firsts += 1
+    _pass_on(turn, stream, item)
+    return None
+
+
+ARBITERS: Final[dict[Order, Arbiter]] = {
+    Order.CHAINED: chained,
+    Order.LATEST: latest,
+    Order.EACH: each,
+    Order.FOLLOWED: followed,
+}
+
+
+def resolve(turn: Turn, stream: Stream) -> None:
+    """Declares a gap wherever no connection can still deliver what is missing."""
+    limit = turn.settings.held_max
+    while stream.held and (last := stream.last) is not None:
+        hopeless = all(at > last for at in stream.reached.values())
+        if not hopeless and len(stream.held) <= limit:
+            return
+        number = min(stream.held)
+        item = stream.held[number]
+        line = item.event.line if item.event is not None else ""
+        turn.gapped(stream, line, last + 1, item.previous + 1)
+        if stream.anchored:
+            stream.last, stream.gapped = None, True
+            return
+        stream.last = item.previous
+        turn.recovered(stream.feed, stream.name, line, "GAP", item.sequence)
+        _drain(turn, stream)
+
+
+def leave(turn: Turn, stream: Stream, connection: str) -> None:
+    """The connection no longer counts for the stream."""
+    stream.reached.pop(connection, None)
+    if stream.source == connection:
+        stream.source = ""
+    if stream.order is not Order.EACH:
+        _forget(stream)
+    if stream.held and stream.reached:
+        resolve(turn, stream)
+
+
+def lose_chain(turn: Turn, stream: Stream, connection: Connection, number: int) -> None:
+    """Messages of the connection that the stream follows are missing (by the venue's count)."""
+    assert connection.number is not None
+    if stream.source != connection.id or not stream.anchored:
+        return  # quotes stand alone: the next one heals
+    stream.source, stream.gapped = "", True
+    turn.gapped(stream, connection.line.name, connection.number + 1, number)
+
+
+def _advance(stream: Stream, connection: Connection, item: Market) -> Refused | None:
+    """Notes how far the connection has come; refuses what its venue cannot have sent."""
+    number, reached = item.sequence, stream.reached
+    at = reached.get(connection.id)
+    if at is None or number > at:
+        reached[connection.id] = number
+    elif item.strict:
+        where = f"{stream.name} {number} after {at} on one connection"
+        return Refused("DUPLICATE" if number == at else "OUT_OF_ORDER", where)
+    return None
+
+
+def _pass_on(turn: Turn, stream: Stream, item: Market) -> None:
+    event = item.event
+    if event is not None:
+        turn.emit(stream.topic, stream.key, event)
+        if event.__class__ is QuoteChanged:
+            mark(turn, stream, event)
+
+
+def _remember(turn: Turn, stream: Stream, connection: Connection, item: Market) -> None:
+    """A first arrival, kept while another connection may repeat it."""
+    line = connection.line
+    line.firsts += 1
+    if len(stream.reached) > 1:
+        seen = stream.seen
+        seen[item.sequence] = Seen(_content(item), line.name, turn.ts_recv_ns)
+        if len(seen) > turn.settings.seen_max:
+            del seen[next(iter(seen))]
+
+
+def _repeat(turn: Turn, stream: Stream, connection: Connection, item: Market) -> None:
+    """Another connection's copy: it must say the same, and shows how far its line lags."""
+    line, number = connection.line, item.sequence
+    line.repeats += 1
+    seen = stream.seen.get(number)
+    if seen is None:
+        return
+    lag_ns = turn.ts_recv_ns - seen.ts_recv_ns
+    line.lags += 1
+    line.lag_ns_sum += lag_ns
+    line.lag_ns_max = max(line.lag_ns_max, lag_ns)
+    _compare(turn, stream, seen, line.name, item)
+    if stream.order is not Order.EACH:
+        _forget(stream)
+
+
+def _compare(turn: Turn, stream: Stream, seen: Seen, line: str, item: Market) -> None:
+    content: tuple[object, ...] | bytes = _content(item)
+    if isinstance(seen.content, bytes):
+        content = digest_of(content)
+    if content != seen.content:
+        stream.diverged = True
+        first = digest_of(seen.content)
+        turn.diverged(stream, item.sequence, seen.line, line, first, content)
+    elif stream.diverged:
+        stream.diverged = False
+        turn.recovered(stream.feed, stream.name, line, "DIVERGENCE", item.sequence)
+
+
+def _forget(stream: Stream) -> None:
+    """Drops what every connection has gone past."""
+    if len(stream.reached) < 2:
+        stream.seen.clear()
+        return
+    seen, floor = stream.seen, min(stream.reached.values())
+    while seen and (number := next(iter(seen))) <= floor:
+        del seen[number]
+
+
+def _content(item: Market) -> tuple[object, ...]:
+    """What an event says, without times and line, which each connection has for itself."""
+    return () if item.event is None else item.event[1:-3]
+
+
+def _hold(turn: Turn, stream: Stream, item: Market) -> None:
+    """Keeps a delta for the snapshot that may bridge to it; the oldest go first."""
+    stream.held[item.sequence] = item
+    for number in list(islice(stream.held, max(0, len(stream.held) - turn.settings.held_max))):
+        del stream.held[number]
+
+
+def _drain(turn: Turn, stream: Stream) -> None:
+    """Passes on what was held and now follows."""
+    held = stream.held
+    assert stream.last is not None
+    for number in sorted(held):
+        item = held[number]
+        if number > stream.last:
+            if item.previous > stream.last:
+                return
+            stream.last = number
+            _pass_on(turn, stream, item)
+        del held[number]
+
+
+def _filled(turn: Turn, stream: Stream, connection: Connection, number: int) -> None:
+    """A missing message has come. If the leading line had gone past it, it leads no more."""
+    feed, line = stream.feed, connection.line.name
+    if line != feed.leader and not feed.lost:
+        past = (id for id, at in stream.reached.items() if at > number)
+        if any(feed.connections[id].line.name == feed.leader for id in past):
+            turn.failed_over(feed, line, "GAP")
+    _drain(turn, stream)
+
+
+def _whole(turn: Turn, stream: Stream, connection: Connection, item: Market) -> None:
+    """A snapshot: begins the chain, or restates it. One older than the chain is dropped."""
+    number, last = item.sequence, stream.last
+    if last is None:
+        beyond = [at for at in stream.held if at > number]
+        if beyond and stream.held[min(beyond)].previous > number:
+            connection.line.repeats += 1
+            return  # too old to bridge to what is held
+    elif number < last or number == stream.snapshot:
+        connection.line.repeats += 1
+        return
+    connection.line.firsts += 1
+    stream.last = stream.snapshot = number
+    _pass_on(turn, stream, item)
+    if stream.gapped:
+        stream.gapped = False
+        turn.recovered(stream.feed, stream.name, connection.line.name, "GAP", number)
+    _drain(turn, stream)
+    if stream.held and stream.reached:
+        resolve(turn, stream)

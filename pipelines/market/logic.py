@@ -1,0 +1,209 @@
+"""The market pipeline: raw frames of redundant lines to one stream of market events.
+
+Parsers are given by venue, so that this knows no venue. `step` runs each input through the same
+function as `evolve`; `decide` runs it on copies of the feeds concerned. State follows the inputs
+alone: of its own outputs only dead letters count.
+
+Order inside an epoch: decoding errors first, then by (causing record, order of decision). A refused
+frame is kept with its payload as the original; its record's other fields are found by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from hashlib import sha256
+from operator import itemgetter
+from typing import Any, Final
+
+import polars as pl
+
+from pipelines.dead_letters import DLQ_SUFFIX, count_all
+from pipelines.dead_letters import count as count_dead_letter
+from pipelines.logic import Batch, Input, InputTopic, Output, Position
+from pipelines.market import saved
+from pipelines.market.arbitration import ARBITERS
+from pipelines.market.connections import close, count, feed_of, hear, sorted_feeds, tick
+from pipelines.market.marks import MARKS
+from pipelines.market.parsed import (
+    DEPTH,
+    QUOTE,
+    TRADE,
+    Heartbeat,
+    Market,
+    Numbered,
+    Parse,
+    Parsed,
+    Refused,
+    VenueError,
+)
+from pipelines.market.settings import DEFAULTS, MarketSettings
+from pipelines.market.state import MarketState, Stream
+from pipelines.market.turn import STATUS, Turn
+from schemas.events import (
+    ClockTick,
+    ConnectionClosed,
+    ConnectionOpened,
+    DeadLettered,
+    FrameReceived,
+)
+
+RAW: Final = "md.raw.v1"
+CLOCK: Final = "ops.clock.v1"
+TOPICS: Final = {TRADE: "md.trade.v1", QUOTE: "md.quote.v1", DEPTH: "md.book.v1"}
+EVENTS: Final = (FrameReceived, ConnectionOpened, ConnectionClosed, ClockTick)
+_PLACE: Final = ("_index", "_topic", "_partition", "_offset", "_timestamp_ms")
+
+Row = tuple[Position, int, Any]  # position, timestamp_ms, event
+
+
+class MarketLogic:
+    """See `pipelines.logic.Logic`."""
+
+    name = "market"
+    inputs = (InputTopic(RAW), InputTopic(CLOCK, broadcast=True))
+    outputs = (*TOPICS.values(), MARKS, STATUS, RAW + DLQ_SUFFIX)
+    state_version = 1
+
+    def __init__(self, parsers: Mapping[str, Parse], settings: MarketSettings = DEFAULTS) -> None:
+        self._parsers = dict(parsers)
+        self._settings = settings
+
+    def initial(self) -> MarketState:
+        return MarketState({}, 0, {})
+
+    def decide(self, state: MarketState, item: Input) -> list[Output]:
+        out: list[Output] = []
+        scratch = state.part(self._concerned(state, item))
+        self._run(scratch, out, [(item.position, item.timestamp_ms, item.event)])
+        return out
+
+    def evolve(self, state: MarketState, fact: Input | Output) -> MarketState:
+        if isinstance(fact, Input):
+            self._run(state, [], [(fact.position, fact.timestamp_ms, fact.event)])
+        elif isinstance(fact.event, DeadLettered):
+            count_dead_letter(state.dead_letters, fact.position, self._settings.dead_letters)
+        return state
+
+    def step(self, state: MarketState, batch: Batch) -> tuple[MarketState, list[Output]]:
+        out = list(batch.errors)
+        self._run(state, out, rows(batch))
+        refused = (output.position for output in out if output.event.__class__ is DeadLettered)
+        count_all(state.dead_letters, refused, self._settings.dead_letters)
+        return state, out
+
+    def dump(self, state: MarketState) -> bytes:
+        return saved.dump(state)
+
+    def load(self, body: bytes, version: int) -> MarketState:
+        return saved.load(body, version, self._settings)
+
+    def _concerned(self, state: MarketState, item: Input) -> Iterable[str]:
+        """The feeds that the input may read or change."""
+        event = item.event
+        if isinstance(event, FrameReceived):
+            items = self._parse(event)
+            return {item.feed for item in items if isinstance(item, Market | Numbered | Heartbeat)}
+        if isinstance(event, ClockTick):
+            return {due.feed for due in state.due if due.at_ms <= event.ts_ns // 1_000_000}
+        return [feed.name for feed in sorted_feeds(state) if event.connection in feed.connections]
+
+    def _run(self, state: MarketState, out: list[Output], inputs: Iterable[Row]) -> None:
+        turn, frame = Turn(self._settings, out), self._frame
+        for position, timestamp_ms, event in inputs:
+            turn.position, turn.timestamp_ms = position, timestamp_ms
+            if event.__class__ is FrameReceived:
+                turn.ts_recv_ns = event.ts_recv_ns
+                frame(state, turn, event)
+            elif event.__class__ is ClockTick:
+                turn.ts_recv_ns = 0
+                tick(state, turn, event)
+            elif event.__class__ is ConnectionClosed:
+                turn.ts_recv_ns = event.ts_recv_ns
+                close(state, turn, event)
+
+    def _parse(self, frame: FrameReceived) -> list[Parsed]:
+        settings, size = self._settings, len(frame.payload)
+        limit = settings.frame_bytes_max_of.get(frame.venue, settings.frame_bytes_max)
+        if size > limit:
+            return [Refused("TOO_LARGE", f"{size} bytes, {limit} are allowed")]
+        parse = self._parsers.get(frame.venue)
+        if parse is None:
+            return [Refused("UNKNOWN_STREAM", f"no parser for venue {frame.venue!r}")]
+        return parse(frame)
+
+    def _frame(self, state: MarketState, turn: Turn, frame: FrameReceived) -> None:
+        """Every item of a frame, until one is refused."""
+        for item in self._parse(frame):
+            if item.__class__ is Market:
+                refusal = self._market(state, turn, frame, item)
+            else:
+                refusal = self._other(state, turn, frame, item)
+            if refusal is not None:
+                self._refuse(turn, frame, refusal)
+                return
+
+    def _market(
+        self, state: MarketState, turn: Turn, frame: FrameReceived, item: Market
+    ) -> Refused | None:
+        stream = state.streams.get(item.stream)
+        if stream is None:
+            stream = _open(state, turn, frame, item)
+        connection = hear(state, turn, stream.feed, frame.line, frame.connection)
+        return ARBITERS[stream.order](turn, stream, connection, item)
+
+    def _other(
+        self, state: MarketState, turn: Turn, frame: FrameReceived, item: Parsed
+    ) -> Refused | None:
+        if isinstance(item, Numbered | Heartbeat):
+            feed = feed_of(state, item.feed, frame.venue, turn.position.partition)
+            connection = hear(state, turn, feed, frame.line, frame.connection)
+            return count(turn, feed, connection, item) if isinstance(item, Numbered) else None
+        if isinstance(item, VenueError):
+            return Refused("VENUE_ERROR", item.detail)
+        return item if isinstance(item, Refused) else None
+
+    def _refuse(self, turn: Turn, frame: FrameReceived, refusal: Refused) -> None:
+        payload, position = frame.payload, turn.position
+        letter = DeadLettered(
+            refusal.reason,
+            self.name,
+            *position,
+            len(payload),
+            sha256(payload).digest(),
+            payload[: self._settings.original_bytes_max],
+            frame.ts_recv_ns,
+        )
+        topic, key = RAW + DLQ_SUFFIX, f"{position.topic}/{position.partition}"
+        turn.out.append(Output(position, turn.timestamp_ms, topic, key, letter, refusal.detail))
+
+
+def _open(state: MarketState, turn: Turn, frame: FrameReceived, item: Market) -> Stream:
+    """The state of a stream seen for the first time."""
+    feed = feed_of(state, item.feed, frame.venue, turn.position.partition)
+    instrument, _, kind = item.stream.rpartition("|")
+    stream = Stream(feed, item.stream, item.order, TOPICS[kind], instrument, kind == DEPTH)
+    feed.streams[stream.name] = state.streams[stream.name] = stream
+    return stream
+
+
+def rows(batch: Batch) -> Iterator[Row]:
+    """The batch's records in merged order, made from columns: a third of the cost of `rows()`."""
+    tables = [
+        (event, batch.tables[event.__name__])
+        for event in EVENTS
+        if event.__name__ in batch.tables and event is not ConnectionOpened
+    ]
+    if len(tables) == 1:
+        return map(itemgetter(slice(1, None)), _rows(*tables[0]))
+    found = [row for event, table in tables for row in _rows(event, table)]
+    found.sort(key=itemgetter(0))
+    return map(itemgetter(slice(1, None)), found)
+
+
+def _rows(event: Any, table: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
+    index, topic, partition, offset, timestamp_ms = (table[name].to_list() for name in _PLACE)
+    columns = (table[name].to_list() for name in event._fields)
+    positions = map(partial(tuple.__new__, Position), zip(topic, partition, offset, strict=True))
+    events = map(partial(tuple.__new__, event), zip(*columns, strict=True))
+    return zip(index, positions, timestamp_ms, events, strict=True)
