@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -23,12 +24,13 @@ from schemas.errors import TopicError
 from schemas.topic_diff import Difference, Existing, differences
 from schemas.topics import Topic
 
+CONNECT_S: Final = 10.0
 TIMEOUT_S: Final = 30.0
 
 
 def diff(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> list[Difference]:
     """What differs on the broker that `options` (librdkafka's) name; topics by physical name."""
-    return _diff(AdminClient(dict(options)), catalog, prefix)
+    return _diff(_connect(options), catalog, prefix)
 
 
 def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> list[Difference]:
@@ -36,7 +38,7 @@ def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> lis
 
     Raises `TopicError` before anything is changed where a difference must not be removed.
     """
-    admin = AdminClient(dict(options))
+    admin = _connect(options)
     found = _diff(admin, catalog, prefix)
     refused = [str(difference) for difference in found if difference.refusal]
     if refused:
@@ -47,6 +49,18 @@ def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> lis
     _configure(admin, [d for d in found if d.what not in {"topic", "partitions"}])
     _wait_for(admin, topics)
     return found
+
+
+def _connect(options: Mapping[str, Any]) -> AdminClient:
+    """A client that is known to reach the broker; librdkafka's own lines stay off the terminal."""
+    admin = AdminClient(dict(options), logger=logging.getLogger("tape.kafka"))
+    try:
+        admin.list_topics(timeout=CONNECT_S)
+    except KafkaException as error:
+        address = options.get("bootstrap.servers")
+        reason = error.args[0].str()
+        raise TopicError(f"no answer from the broker at {address}: {reason}") from None
+    return admin
 
 
 def _diff(admin: AdminClient, catalog: Catalog, prefix: str) -> list[Difference]:
