@@ -80,6 +80,7 @@ def open_session(
     key = str(shard.number).encode()
     stamp = record_stamp(max((p.log_time_ms for p in ending_places(history).values()), default=-1))
     writer.send([OutRecord(*shard.epochs, key, codec.encode(opened), stamp)])
+    point("opening-sent")
     writer.commit()
     point("opened")
     logger.info(

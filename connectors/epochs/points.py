@@ -8,6 +8,7 @@ POINTS = (
     "before-fence",
     "fenced",
     "history-read",
+    "opening-sent",
     "opened",
     "epoch-cut",
     "reduced",

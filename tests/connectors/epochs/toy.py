@@ -1,8 +1,8 @@
 """A pipeline whose outputs depend on every input before them, in order: the strictest witness for
 the laws.
 
-Per instrument it keeps a running hash over trades and clock ticks; each trade gives one target that
-carries it.
+Per instrument it keeps a running hash over trades and clock ticks. Each trade gives one target that
+carries it, each tick one for every instrument of the shard.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
 from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.model import Intent, Shard
 from connectors.epochs.opening import open_session
+from connectors.epochs.points import Point, nothing
 from connectors.epochs.session import Session
 from connectors.log.interface import Log, OutRecord, Tp
 from connectors.log.memory import MemoryLog
@@ -57,21 +58,19 @@ class ToyLogic:
         return Witness()
 
     def decide(self, state: Witness, item: Input) -> list[Output]:
-        if not isinstance(item.event, TradePrinted):
-            return []
-        if item.event.trade_id == self.poison:
+        if isinstance(item.event, ClockTick):
+            return [self._target(state, item, name, "tick") for name in sorted(state.hashes)]
+        trade = item.event
+        if trade.trade_id == self.poison:
             raise ZeroDivisionError("poison")
-        mixed = self._mixed(state, item)
-        target = Decimal(int(mixed[:8], 16))
-        event = TargetChanged(
-            "toy", "1", "BINANCE", item.event.instrument, target, None, None, mixed, "", None, 0
-        )
-        return [Output(item.position, item.timestamp_ms, TARGETS, item.event.instrument, event)]
+        return [self._target(state, item, trade.instrument, trade.trade_id)]
 
-    def _mixed(self, state: Witness, item: Input) -> str:
-        before = state.hashes.get(item.event.instrument, "")
-        content = f"{self.salt}{before}{state.ticks}{item.event.trade_id}"
-        return sha256(content.encode()).hexdigest()[:16]
+    def _target(self, state: Witness, item: Input, name: str, content: str) -> Output:
+        mixed = f"{self.salt}{state.hashes.get(name, '')}{state.ticks}{content}"
+        digest = sha256(mixed.encode()).hexdigest()[:16]
+        target = Decimal(int(digest[:8], 16))
+        event = TargetChanged("toy", "1", "BINANCE", name, target, None, None, digest, "", None, 0)
+        return Output(item.position, item.timestamp_ms, TARGETS, name, event)
 
     def evolve(self, state: Witness, fact: Input | Output) -> Witness:
         if isinstance(fact, Input) and isinstance(fact.event, ClockTick):
@@ -123,11 +122,15 @@ def run(session: Session, log: Log, logic: ToyLogic | None = None) -> None:
 
 
 def live(
-    log: Log, which: Shard | None = None, logic: ToyLogic | None = None, **intent: Any
+    log: Log,
+    which: Shard | None = None,
+    logic: ToyLogic | None = None,
+    point: Point = nothing,
+    **intent: Any,
 ) -> Session:
     """Opens a shard and runs it until its input is exhausted."""
     wanted = Intent(**{"start": "earliest", **intent})
-    session = open_session(log, CODEC, which or shard(), wanted, until=lambda: True)
+    session = open_session(log, CODEC, which or shard(), wanted, point=point, until=lambda: True)
     run(session, log, logic)
     return session
 
