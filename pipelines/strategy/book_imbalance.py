@@ -10,13 +10,13 @@ are below 10**28 units of 10**-10, so both sides stay below 4 * 10**32 of the ty
 
 from __future__ import annotations
 
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
-from pipelines.strategy.signal import EXACTLY, Columns, quantity
+from pipelines.strategy.signal import EXACTLY, Columns, check_size, quantity
 from schemas.events import QuoteChanged
 
 THRESHOLD_UNITS = 10_000  # thresholds have at most four decimals
@@ -42,11 +42,10 @@ class BookImbalance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     short: bool = False
 
     def __post_init__(self) -> None:
-        if not Decimal(0) <= self.leave <= self.enter <= 1 or self.enter == 0:
+        enter, leave = threshold_units(self.enter), threshold_units(self.leave)
+        if not 0 <= leave <= enter <= THRESHOLD_UNITS or enter == 0:
             raise ValueError("thresholds must satisfy 0 <= leave <= enter <= 1 and enter > 0")
-        threshold_units(self.enter), threshold_units(self.leave)
-        if not self.size > 0:
-            raise ValueError("size must be above 0")
+        check_size(self.size)
 
     @property
     def reads(self) -> type[QuoteChanged]:
@@ -101,10 +100,9 @@ def _held(before: bool, excess: Decimal, total: Decimal, enter: Decimal, leave: 
 
 def threshold_units(threshold: Decimal) -> int:
     """A threshold as a count of 1/10,000. Raises `ValueError` if it is finer than that."""
-    try:
-        units = EXACTLY.multiply(threshold, Decimal(THRESHOLD_UNITS))
-    except DecimalException:
-        raise ValueError("a threshold must be a number") from None
+    if not threshold.is_finite():
+        raise ValueError("a threshold must be a number")
+    units = EXACTLY.multiply(threshold, Decimal(THRESHOLD_UNITS))
     if units != int(units):
         raise ValueError("a threshold has at most four decimals")
     return int(units)

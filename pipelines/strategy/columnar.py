@@ -152,7 +152,7 @@ class Plan:
 
     def _check(self, event: dict[str, pl.DataType]) -> None:
         """Runs on one empty event, so that wrong names and types show when a signal is loaded."""
-        if not self._columns.target.meta.is_row_separable():
+        if not row_by_row(self._columns.target):
             raise self._bad("target must follow from its row alone: keep the rest in the state")
         frame = pl.DataFrame({name: [EMPTY[dtype]] for name, dtype in event.items()}, event)
         frame = frame.with_columns(pl.lit(0, pl.UInt32).alias(GROUP))
@@ -177,6 +177,15 @@ def reference_prices(frame: pl.DataFrame) -> Iterator[Decimal]:
         return map(from_unscaled, frame["last_px"].to_physical().to_list())
     both = frame["bid_px"].to_physical() + frame["ask_px"].to_physical()
     return map(middle, both.to_list())
+
+
+def row_by_row(expression: pl.Expr) -> bool:
+    """Whether an expression looks at nothing but its own row. (polars tells of the root alone.)"""
+    try:
+        meta = expression.meta
+        return meta.is_row_separable() and all(row_by_row(part) for part in meta.pop())
+    except pl.exceptions.PolarsError:  # a Python function: nobody can tell
+        return False
 
 
 def ticks_of(frame: pl.DataFrame, event: Any) -> list[Tick]:

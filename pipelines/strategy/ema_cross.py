@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from pipelines.strategy.signal import Columns, quantity
+from pipelines.strategy.signal import Columns, check_size, quantity
 from schemas.events import TradePrinted
 
 
@@ -36,8 +36,7 @@ class EmaCross(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def __post_init__(self) -> None:
         if not 1 <= self.fast_span < self.slow_span:
             raise ValueError("fast_span must be at least 1 and less than slow_span")
-        if not self.size > 0:
-            raise ValueError("size must be above 0")
+        check_size(self.size)
 
     @property
     def reads(self) -> type[TradePrinted]:

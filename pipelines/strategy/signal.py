@@ -17,8 +17,9 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import polars as pl
 
+from schemas.errors import NotExact
 from schemas.events import ClockTick
-from schemas.numbers import PRECISION, SCALE
+from schemas.numbers import PRECISION, SCALE, from_unscaled, unscaled
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
@@ -101,5 +102,15 @@ class LoadedSignal(NamedTuple):
 
 
 def quantity(value: Decimal) -> pl.Expr:
-    """A literal target for `Columns.target`."""
-    return pl.lit(value, dtype=QUANTITY)
+    """A literal target for `Columns.target`. Raises `NotExact`; polars alone would round."""
+    return pl.lit(from_unscaled(unscaled(value, SCALE, PRECISION)), dtype=QUANTITY)
+
+
+def check_size(size: Decimal) -> None:
+    """For a signal's `__post_init__`. Raises `ValueError` unless `size` can be a target above 0."""
+    try:
+        units = unscaled(size, SCALE, PRECISION)
+    except NotExact as error:
+        raise ValueError(f"size: {error}") from None
+    if units <= 0:
+        raise ValueError("size must be above 0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.dead_letters import (
@@ -46,6 +46,7 @@ def test_a_share_of_zero_stops_at_the_first() -> None:
         count_all({}, [at(7)], DeadLetterLimit(share=Decimal(0)))
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 99), max_size=10), st.integers(0, 99), st.randoms())
 def test_the_count_does_not_depend_on_cuts_or_order(
     offsets: set[int], cut: int, rng: object

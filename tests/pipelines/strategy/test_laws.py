@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.logic import Input, Output, fold
@@ -20,6 +20,7 @@ from tests.pipelines.strategy.events import CLOCK, records
 from tests.pipelines.strategy.signals import columns, rows
 
 LOGICS = [pytest.param(columns(), id="columns"), pytest.param(rows(), id="rows")]
+steady = settings(deadline=None, max_examples=60)  # the machine may be busy
 SIZES = st.lists(st.integers(0, 12), max_size=6)
 
 
@@ -30,17 +31,20 @@ def folded(inputs: list[Input]) -> tuple[bytes, list[Output]]:
 
 
 @pytest.mark.parametrize("logic", LOGICS)
+@steady
 @given(inputs=records)
 def test_step_is_the_fold(logic: StrategyLogic, inputs: list[Input]) -> None:
     assert run(logic, inputs) == folded(inputs)
 
 
 @pytest.mark.parametrize("logic", LOGICS)
+@steady
 @given(inputs=records, sizes=SIZES)
 def test_cuts_change_nothing(logic: StrategyLogic, inputs: list[Input], sizes: list[int]) -> None:
     assert run(logic, inputs, sizes) == folded(inputs)
 
 
+@steady
 @given(inputs=records, sizes=SIZES)
 def test_shards_change_nothing(inputs: list[Input], sizes: list[int]) -> None:
     _, whole = folded(inputs)
@@ -51,6 +55,7 @@ def test_shards_change_nothing(inputs: list[Input], sizes: list[int]) -> None:
         assert outputs == [output for output in whole if output.key in keys]
 
 
+@steady
 @given(inputs=records, at=st.integers(0, 40))
 def test_a_loaded_state_goes_on_the_same(inputs: list[Input], at: int) -> None:
     logic = columns()
@@ -66,6 +71,7 @@ def test_a_loaded_state_goes_on_the_same(inputs: list[Input], at: int) -> None:
     assert logic.dump(after) == logic.dump(state)
 
 
+@steady
 @given(inputs=records)
 def test_bytes_do_not_depend_on_the_order_of_instruments(inputs: list[Input]) -> None:
     by_instrument = sorted(inputs, key=lambda item: item.key)
@@ -74,6 +80,7 @@ def test_bytes_do_not_depend_on_the_order_of_instruments(inputs: list[Input]) ->
     assert run(columns(), alone)[0] == run(columns(), mixed)[0]
 
 
+@steady
 @given(inputs=records)
 def test_decide_changes_nothing(inputs: list[Input]) -> None:
     logic = columns()
