@@ -112,7 +112,10 @@ def decode(values: Sequence[bytes], table: Callable[[bytes], tuple[str, Table]])
 
 def _only_frame(values: Sequence[bytes]) -> bytes | None:
     """The frame that all values share; None where they do not, or have none."""
-    frames = set(map(_frame_of, values)) if None not in values else set()
+    try:
+        frames = set(map(_frame_of, values))
+    except TypeError:  # a value is None
+        return None
     frame = frames.pop() if len(frames) == 1 else b""
     return frame if len(frame) == FRAME_BYTES and not frame[0] else None
 

@@ -84,8 +84,8 @@ class _Tails(dict[int, bytes]):
         out.append(rest)
         if len(self) >= _TAILS_MAX:
             self.clear()
-        self[high] = bytes(out)
-        return self[high]
+        self[high] = tail = bytes(out)
+        return tail
 
 
 # Fourteen bits of a varint that goes on.

@@ -118,7 +118,8 @@ class _Bodies(dict[bytes, Decimal]):
 exact: Callable[[str], Decimal] = _Texts().__getitem__
 """Parses a price or quantity in ASCII decimal notation (exponents too, where the value fits).
 
-Raises `NotExact` for anything else. Every result has ten decimals and equals what decoding gives.
+Raises `NotExact` for anything else (`TypeError` for what has no hash: a list). Every result has ten
+decimals, as decoding gives them.
 """
 
 from_body: Callable[[bytes], Decimal] = _Bodies().__getitem__
