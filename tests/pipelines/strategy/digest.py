@@ -17,7 +17,7 @@ COUNT = 3_000
 
 
 def walk() -> list[Input]:
-    """Trades and quotes of 40 instruments and clock ticks, from a small linear congruence instead of a module."""
+    """Trades and quotes of 40 instruments and clock ticks, from a small linear congruence."""
     number, units = 1, [10**6] * 40
     events: list[Any] = []
     for at in range(COUNT):
