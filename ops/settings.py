@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -97,14 +98,18 @@ class DeadLetterSettings(_Section):
 
 
 class MarketSettings(_Section):
-    """The `market` pipeline. Part of its version: another value is another pipeline version."""
+    """The `market` pipeline; `..._of` name a venue. Part of its version: what it decides by."""
 
+    frame_bytes_max: int = Field(default=1_000_000, ge=1)
+    frame_bytes_max_of: dict[str, int] = Field(default_factory=lambda: {"COINBASE": 15_000_000})
+    stale_ms: int = Field(default=10_000, ge=1)
+    stale_ms_of: dict[str, int] = Field(default_factory=dict)
+    mark_interval_ms: int = Field(default=100, ge=1)
     dead_letters: DeadLetterSettings = DeadLetterSettings()
-    stale_after_ms: int = Field(default=10_000, ge=1)
 
 
 class SignalSettings(_Section):
-    """One signal: its name on the log, what implements it, the instruments it follows, its fields."""
+    """One signal: its name on the log, its code, the instruments it follows, its fields."""
 
     name: str = Field(pattern=r"^[a-zA-Z0-9_.-]+$")
     uses: str
@@ -249,3 +254,18 @@ def _one_line(error: ValidationError) -> str:
         f"setting {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
         for item in error.errors()
     )
+
+
+def with_signals(settings: Settings, specs: Sequence[str]) -> Settings:
+    """The settings with these signals only: one that is configured by name or code, or new code."""
+    known = {
+        name: signal for signal in settings.strategy.signals for name in (signal.name, signal.uses)
+    }
+    signals = [known.get(spec) or SignalSettings(name=_name_of(spec), uses=spec) for spec in specs]
+    strategy = settings.strategy.model_copy(update={"signals": signals})
+    return settings.model_copy(update={"strategy": strategy})
+
+
+def _name_of(spec: str) -> str:
+    """A signal's name on the log where none is configured: its class, `Breakout` of `a.py:Breakout`."""
+    return re.sub(r"[^a-zA-Z0-9_.-]", "-", spec.rpartition(":")[2])

@@ -130,14 +130,19 @@ def _configure(broker: Broker, data: Path) -> Path:
 
 
 def _format(broker: Broker) -> None:
-    """Formats aside and renames, so that an interrupted format leaves nothing half done."""
+    """Formats aside and renames, so that an interrupted format leaves nothing half done.
+
+    One whose starter was killed may still be at work: it is ended first.
+    """
     fresh = broker.folder / "data.new"
+    processes.kill(fresh)
     shutil.rmtree(fresh, ignore_errors=True)
     _configure(broker, fresh)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     arguments = ["format", "--standalone", "-t", cluster, "-c", "server.properties"]
+    mark = processes.marker(fresh)
     done = subprocess.run(
-        [*_java(broker), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *arguments],
+        [*_java(broker), "-XX:TieredStopAtLevel=1", mark, "kafka.tools.StorageTool", *arguments],
         cwd=broker.folder,
         capture_output=True,
         text=True,
@@ -145,6 +150,6 @@ def _format(broker: Broker) -> None:
     )
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise NotStarted(f"the broker's storage cannot be formatted: {lines[-1]}")
+        raise NotStarted(f"the broker's storage cannot be formatted: {lines[0]}")
     fresh.rename(broker.folder / "data")
     _configure(broker, broker.folder / "data")

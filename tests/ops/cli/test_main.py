@@ -1,0 +1,98 @@
+"""What every command of the line has in common: exit codes, one-line errors, a fast start."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from ops import cli
+from schemas.errors import TapeError
+
+
+def _exit_code(monkeypatch: pytest.MonkeyPatch, command: Callable[[], None]) -> int:
+    app = cli.build()
+    app.command("it")(command)
+    monkeypatch.setattr(cli, "build", lambda: app)
+    monkeypatch.setattr(sys, "argv", ["tape", "it"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def _mistake() -> None:
+    raise TapeError("port 1 is taken:\n  free it")
+
+
+def test_a_users_mistake_is_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _exit_code(monkeypatch, _mistake) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "tape: port 1 is taken: free it\n"
+    assert printed.out == ""
+
+
+def test_the_traceback_is_shown_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAPE_DEBUG", "1")
+    assert _exit_code(monkeypatch, _mistake) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_bug_shows_its_traceback_and_is_not_taken_for_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bug() -> None:
+        raise ZeroDivisionError
+
+    assert _exit_code(monkeypatch, bug) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_130_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert _exit_code(monkeypatch, interrupted) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_clean_command_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _exit_code(monkeypatch, lambda: None) == 0
+
+
+def test_a_reader_that_had_enough_is_no_error() -> None:
+    code = "from ops import cli; app = cli.build()\n"
+    code += "app.command('it')(lambda: [print('x' * 1000, flush=True) for _ in range(1000)])\n"
+    code += "app(['it'], prog_name='tape')"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["up", "--no-such-option"]])
+def test_a_wrong_word_on_the_line_is_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tape", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+
+
+def test_listing_the_commands_imports_none_of_the_heavy_parts() -> None:
+    heavy = ["polars", "confluent_kafka", "bytewax", "httpx", "pydantic", "fastavro", "rich"]
+    code = "import sys; from ops import cli; cli.build(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(heavy) & set(done.stdout.split()) == set()

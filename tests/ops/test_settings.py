@@ -1,0 +1,126 @@
+"""Settings: environment over file over default, addresses of the local stack, masked secrets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ops import settings
+from ops.settings import MASK, SettingsError
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty settings file that is in force."""
+    path = tmp_path / "tape.toml"
+    path.touch()
+    monkeypatch.setenv("TAPE_CONFIG", str(path))
+    return path
+
+
+def test_defaults_hold_without_file_and_environment(config: Path) -> None:
+    loaded = settings.load()
+    assert (loaded.topic_prefix, loaded.shards, loaded.kafka.options) == ("", 1, {})
+
+
+def test_environment_wins_over_file_and_a_flag_over_both(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text('topic_prefix = "file."\nshards = 2\n[registry]\nurl = "http://file"\n')
+    monkeypatch.setenv("TAPE_TOPIC_PREFIX", "env.")
+    monkeypatch.setenv("TAPE_SHARDS", "3")
+    loaded = settings.load(shards=4)
+    assert (loaded.topic_prefix, loaded.shards) == ("env.", 4)
+    assert loaded.registry_url() == "http://file"
+
+
+def test_a_section_is_merged_from_file_and_environment(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text('[kafka]\nbootstrap_servers = "file:1"\n[kafka.options]\n"linger.ms" = 7\n')
+    monkeypatch.setenv("TAPE_KAFKA__BOOTSTRAP_SERVERS", "env:1")
+    monkeypatch.setenv("TAPE_KAFKA__OPTIONS__SASL_MECHANISM", "PLAIN")
+    assert settings.load().kafka_options() == {
+        "bootstrap.servers": "env:1",
+        "linger.ms": 7,
+        "sasl.mechanism": "PLAIN",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        pytest.param("shards = 0", "shards", id="out of range"),
+        pytest.param('shards = "many"', "shards", id="wrong type"),
+        pytest.param("shrads = 2", "shrads", id="misspelt"),
+        pytest.param("[kafka]\nservers = 'a'", "kafka.servers", id="misspelt in a section"),
+        pytest.param("shards = ", "tape.toml", id="not TOML"),
+        pytest.param("topic_prefix = 'a b'", "topic_prefix", id="not a topic's name"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_the_setting(
+    config: Path, text: str, named: str
+) -> None:
+    config.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_named_file_that_is_not_there_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TAPE_CONFIG", str(tmp_path / "absent.toml"))
+    with pytest.raises(SettingsError, match=r"absent\.toml"):
+        settings.load()
+
+
+def test_a_file_in_the_working_folder_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("TAPE_CONFIG")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tape.toml").write_text("shards = 5")
+    assert settings.load().shards == 5
+
+
+def test_addresses_are_those_that_up_recorded(tmp_path: Path) -> None:
+    loaded = settings.load(run_dir=tmp_path)
+    with pytest.raises(SettingsError, match="tape up"):
+        loaded.bootstrap_servers()
+    record = {"bootstrap_servers": "127.0.0.1:1", "registry_url": "http://127.0.0.1:2"}
+    (tmp_path / "stack.json").write_text(json.dumps(record))
+    assert loaded.bootstrap_servers() == "127.0.0.1:1"
+    assert loaded.registry_url() == "http://127.0.0.1:2"
+
+
+def test_secrets_are_read_by_reference_and_masked_when_given_literally(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    monkeypatch.setenv("BROKER_LOGIN", "from the environment")
+    config.write_text(
+        f"""
+        [kafka.options]
+        "sasl.password" = "file:{tmp_path}/secret"
+        "sasl.username" = "env:BROKER_LOGIN"
+        "ssl.key.password" = "literal"
+        [registry]
+        url = "http://me:literal@registry:1/"
+        """
+    )
+    loaded = settings.load()
+    assert loaded.kafka.client_options()["sasl.password"] == "from a file"
+    assert loaded.kafka.client_options()["sasl.username"] == "from the environment"
+    printed = json.dumps(settings.masked(loaded))
+    assert "literal" not in printed
+    assert MASK in printed
+    assert f"file:{tmp_path}/secret" in printed
+
+
+@pytest.mark.parametrize("reference", ["env:TAPE_NOT_SET", "file:/absent/secret"])
+def test_a_dangling_reference_names_the_option(config: Path, reference: str) -> None:
+    config.write_text(f'[kafka.options]\n"sasl.password" = "{reference}"')
+    with pytest.raises(SettingsError, match=r"sasl\.password"):
+        settings.load().kafka.client_options()
