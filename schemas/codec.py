@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import polars as pl
+
 from schemas import columns, events
 from schemas.catalog import Catalog, EventType, load_catalog
-from schemas.columns import Table, Tables
+from schemas.columns import Block, Table, Tables
 from schemas.decoders import FRAME_BYTES, Decode, compile_decoder
 from schemas.encoders import Encode, compile_encoder
 from schemas.errors import DecodeError, EncodeError, UnknownSchemaError
@@ -53,6 +55,18 @@ class Codec:
     def tables(self, values: Sequence[bytes]) -> Tables:
         """A batch of framed values as one table per event, equal to `decode` of each value."""
         return columns.decode(values, self._table)
+
+    def table(self, blocks: Sequence[Block]) -> tuple[str, pl.DataFrame] | None:
+        """The event and the table of blocks of one frame (`schemas.columns.block_of`).
+
+        None where `tables` has to tell what is wrong with which value.
+        """
+        try:
+            name, table = self._table(blocks[0].frame)
+        except DecodeError:
+            return None
+        whole = table.columns(blocks)
+        return None if whole is None else (name, whole)
 
     def fingerprint_of(self, value: bytes) -> bytes:
         """The fingerprint of the schema a value was written with, from its frame alone."""

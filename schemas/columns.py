@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +25,7 @@ from schemas.projection import column_type, project, readable
 
 _MARK: Final = bytes.fromhex("f7b3c9a1e58d2f96")
 _SYNC: Final = bytes(16)
-_frame_of: Final = itemgetter(slice(0, FRAME_BYTES))
+_body_of: Final = itemgetter(slice(FRAME_BYTES, None))
 
 
 class Tables(NamedTuple):
@@ -37,6 +38,15 @@ class Tables(NamedTuple):
 
     frames: dict[str, tuple[pl.DataFrame, list[int] | None]]
     errors: list[tuple[int, str]]
+
+
+class Block(NamedTuple):
+    """Values that share a frame, joined: what `Table.columns` reads."""
+
+    frame: bytes
+    bodies: list[bytes]
+    joined: bytes  # each body after a mark and the frame
+    last: bytes  # the last value
 
 
 class Rows(NamedTuple):
@@ -57,15 +67,16 @@ class Table:
         self._projection = project(writer, reader)
         self._header = _header(writer)
 
-    def columns(self, values: Sequence[bytes]) -> pl.DataFrame | None:
-        """The table of all `values`; None where only the row path can tell, or some are bad."""
-        if self._projection is None or not values:
+    def columns(self, blocks: Sequence[Block]) -> pl.DataFrame | None:
+        """One table of all `blocks`; None where only the row path can tell, or some are bad."""
+        if self._projection is None:
             return None
+        count = sum(len(block.bodies) for block in blocks)
         try:
-            frame = read_block(self._header, len(values), _MARK + _MARK.join(values))
-            if frame.height != len(values) or not (frame[""] == self._start).all():
+            frame = read_block(self._header, count, [block.joined for block in blocks])
+            if frame.height != count or not (frame[""] == self._start).all():
                 return None
-            self._row(values[-1])  # bytes after the last record show nowhere else
+            self._row(blocks[-1].last)  # bytes after the last record show nowhere else
             return self._projection.apply(frame)
         except (DecodeError, pl.exceptions.PolarsError):
             return None
@@ -84,12 +95,30 @@ class Table:
         return Rows(pl.DataFrame(rows, schema=self._schema, orient="row"), good, errors)
 
 
-def read_block(header: bytes, count: int, body: bytes) -> pl.DataFrame:
+def block_of(values: Sequence[bytes]) -> Block | None:
+    """The values as one block; None where they do not share a frame, or there are none."""
+    first = values[0] if values else None
+    if first is None or len(first) < FRAME_BYTES or first[0]:
+        return None
+    frame, start = first[:FRAME_BYTES], _MARK + first[:FRAME_BYTES]
+    try:
+        bodies = list(map(_body_of, values))
+        joined = start.join(chain((b"",), bodies))
+        # Joins cost a fraction of looking at each frame, and are equal only if all frames are.
+        if joined != _MARK.join(chain((b"",), values)):
+            return None
+    except TypeError:  # a value is None
+        return None
+    return Block(frame, bodies, joined, values[-1])
+
+
+def read_block(header: bytes, count: int, parts: Sequence[bytes]) -> pl.DataFrame:
     """The only call of `polars.read_avro`, which polars does not call stable: `count` records.
 
     Raises `DecodeError` for bytes it cannot read. Does not notice bytes after the last record.
     """
-    block = b"".join((header, varint(count), varint(len(body)), body, _SYNC))
+    size = sum(map(len, parts))
+    block = b"".join((header, varint(count), varint(size), *parts, _SYNC))
     try:
         return pl.read_avro(io.BytesIO(block))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -98,26 +127,16 @@ def read_block(header: bytes, count: int, body: bytes) -> pl.DataFrame:
 
 def decode(values: Sequence[bytes], table: Callable[[bytes], tuple[str, Table]]) -> Tables:
     """One table per event. `table` gives the event's name and `Table` of a frame."""
-    frame = _only_frame(values)
-    if frame is not None:
+    block = block_of(values)
+    if block is not None:
         try:
-            name, decoder = table(frame)
+            name, decoder = table(block.frame)
         except DecodeError as error:
             return Tables({}, [(place, str(error)) for place in range(len(values))])
-        whole = decoder.columns(values)
+        whole = decoder.columns([block])
         if whole is not None:
             return Tables({name: (whole, None)}, [])
     return _decode_groups(values, table)
-
-
-def _only_frame(values: Sequence[bytes]) -> bytes | None:
-    """The frame that all values share; None where they do not, or have none."""
-    try:
-        frames = set(map(_frame_of, values))
-    except TypeError:  # a value is None
-        return None
-    frame = frames.pop() if len(frames) == 1 else b""
-    return frame if len(frame) == FRAME_BYTES and not frame[0] else None
 
 
 def _decode_groups(values: Sequence[bytes], table: Callable[[bytes], tuple[str, Table]]) -> Tables:
@@ -130,7 +149,8 @@ def _decode_groups(values: Sequence[bytes], table: Callable[[bytes], tuple[str, 
             errors += [(place, str(error)) for place in places]
             continue
         group = [values[place] for place in places]
-        whole = decoder.columns(group)
+        block = block_of(group)
+        whole = decoder.columns([block]) if block else None
         rows = decoder.rows(group, places) if whole is None else Rows(whole, places, [])
         errors += rows.errors
         parts.setdefault(name, []).append(rows)
