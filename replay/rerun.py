@@ -15,7 +15,7 @@ from connectors.epochs.boundaries import Carrying, accepted_in
 from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
 from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.errors import Diverged
-from connectors.epochs.history import Ledger, history_from_start, history_since
+from connectors.epochs.history import Ledger, history_from_start, history_since, of_own_version
 from connectors.epochs.model import History, Shard
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.session import Parts, Progress, Session
@@ -85,8 +85,11 @@ def rerun(
     """Re-runs the epochs of a span. Raises `TapeError` when it cannot run; a difference is in
     the verdict.
     """
-    history = history_of(log, codec, shard, span)
-    epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
+    ledger, history = history_of(log, codec, shard, span)
+    carry = Carrying(accepted=accepted_in(history.epochs))
+    history.epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
+    history, notes = of_own_version(ledger, shard, history)
+    epochs = history.epochs
     if not epochs:
         raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
     verifier = Verifier(codec, shard)
@@ -97,7 +100,6 @@ def rerun(
         raise finding
 
     verifier.on_divergence = note
-    carry = Carrying(accepted=accepted_in(epochs))
     session = Session(Parts(log, codec, shard, history.base, epochs, verifier, carry=carry))
     verdict = Verdict(
         shard.pipeline,
@@ -106,6 +108,7 @@ def rerun(
         history.base.snapshot is not None,
         sorted({e.version for e in epochs}),
         shard.version,
+        notes=notes,
     )
     try:
         drive(session, log, codec, logic, lambda p: on_epoch(p.epochs_verified, len(epochs)))
@@ -141,13 +144,17 @@ def log_time(epoch: EpochCommitted) -> int:
     return max((r.log_time_ms for r in epoch.inputs), default=-1)
 
 
-def history_of(log: Log, codec: Codec, shard: Shard, span: Span) -> History:
+def history_of(log: Log, codec: Codec, shard: Shard, span: Span) -> tuple[Ledger, History]:
     """The recorded epochs from the newest snapshot before the span on; from the beginning where
     there is none.
     """
     ledger = Ledger(log, codec, shard)
     if ledger.end == 0:
         raise NothingRecorded(f"{shard.transactional_id} has recorded nothing yet")
+    return ledger, since(ledger, log, shard, span)
+
+
+def since(ledger: Ledger, log: Log, shard: Shard, span: Span) -> History:
     if span.from_ms is None:
         return whole(ledger, shard)
     offset = log.offset_at(shard.epochs, span.from_ms)

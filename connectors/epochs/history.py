@@ -121,6 +121,23 @@ def history_since(ledger: Ledger, shard: Shard, ref: SnapshotRef) -> History:
     )
 
 
+def of_own_version(ledger: Ledger, shard: Shard, history: History) -> tuple[History, list[str]]:
+    """The epochs that this shard's version recorded, from its last upgrade on, and words on what
+    was left out. Everything where that version recorded nothing: then the comparison is the point.
+    """
+    if all(e.version != shard.version for e in history.epochs):
+        return history, []
+    upgrades = [e for e in history.epochs if e.boundary and e.boundary.kind.startswith("UPGRADE")]
+    own = [e.snapshot for e in upgrades if e.version == shard.version and e.snapshot]
+    kept = history_since(ledger, shard, own[-1]) if own else history
+    beyond = history.next_sequence - kept.base.sequence - 1
+    foreign = (i for i, e in enumerate(kept.epochs) if e.version != shard.version)
+    kept.epochs = kept.epochs[: min(next(foreign, beyond), beyond)]
+    left = len(history.epochs) - len(kept.epochs)
+    notes = [f"{left} epochs of other versions: replay them with those versions"] if left else []
+    return kept, notes
+
+
 def places_after(epoch: EpochCommitted) -> dict[Tp, Place]:
     return {Tp(r.topic, r.partition): Place(r.end, r.log_time_ms) for r in epoch.inputs}
 

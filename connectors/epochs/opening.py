@@ -106,11 +106,13 @@ def first_history(log: Log, shard: Shard, tps: list[Tp], intent: Intent) -> Hist
     """The history of a shard that never ran. Raises unless that is certain and a start was
     named.
     """
-    known = log.group_offsets(shard.group, tps)
-    if known:
+    shared = {topic.topic for topic in shard.inputs if topic.broadcast}
+    own = [tp for tp in tps if tp.topic not in shared]  # another shard commits the shared ones
+    if log.group_offsets(shard.group, own):
         raise HistoryTrimmed(
             f"{shard.epochs.topic}/{shard.number} is empty, yet the group {shard.group} has "
-            "offsets: its history is gone; restore it from the archive"
+            "offsets: its history is gone (restore it from the archive), or the number of shards "
+            "changed"
         )
     if intent.start is None:
         raise FirstStartMissing(

@@ -4,6 +4,7 @@ live beside this module.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,13 +16,26 @@ from connectors.log.interface import Message, Tp
 from connectors.log.kafka_reader import KafkaReader
 from connectors.log.kafka_writer import KafkaWriter
 
+logger = logging.getLogger("tape.log")
 REQUEST_TIMEOUT_S = 10.0
+REPORT_EVERY_S = 5.0
 _UNREACHABLE = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}
 _MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,
 }
+
+
+_reported = {"at": 0.0}
+
+
+def report(error: KafkaError) -> None:
+    """What librdkafka would print for every attempt, once in a while and in words."""
+    now = time.monotonic()
+    if now - _reported["at"] > REPORT_EVERY_S:
+        _reported["at"] = now
+        logger.warning("waiting for the broker: %s", error.str())
 
 
 class KafkaLog:
@@ -34,7 +48,12 @@ class KafkaLog:
     ) -> None:
         self.prefix = prefix
         self.bootstrap_servers = bootstrap_servers
-        self._options = {"bootstrap.servers": bootstrap_servers, "log_level": 3, **(options or {})}
+        self._options = {
+            "bootstrap.servers": bootstrap_servers,
+            "log_level": 2,
+            "error_cb": report,
+            **(options or {}),
+        }
         self._plain: Consumer | None = None
         self._committers: dict[str, Consumer] = {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from connectors.log.errors import Aborted, Fenced, OffsetsGone, TopicMissing, TransactionHangs
 from connectors.log.interface import Message, OutRecord, Tp
@@ -65,6 +66,7 @@ class Entry:
 class Partition:
     low: int = 0
     entries: list[Entry] = field(default_factory=list)
+    settled: int = 0  # below this no transaction is open, nor ever will be
 
     @property
     def end(self) -> int:
@@ -72,11 +74,12 @@ class Partition:
 
     def stable_end(self) -> int:
         """The last stable offset: the first record of an open transaction, else the end."""
-        for offset in range(self.low, self.end):
-            owner = self.entries[offset].transaction
+        while self.settled < self.end:
+            owner = self.entries[self.settled].transaction
             if owner is not None and owner.state == OPEN:
-                return offset
-        return self.end
+                break
+            self.settled += 1
+        return max(self.low, min(self.settled, self.end))
 
     def committed(self, start: int, end: int) -> list[tuple[int, OutRecord]]:
         found = enumerate(self.entries[start:end], start)
@@ -183,13 +186,11 @@ class MemoryReader:
                 )
             if tp in self._paused:
                 continue
-            end = partition.stable_end()
-            found = partition.committed(position, end)[:max_records]
+            end = min(partition.stable_end(), position + max_records)
+            found = partition.committed(position, end)
             if found:
                 runs[tp] = [MemoryMessage(record, offset) for offset, record in found]
-                self._positions[tp] = found[-1][0] + 1
-            else:
-                self._positions[tp] = end
+            self._positions[tp] = max(position, end)
         return runs
 
     def has_backlog(self, tp: Tp, position: int) -> bool:
@@ -197,8 +198,14 @@ class MemoryReader:
         return self._log.partitions[tp].stable_end() > start + 1
 
     def end_seen(self, tp: Tp, position: int) -> int:
-        stable = self._log.partitions[tp].stable_end()
-        return stable if not self._log.partitions[tp].committed(position, stable) else position
+        partition = self._log.partitions[tp]
+        stable = partition.stable_end()
+        waiting = any(
+            entry.record is not None
+            and (entry.transaction is None or entry.transaction.state == COMMITTED)
+            for entry in islice(partition.entries, position, stable)
+        )
+        return position if waiting else max(position, stable)
 
     def pause(self, tps: Sequence[Tp]) -> None:
         self._paused.update(tps)

@@ -33,6 +33,7 @@ from schemas.ids import SchemaIds
 TRADES, CLOCK, TARGETS = "md.trade.v1", "ops.clock.v1", "signal.target.v1"
 INPUTS = (InputTopic(TRADES), InputTopic(CLOCK, broadcast=True))
 TOPICS = {TRADES: 4, CLOCK: 1, TARGETS: 4, "toy.epochs.v1": 4, "toy.snapshots.v1": 4}
+DEAD_LETTERS = {f"{TRADES}.dlq": 4, f"{CLOCK}.dlq": 1}
 INSTRUMENTS = ("BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "SOLUSDT.BINANCE", "XRPUSDT.BINANCE")
 CODEC = Codec(catalog := load_catalog(), SchemaIds.local(catalog))
 
