@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from connectors.venues.bounds import Id, Milliseconds
 from connectors.venues.levels import bad_price, check_signs, crossed, levels
 from connectors.venues.refusals import UNREADABLE, BadFrame, refused
 from pipelines.market.parsed import (
@@ -56,38 +57,38 @@ Read = Callable[[FrameReceived, Names], list[Parsed]]
 
 
 class _Trade(msgspec.Struct):
-    t: int
+    t: Id
     p: str
     q: str
-    T: int
+    T: Milliseconds
     m: bool
     X: str = "MARKET"  # futures: other trades (insurance fund, deleveraging) carry no price
 
 
 class _Quote(msgspec.Struct):
-    u: int
+    u: Id
     b: str
     B: str
     a: str
     A: str
-    T: int | None = None
+    T: Milliseconds | None = None
 
 
 class _Depth(msgspec.Struct):
-    U: int
-    u: int
+    U: Id
+    u: Id
     b: list[tuple[str, str]]
     a: list[tuple[str, str]]
-    E: int
-    T: int | None = None
-    pu: int | None = None
+    E: Milliseconds
+    T: Milliseconds | None = None
+    pu: Id | None = None
 
 
 class _Snapshot(msgspec.Struct):
-    lastUpdateId: int
+    lastUpdateId: Id
     bids: list[tuple[str, str]]
     asks: list[tuple[str, str]]
-    T: int | None = None
+    T: Milliseconds | None = None
 
 
 class _Error(msgspec.Struct):
@@ -260,10 +261,8 @@ class BinanceParser:
                     read, names = self._streams[payload[11:end]]
                     return read(frame, names)
             return self._parse_other(frame)
-        except BadFrame as error:
-            return [_refusal(error, payload)]
         except UNREADABLE as error:
-            return [refused(error)]
+            return [refused(payload, error)]
 
     def _parse_other(self, frame: FrameReceived) -> list[Parsed]:
         payload = frame.payload
@@ -300,12 +299,3 @@ def instrument_of(symbol: str, venue: str) -> str | None:
 def snapshot_frame(symbol: str, body: bytes) -> bytes:
     """A REST depth snapshot of `symbol` as a frame that names its stream."""
     return b'{"stream":"%s@%s","data":%s}' % (symbol.lower().encode(), SNAPSHOT.encode(), body)
-
-
-def _refusal(error: BadFrame, payload: bytes) -> Refused:
-    """What is wrong with a frame; one that is not JSON at all is first of all that."""
-    try:
-        msgspec.json.decode(payload)
-    except UNREADABLE as unreadable:
-        return refused(unreadable)
-    return error.refusal

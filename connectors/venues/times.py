@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 SECONDS_MAX = 4096
+NANOSECONDS_MAX = (1 << 63) - 1_000_000_000
 
 
 class _Seconds(dict[str, int]):
@@ -12,6 +13,8 @@ class _Seconds(dict[str, int]):
 
     def __missing__(self, text: str) -> int:
         at = int(datetime.fromisoformat(f"{text}+00:00").timestamp()) * 1_000_000_000
+        if not 0 <= at <= NANOSECONDS_MAX:
+            raise ValueError(f"{text} does not fit 64 bits of nanoseconds")
         if len(self) >= SECONDS_MAX:
             self.clear()
         self[text] = at

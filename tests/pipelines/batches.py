@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pipelines.batches import EventBatch, batch_of, cut, inputs_of
+from pipelines.batches import EventBatch, batch_of, cut, inputs_of, local_codec
 
-__all__ = ["EventBatch", "batch_of", "cut", "inputs_of"]
+__all__ = ["EventBatch", "batch_of", "cut", "inputs_of", "local_codec"]

@@ -15,8 +15,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from connectors.venues.bounds import Id, IdText, Symbol
 from connectors.venues.levels import bad_price, check_signs, crossed, levels
-from connectors.venues.refusals import UNREADABLE, BadFrame, refused
+from connectors.venues.refusals import UNREADABLE, refused
 from connectors.venues.times import nanoseconds
 from pipelines.market.parsed import (
     Heartbeat,
@@ -37,8 +38,8 @@ USELESS: Final = {"candles", "status", "ticker_batch", "futures_balance_summary"
 
 
 class _Trade(msgspec.Struct):
-    product_id: str
-    trade_id: str
+    product_id: Symbol
+    trade_id: IdText
     price: str
     size: str
     time: str
@@ -46,7 +47,7 @@ class _Trade(msgspec.Struct):
 
 
 class _Ticker(msgspec.Struct):
-    product_id: str
+    product_id: Symbol
     best_bid: str
     best_ask: str
     best_bid_quantity: str
@@ -69,7 +70,7 @@ class _TickerEvent(msgspec.Struct):
 
 class _DepthEvent(msgspec.Struct):
     type: Literal["snapshot", "update"]
-    product_id: str
+    product_id: Symbol
     updates: list[_Update]
 
 
@@ -99,7 +100,7 @@ class _Frame(msgspec.Struct):
     """What every frame has; errors have a type instead of a channel."""
 
     channel: str | None = None
-    sequence_num: int | None = None
+    sequence_num: Id | None = None
     type: str = ""
     message: str = ""
 
@@ -121,16 +122,14 @@ def parse(frame: FrameReceived) -> list[Parsed]:
     try:
         outer = _frame(frame.payload)
     except UNREADABLE as error:
-        return [refused(error)]
+        return [refused(frame.payload, error)]
     items: list[Parsed] = []
     if outer.sequence_num is not None:
         items.append(Numbered(VENUE, outer.sequence_num))
     try:
         return items + _parse(frame, outer)
-    except BadFrame as error:
-        return [*items, error.refusal]
     except UNREADABLE as error:
-        return [*items, refused(error)]
+        return [*items, refused(frame.payload, error)]
 
 
 def _parse(frame: FrameReceived, outer: _Frame) -> list[Parsed]:

@@ -10,8 +10,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from connectors.venues.bounds import Id, Symbol
 from connectors.venues.levels import bad_price, check_signs, levels
-from connectors.venues.refusals import UNREADABLE, BadFrame, refused
+from connectors.venues.refusals import UNREADABLE, refused
 from connectors.venues.times import nanoseconds
 from pipelines.market.parsed import (
     Ignored,
@@ -37,13 +38,13 @@ class _Level(msgspec.Struct):
 class _Book(msgspec.Struct):
     ask: list[_Level]
     bid: list[_Level]
-    sequence: int
+    sequence: Id
     timestamp: str
-    symbol: str
+    symbol: Symbol
 
 
 class _Trade(msgspec.Struct):
-    id: int
+    id: Id
     price: str
     quantity: str
     side: Literal["buy", "sell"]
@@ -52,7 +53,7 @@ class _Trade(msgspec.Struct):
 
 class _Trades(msgspec.Struct):
     data: list[_Trade]
-    symbol: str
+    symbol: Symbol
 
 
 class _BookFrame(msgspec.Struct):
@@ -83,10 +84,8 @@ def parse(frame: FrameReceived) -> list[Parsed]:
     """See `pipelines.market.parsed`."""
     try:
         return _parse(frame)
-    except BadFrame as error:
-        return [error.refusal]
     except UNREADABLE as error:
-        return [refused(error)]
+        return [refused(frame.payload, error)]
 
 
 def _parse(frame: FrameReceived) -> list[Parsed]:

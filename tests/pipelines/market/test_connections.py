@@ -1,0 +1,77 @@
+"""Silence, failover and recovery, by log time alone (limit: 10 s)."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.market.settings import DEFAULTS
+from tests.pipelines.market.script import Scribe, play, played, told
+
+CASES = [
+    ("A1 T5 T10", "1", "silent for less than the limit"),
+    ("A1 T5 T11", "1 stale:A", "silent for the limit"),
+    ("A1 T11 T12 T30", "1 stale:A", "told once"),
+    ("A1 T11 @12 A2", "1 stale:A ok:STALE 2", "it speaks again"),
+    ("A1 B1 @8 B2 T11 A2", "1 2 stale:A ok:STALE", "the leader was stale, the other silent since"),
+    ("A1 B1 @8 B2 T11 B3 A2", "1 2 stale:A A>B:STALE 3 ok:STALE", "the other line leads"),
+    ("A1 B1 @8 A2 T11 A3", "1 2 stale:B 3", "a line that does not lead"),
+    ("A1 B1 T11", "1 stale:A stale:B", "both"),
+    ("A1 B1 A3 @8 A4 T11", "1 stale:B gap2-3 ok:GAP 3 4", "silence ends the wait for a line"),
+    ("A1 B1 B- A3", "1 gap2-3 ok:GAP 3", "so does a close"),
+    ("A1 A- T11 T30", "1", "a closed line is not stale"),
+    ("A1 A- B2 A'2 A'3 B3", "1 A>B:CLOSED 2 3", "no fail-back"),
+    ("A1 A- A'2", "1 2", "a reconnect is no failover"),
+    ("A1 @8 A'2 T12 T17", "1 2", "a predecessor that fell silent without a close"),
+    ("A1 @8 A'2 T12 T18", "1 2 stale:A", "then its successor"),
+    ("@30 A1 T20 T35", "1", "frames newer than the clock"),
+    ("T100 @5 A1 T20 T109", "1", "the clock was set back: silent since 100 s"),
+    ("T100 @5 A1 T20 T110", "1 stale:A", "and 10 s after that it is stale"),
+    ("Ag T30", "dead:MALFORMED_JSON", "garbage alone makes no feed"),
+    ("A1 @8 Ag T11", "1 dead:MALFORMED_JSON stale:A", "garbage is no sign of life"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), [pytest.param(*c[:2], id=c[2]) for c in CASES])
+def test_silence_and_failover(text: str, expected: str) -> None:
+    assert play(text) == expected
+
+
+def test_an_hour_of_backlog_makes_nothing_stale() -> None:
+    """Frames and ticks of an hour, one a second, merged by log time."""
+    text = " ".join(f"@{second} A{second} B{second} T{second}" for second in range(1, 3601))
+    assert told(played(Scribe().write(text))[1]).split() == [str(n) for n in range(1, 3601)]
+
+
+def test_event_times_do_not_matter() -> None:
+    """The frames' own times are of 1970, the log's of 2001."""
+    assert play("@1000000000 A1 T1000000005 A2 T1000000009") == "1 2"
+
+
+def test_the_limit_is_the_venues() -> None:
+    settings = DEFAULTS._replace(stale_ms_of={"BINANCE": 60_000})
+    assert play("A1 T59", settings) == "1"
+    assert play("A1 T61", settings) == "1 stale:A"
+
+
+def test_a_close_counts_in_its_own_partition_only() -> None:
+    """The same connection feeds two keys: each hears of its end in its own order."""
+    bitcoin, ether = Scribe(), Scribe("ethusdt", partition=1)
+    inputs = [*bitcoin.write("A1 B1 A3"), *ether.write("A1 B1 A3")]
+    close = bitcoin.record("B", "B", "-")
+    _, before = played(inputs)
+    _, after = played([*inputs, close])
+    assert told(before) == "1 1"
+    assert told(after) == "1 1 gap2-3 ok:GAP 3"
+    assert {output.event.instrument for output in after if output.topic == "md.trade.v1"} == {
+        "BTCUSDT.BINANCE",
+        "ETHUSDT.BINANCE",
+    }
+
+
+def test_a_tick_costs_the_same_however_many_feeds() -> None:
+    """A tick looks again only at connections not looked at for the limit."""
+    inputs = [record for n in range(50) for record in Scribe(f"s{n}").write("A1")]
+    state, _ = played(inputs)
+    looked_at = list(state.due)
+    state, _ = played([*inputs, *Scribe().write("T2 T3 T4 T5")])
+    assert state.due == looked_at
