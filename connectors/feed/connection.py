@@ -109,7 +109,7 @@ class FeedConnection:
     async def _send(self, frames: Sequence[Frame]) -> None:
         wants, finish, harmless = self.dialect.wants, self.dialect.finish, self._plan.harmless
         for frame in frames:
-            if not wants(frame):
+            if frame.venue != self.dialect.venue or not wants(frame):
                 continue
             if frame.streams[0] == HEARTBEATS:
                 self._beat_s = time.monotonic()
