@@ -1,0 +1,191 @@
+"""Loading a signal: from a file, an entry point or by name; what its hash covers; every refusal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.strategy.ema_cross import EmaCross
+from pipelines.strategy.loading import SignalNotLoaded, load_signal
+from pipelines.strategy.logic import StrategyLogic
+from pipelines.strategy.sources import sources_of
+
+SIGNAL = """
+from __future__ import annotations
+from decimal import Decimal
+from typing import NamedTuple
+import msgspec
+from pipelines.strategy.signal import Columns, check_size, quantity
+from schemas.events import TradePrinted
+
+class Seen(NamedTuple):
+    trades: int
+
+class Always(msgspec.Struct, frozen=True):
+    size: Decimal = Decimal(1)
+    count: int = 1
+
+    @property
+    def reads(self) -> type[TradePrinted]:
+        return TradePrinted
+
+    def initial(self) -> Seen:
+        return Seen(0)
+
+    def row(self, state: Seen, event: TradePrinted) -> tuple[Seen, Decimal]:
+        return Seen(state.trades + 1), self.size
+
+class Loose(msgspec.Struct):
+    reads = initial = row = None
+
+class Half(msgspec.Struct, frozen=True):
+    def initial(self) -> None: ...
+
+number = 1
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "signals.py").write_text(SIGNAL)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _modules_as_before() -> Iterator[None]:
+    before = dict(sys.modules)
+    yield
+    for name in sys.modules.keys() - before.keys():
+        del sys.modules[name]
+
+
+def digest(folder: Path, **changes: Any) -> bytes:
+    settings = {"name": "a", "uses": "signals.py:Always", "options": {}, **changes}
+    return load_signal(**settings, folder=folder).digest
+
+
+def options_of(signal: Any) -> Any:
+    return signal
+
+
+def test_a_signal_in_a_file(folder: Path) -> None:
+    path = list(sys.path)
+    loaded = load_signal("mine", "signals.py:Always", {"size": "0.5"}, ["X.Y"], folder)
+    assert loaded.name == "mine"
+    assert options_of(loaded.signal).size == Decimal("0.5")
+    assert loaded.follows("X.Y")
+    assert not loaded.follows("Z.Y")
+    assert sys.path == path
+    StrategyLogic([loaded])
+
+
+def test_an_absolute_path_is_taken_as_it_is(folder: Path) -> None:
+    uses = f"{folder / 'signals.py'}:Always"
+    assert load_signal("a", uses, {}).digest == digest(folder)
+
+
+def test_our_own_by_name() -> None:
+    loaded = load_signal("ema", "ema-cross", {"fast_span": 3})
+    assert loaded.signal == EmaCross(fast_span=3)
+
+
+def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, metadata = tmp_path / "mydesk", tmp_path / "mydesk-1.dist-info"
+    package.mkdir()
+    metadata.mkdir()
+    (package / "__init__.py").touch()
+    (package / "signals.py").write_text(SIGNAL + "from mydesk.sizes import ONE\n")
+    (package / "sizes.py").write_text("ONE = 1\n")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mydesk\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[tape.signals]\nalways = mydesk.signals:Always\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = load_signal("mine", "always", {})
+    assert options_of(loaded.signal).size == 1
+    (package / "sizes.py").write_text("ONE = 2\n")
+    assert load_signal("mine", "always", {}).digest != loaded.digest
+    with pytest.raises(SignalNotLoaded, match=r"nothing is none of ema-cross, .*always; a file"):
+        load_signal("mine", "nothing", {})
+
+
+def test_the_hash_covers_what_decides(folder: Path) -> None:
+    base = digest(folder)
+    assert digest(folder) == base
+    assert digest(folder, options={"count": 1}) == base, "a default, said aloud"
+    others = [
+        digest(folder, options={"size": "2"}),
+        digest(folder, name="b"),
+        digest(folder, instruments=["X.Y"]),
+    ]
+    (folder / "signals.py").write_text(SIGNAL + "\n")
+    others.append(digest(folder))
+    assert len({base, *others}) == 5
+
+
+def test_the_hash_does_not_cover_the_place(folder: Path, tmp_path_factory: Any) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "signals.py").write_text(SIGNAL)
+    assert digest(other) == digest(folder)
+
+
+def test_the_hash_follows_imports_within_the_folder(folder: Path) -> None:
+    (folder / "signals.py").write_text(SIGNAL + "import sizes\nfrom rules.inner import x\n")
+    (folder / "sizes.py").write_text("def later():\n    import rules.deep\n")
+    (folder / "rules").mkdir()
+    (folder / "rules" / "__init__.py").touch()
+    (folder / "rules" / "inner.py").write_text("from . import near\nfrom .near import y\nx = 1\n")
+    (folder / "rules" / "near.py").write_text("y = 1\n")
+    (folder / "rules" / "deep.py").write_text("")
+    (folder / "unrelated.py").write_text("")
+    assert list(sources_of(folder / "signals.py", folder)) == [
+        "rules/__init__.py",
+        "rules/deep.py",
+        "rules/inner.py",
+        "rules/near.py",
+        "signals.py",
+        "sizes.py",
+    ]
+    base = digest(folder)
+    (folder / "rules" / "near.py").write_text("y = 2\n")
+    assert digest(folder) != base
+
+
+@pytest.mark.parametrize(
+    ("uses", "options", "says"),
+    [
+        ("gone.py:Always", {}, "there is no file .*gone.py"),
+        ("signals.py:Gone", {}, r"has no class Gone; it has Seen, Always, Loose, Half"),
+        ("signals.py:number", {}, "has no class number"),
+        ("signals.py:Loose", {}, "Loose must be a frozen msgspec.Struct or dataclass"),
+        ("signals.py:Seen", {}, "Seen must be a frozen"),
+        ("signals.py:Half", {}, "Half is not a signal: it has no reads, row"),
+        ("signals.py:Always", {"sise": 1}, "Always has no option sise; it has count, size"),
+        ("signals.py:Always", {"count": "x"}, "options: Expected `int`, got `str` - at `count`"),
+        ("signals.py", {}, "signals.py is none of ema-cross, book-imbalance; a file is named as"),
+        ("ema-cross", {"fast_span": 0}, "options: fast_span must be at least 1"),
+    ],
+)
+def test_what_is_wrong_is_said(folder: Path, uses: str, options: Any, says: str) -> None:
+    with pytest.raises(SignalNotLoaded, match=f"^signal mine: .*{says}") as caught:
+        load_signal("mine", uses, options, (), folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import nothing_like_it\n", "line 1 of signals.py: ModuleNotFoundError: No module named"),
+        ("x = 1\nx = (\n", r"line 2: '\(' was never closed"),
+        ("\n1 / 0\n", "line 2 of signals.py: ZeroDivisionError"),
+        ("import helper\n", "line 1 of helper.py: ValueError: no"),
+    ],
+)
+def test_a_file_that_does_not_import(folder: Path, text: str, says: str) -> None:
+    (folder / "helper.py").write_text("raise ValueError('no')")
+    (folder / "signals.py").write_text(text)
+    with pytest.raises(SignalNotLoaded, match=f"signals.py cannot be imported: {says}"):
+        digest(folder)
