@@ -267,5 +267,5 @@ def with_signals(settings: Settings, specs: Sequence[str]) -> Settings:
 
 
 def _name_of(spec: str) -> str:
-    """A signal's name on the log where none is configured: its class, `Breakout` of `a.py:Breakout`."""
+    """A signal's name where none is configured: its class, `Breakout` of `a.py:Breakout`."""
     return re.sub(r"[^a-zA-Z0-9_.-]", "-", spec.rpartition(":")[2])

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import NamedTuple, cast
 
 from connectors.venues.protocol import VenueProtocol
+from pipelines.market.parsed import Parse
 from schemas.errors import TapeError
 
 FOLDERS = {
@@ -43,6 +44,10 @@ class Venue(NamedTuple):
                 raise
             raise UnknownVenue(f"venue {self.code} has a parser but no protocol") from None
         return cast(VenueProtocol, module.PROTOCOL)
+
+    def parse(self) -> Parse:
+        """Gives what a frame says."""
+        return cast(Parse, import_module(f"connectors.venues.{self.folder}.parse").parse)
 
     def route(self) -> Route:
         """Gives the instrument that a frame names, cheaply, or None."""

@@ -77,9 +77,9 @@ def strategy(
 
 def with_signals(signal: list[str] | None) -> Settings:
     """The settings, with the signals of the command line instead of the configured ones."""
-    from ops.settings import load, with_signal_specs
+    from ops import settings
 
-    return with_signal_specs(load(), signal) if signal else load()
+    return settings.with_signals(settings.load(), signal) if signal else settings.load()
 
 
 def pipeline(

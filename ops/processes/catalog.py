@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pipelines.market.logic import MarketLogic
-from pipelines.strategy.loading import load_signals
-
-from connectors.venues import VENUES
+from connectors.venues import FOLDERS, venue
 from ops.processes.version import version_of
 from ops.settings import Settings
+from pipelines.dead_letters import DeadLetterLimit
 from pipelines.logic import Logic
-from pipelines.strategy.logic import StrategyLogic
+from pipelines.market.logic import MarketLogic
+from pipelines.market.settings import MarketSettings
+from pipelines.strategy.loading import load_signal
+from pipelines.strategy.logic import StrategyLogic, StrategySettings
 from schemas.errors import TapeError
 
 
@@ -30,18 +31,32 @@ class NoSuchPipeline(TapeError):
 
 
 def market(settings: Settings) -> Pipeline:
-    parsers = {code: venue.parse for code, venue in VENUES.items()}
-    patterns = ("pipelines/market/*.py", "connectors/venues/*/parse.py")
-    version = version_of(patterns, settings.market.model_dump(mode="json"))
-    return Pipeline("market", MarketLogic(parsers, settings.market.logic()), version)
+    chosen = settings.market
+    parsers = {code: venue(code).parse() for code in FOLDERS}
+    logic = MarketSettings(
+        frame_bytes_max=chosen.frame_bytes_max,
+        frame_bytes_max_of=chosen.frame_bytes_max_of,
+        stale_ms=chosen.stale_ms,
+        stale_ms_of=chosen.stale_ms_of,
+        mark_interval_ms=chosen.mark_interval_ms,
+        dead_letters=DeadLetterLimit(**chosen.dead_letters.model_dump()),
+    )
+    patterns = (
+        "pipelines/market/*.py",
+        "connectors/venues/*_parse.py",
+        "connectors/venues/*/parse.py",
+    )
+    version = version_of(patterns, chosen.model_dump(mode="json"))
+    return Pipeline("market", MarketLogic(parsers, logic), version)
 
 
 def strategy(settings: Settings) -> Pipeline:
-    signals = load_signals(settings.strategy.signals)
-    patterns = ("pipelines/strategy/*.py",)
+    chosen = settings.strategy
+    signals = [load_signal(s.name, s.uses, s.options, s.instruments) for s in chosen.signals]
+    logic = StrategySettings(DeadLetterLimit(**chosen.dead_letters.model_dump()))
     digests = [signal.digest for signal in signals]
-    version = version_of(patterns, settings.strategy.model_dump(mode="json"), digests)
-    return Pipeline("strategy", StrategyLogic(signals, settings.strategy.logic()), version)
+    version = version_of(("pipelines/strategy/*.py",), chosen.model_dump(mode="json"), digests)
+    return Pipeline("strategy", StrategyLogic(signals, logic), version)
 
 
 PIPELINES: dict[str, Callable[[Settings], Pipeline]] = {"market": market, "strategy": strategy}
