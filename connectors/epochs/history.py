@@ -133,7 +133,7 @@ def of_own_version(ledger: Ledger, shard: Shard, history: History) -> tuple[Hist
     beyond = history.next_sequence - kept.base.sequence - 1
     foreign = (i for i, e in enumerate(kept.epochs) if e.version != shard.version)
     kept.epochs = kept.epochs[: min(next(foreign, beyond), beyond)]
-    left = len(history.epochs) - len(kept.epochs)
+    left = sum(e.version != shard.version for e in history.epochs)
     notes = [f"{left} epochs of other versions: replay them with those versions"] if left else []
     return kept, notes
 
