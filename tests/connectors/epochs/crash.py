@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from connectors.epochs.boundaries import Carrying, accepted_in
 from connectors.epochs.errors import Diverged
 from connectors.epochs.history import Ledger, history_from_start, history_since
 from connectors.epochs.model import History, Shard
@@ -85,7 +86,9 @@ def replay_history(
     log: MemoryLog, shard: Shard, history: History, logic: toy.ToyLogic | None = None
 ) -> Session:
     verifier = Verifier(toy.CODEC, shard)
-    session = Session(Parts(log, toy.CODEC, shard, history.base, history.epochs, verifier))
+    carry = Carrying(accepted=accepted_in(history.epochs))
+    parts = Parts(log, toy.CODEC, shard, history.base, history.epochs, verifier, carry=carry)
+    session = Session(parts)
     toy.run(session, log, logic)
     assert session.progress.epochs_verified == len(history.epochs)
     return session
