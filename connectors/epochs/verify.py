@@ -12,8 +12,8 @@ from hashlib import sha256
 from connectors.epochs.digest import input_digest, outputs_digest
 from connectors.epochs.encode import ID_HEADER
 from connectors.epochs.errors import Diverged
-from connectors.epochs.merge import Slice
 from connectors.epochs.model import Shard
+from connectors.epochs.runs import Slice
 from connectors.log.interface import OutRecord
 from pipelines.items import Carried, StateBody
 from schemas.codec import Codec
@@ -77,10 +77,7 @@ class Verifier:
 
     def _inputs(self, record: EpochCommitted, slices: Sequence[Slice]) -> str | None:
         for wanted, part in zip(record.inputs, slices, strict=True):
-            found = input_digest(
-                part.messages, part.values, part.timestamps, self.codec.fingerprint_of
-            )
-            if found != wanted.digest:
+            if input_digest(part, self.codec.fingerprint_of) != wanted.digest:
                 return f"inputs ({wanted.topic}/{wanted.partition}/{wanted.start})"
         return None
 
