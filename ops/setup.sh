@@ -59,7 +59,7 @@ choose_python() {
     fits='(3, 11) <= sys.version_info[:2] <= (3, 12)'
     python_with "$fits" .venv/bin/python python3.11 python3.12 python3 python && return
     echo "tape: no Python 3.11 or 3.12 is here; asking uv for its own 3.12" >&2
-    .uv/bin/uv python install 3.12 >&2 ||
+    .uv/bin/uv python install 3.12 >/dev/null 2>&1 ||
         fail "Tape needs Python 3.11 or 3.12 and uv could not fetch one: install either"
     .uv/bin/uv python find 3.12
 }

@@ -1,6 +1,6 @@
 """`tape up | down | status | config` as a person meets them.
 
-1. `up` is killed in the middle: the next one finishes its work.
+1. `up` is killed while it formats the broker's storage: the next one finishes its work.
 2. Both parts are killed and a stranger takes the registry's port: `up` moves, the stranger stays.
 3. `down` ends both parts; `status` says so by its exit code.
 """
@@ -58,7 +58,8 @@ def test_up_finishes_what_a_crash_left_and_down_ends_it(
         with subprocess.Popen(
             line, env={**environment, **free_ports}, stderr=subprocess.DEVNULL
         ) as begun:
-            assert processes.wait_for(lambda: bool(processes.find(run_dir / "registry")), 60)
+            formatter = run_dir / "kafka" / "data.new"
+            assert processes.wait_for(lambda: bool(processes.find(formatter)), 60)
             begun.kill()
         up = _json(run_dir, "up")
         assert up["bootstrap_servers"].endswith(free_ports["TAPE_STACK__KAFKA_PORT"])
