@@ -178,7 +178,7 @@ def test_an_upgrade_asked_for_twice_happens_once() -> None:
 
 def test_carry_of_one_shard_is_not_confused_by_another() -> None:
     """Both shards answer the same tick: only the source tells whose output is whose."""
-    log = MemoryLog(toy.TOPICS)
+    log = MemoryLog({**toy.TOPICS, toy.TARGETS: 1})
     for number in range(40):
         log.append(toy.trade_record(number, 1_000 + number))
         log.append(toy.tick_record(1_000 + number))
