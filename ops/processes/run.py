@@ -35,9 +35,8 @@ def kafka_log(settings: Settings) -> KafkaLog:
 def codec_of(settings: Settings) -> Codec:
     """The codec with the ids of the registry that the settings name."""
     catalog = load_catalog()
-    ids = SchemaIds.from_registry(
-        settings.registry_url(), catalog, settings.registry.client_options()
-    )
+    options, prefix = settings.registry.client_options(), settings.topic_prefix
+    ids = SchemaIds.from_registry(settings.registry_url(), catalog, options, prefix)
     return Codec(catalog, ids)
 
 
