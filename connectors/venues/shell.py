@@ -41,11 +41,12 @@ class Shell:
         self._stop = asyncio.Event()
         self._failures = 0
         self._running: dict[Session, asyncio.Task[Ending]] = {}
-        self._statuses: list[Status] = []
+        self.statuses: list[Status] = []
+        self._first = self._new_status()
 
     def status(self) -> list[dict[str, Any]]:
         """One entry; two while a successor is coming up."""
-        return [status.as_dict() for status in self._statuses]
+        return [status.as_dict() for status in self.statuses]
 
     def stop(self) -> None:
         """End all sessions with STOPPED; `run` then returns."""
@@ -54,7 +55,15 @@ class Shell:
             session.end("STOPPED")
 
     async def run(self) -> None:
-        session = await self._open(self._new_status())
+        """Until stopped. Raises what a session could not handle: a mistake of ours."""
+        try:
+            await self._keep_up()
+        finally:
+            for task in self._running.values():
+                task.cancel()
+
+    async def _keep_up(self) -> None:
+        session = await self._open(self._first)
         while session is not None:
             await self._until_over_or_due(session)
             if self._running[session].done():
@@ -147,11 +156,11 @@ class Shell:
     def _new_status(self) -> Status:
         status = Status(self._venue, self._line, self._plan.streams)
         status.since_ns = self._edges.now_ns()
-        self._statuses.append(status)
+        self.statuses.append(status)
         return status
 
     def _retire(self, status: Status) -> None:
         if status.state is not State.CLOSED:
             status.enter(State.CLOSED, self._edges.now_ns(), status.last_end)
-        if len(self._statuses) > 1:
-            self._statuses.remove(status)
+        if len(self.statuses) > 1:
+            self.statuses.remove(status)

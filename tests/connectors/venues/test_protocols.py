@@ -1,0 +1,124 @@
+"""What each venue is asked and how its answers are read, against real and documented frames."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from connectors.venues import FOLDERS, UnknownVenue, venue
+from connectors.venues.binance_spot.protocol import PROTOCOL as SPOT
+from connectors.venues.binance_usdm.protocol import PROTOCOL as USDM
+from connectors.venues.coinbase.protocol import PROTOCOL as COINBASE
+from connectors.venues.protocol import BadSubscription, Kind, VenueProtocol
+
+
+def test_registry() -> None:
+    assert venue("BINANCE").protocol() is SPOT
+    assert venue("COINBASE").route()(b"{}") is None
+    with pytest.raises(UnknownVenue, match="one of BINANCE"):
+        venue("MTGOX")
+    with pytest.raises(UnknownVenue, match="no protocol"):
+        venue("HITBTC").protocol()
+    assert all(venue(code).route() for code in FOLDERS)
+
+
+def test_spot_subscribes_by_message() -> None:
+    [plan] = SPOT.plan(["BTCUSDT", "ethusdt"])
+    assert plan.url == "wss://stream.binance.com:9443/stream"
+    assert plan.streams[:3] == ("btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth@100ms")
+    [request] = plan.requests
+    message = json.loads(request.text)
+    assert message == {"method": "SUBSCRIBE", "params": list(plan.streams), "id": 1}
+    assert request.tokens == {"1"}
+
+
+def test_usdm_uses_the_entry_point_of_each_channel() -> None:
+    channels = ["trade", "depth@0ms", "depth5@100ms", "aggTrade", "markPrice@1s"]
+    public, market = USDM.plan(["BTCUSDT"], channels)
+    assert public.url == "wss://fstream.binance.com/public/stream"
+    assert public.streams == ("btcusdt@trade", "btcusdt@depth@0ms", "btcusdt@depth5@100ms")
+    assert market.url == "wss://fstream.binance.com/market/stream"
+    assert market.streams == ("btcusdt@aggTrade", "btcusdt@markPrice@1s")
+
+
+def test_many_streams_are_several_requests_and_connections() -> None:
+    symbols = [f"X{number}USDT" for number in range(400)]
+    first, second = SPOT.plan(symbols)
+    assert len(first.streams) == 1024
+    assert len(second.streams) == 176
+    assert len(first.requests) == 11
+    assert [request.tokens for request in second.requests] == [{"1"}, {"2"}]
+
+
+def test_coinbase_asks_per_channel_and_always_for_heartbeats() -> None:
+    [plan] = COINBASE.plan(["btc-usd", "ETH-USD"])
+    messages = [json.loads(request.text) for request in plan.requests]
+    assert [m["channel"] for m in messages] == [
+        "heartbeats", "market_trades", "ticker", "level2",
+    ]  # fmt: skip
+    assert messages[1]["product_ids"] == ["BTC-USD", "ETH-USD"]
+    assert plan.requests[0].tokens == {"heartbeats:heartbeats"}
+    assert plan.requests[1].tokens == {"market_trades:BTC-USD", "market_trades:ETH-USD"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "symbols"),
+    [(SPOT, ["BTC/USDT"]), (SPOT, []), (COINBASE, ["BTCUSD"]), (COINBASE, [])],
+)
+def test_bad_symbols_are_refused(protocol: VenueProtocol, symbols: list[str]) -> None:
+    with pytest.raises(BadSubscription):
+        protocol.plan(symbols)
+
+
+ACKED = (
+    b'{"channel":"subscriptions","timestamp":"2026-08-09T21:05:48.228846629Z","sequence_num":2,'
+    b'"events":[{"subscriptions":{"market_trades":["BTC-USD"],"heartbeats":["heartbeats"]}}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "payload", "kind", "alive"),
+    [
+        pytest.param(SPOT, b'{"stream":"btcusdt@trade","data":{}}', Kind.DATA, True, id="data"),
+        pytest.param(SPOT, b'{"result":null,"id":1}', Kind.ACK, True, id="ack"),
+        pytest.param(
+            SPOT, b'{"code":2,"msg":"Invalid request","id":1}', Kind.REFUSED, True, id="refused"
+        ),
+        pytest.param(
+            SPOT, b'{"error":{"code":2,"msg":"x"},"id":1}', Kind.REFUSED, True, id="refused, nested"
+        ),
+        pytest.param(SPOT, b'{"e":"serverShutdown","E":1}', Kind.LEAVING, True, id="shutdown"),
+        pytest.param(SPOT, b"\xff\xfe", Kind.DATA, False, id="garbage"),
+        pytest.param(SPOT, b"[1]", Kind.DATA, False, id="not an object"),
+        pytest.param(SPOT, b"", Kind.DATA, False, id="empty"),
+        pytest.param(COINBASE, ACKED, Kind.ACK, False, id="subscriptions"),
+        pytest.param(
+            COINBASE, b'{"channel":"heartbeats","events":[]}', Kind.HEARTBEAT, True, id="heartbeat"
+        ),
+        pytest.param(
+            COINBASE, b'{ "channel": "heartbeats" }', Kind.HEARTBEAT, True, id="heartbeat, spaced"
+        ),
+        pytest.param(
+            COINBASE, b'{"channel":"l2_data","events":[]}', Kind.DATA, False, id="data is no beat"
+        ),
+        pytest.param(COINBASE, b'{"type":"error","message":"no"}', Kind.REFUSED, False, id="error"),
+        pytest.param(COINBASE, b"\xff", Kind.DATA, False, id="coinbase garbage"),
+        pytest.param(
+            COINBASE,
+            b'{"channel":"subscriptions","events":[5]}',
+            Kind.ACK,
+            False,
+            id="ack of another form acknowledges nothing",
+        ),
+    ],
+)
+def test_read(protocol: VenueProtocol, payload: bytes, kind: Kind, alive: bool) -> None:
+    control = protocol.read(payload)
+    assert (control.kind, control.alive) == (kind, alive)
+
+
+def test_acks_name_what_they_acknowledge() -> None:
+    assert SPOT.read(b'{"result":null,"id":1}').tokens == {"1"}
+    assert COINBASE.read(ACKED).tokens == {"market_trades:BTC-USD", "heartbeats:heartbeats"}
+    assert COINBASE.read(b'{"channel":"subscriptions","events":[5]}').tokens == set()
