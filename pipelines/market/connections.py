@@ -32,8 +32,9 @@ def hear(
     connection = feed.connections.get(connection_id)
     if connection is None or connection.silent or feed.lost:
         connection = _return(state, turn, feed, line_name, connection_id)
-    heard_ms = turn.timestamp_ms
-    connection.heard_ms = heard_ms if heard_ms > state.now_ms else state.now_ms
+    heard_ms = turn.timestamp_ms if turn.timestamp_ms > state.now_ms else state.now_ms
+    if heard_ms > connection.heard_ms:  # noqa: PLR1730 (per frame; max() costs four times this)
+        connection.heard_ms = heard_ms
     return connection
 
 

@@ -25,7 +25,9 @@ CASES = [
     ("A1 @8 A'2 T12 T18", "1 2 stale:A", "then its successor"),
     ("@30 A1 T20 T35", "1", "frames newer than the clock"),
     ("T100 @5 A1 T20 T109", "1", "the clock was set back: silent since 100 s"),
-    ("T100 @5 A1 T20 T110", "1 stale:A", "and 10 s after that it is stale"),
+    ("T100 @5 A1 T20 T110", "1 stale:A", "and then it is stale"),
+    ("@10 A1 @5 A2 T19", "1 2", "the frames' clock was set back: heard at 10 s"),
+    ("@10 A1 @5 A2 T20", "1 2 stale:A", "and 10 s after that it is stale"),
     ("Ag T30", "dead:MALFORMED_JSON", "garbage alone makes no feed"),
     ("A1 @8 Ag T11", "1 dead:MALFORMED_JSON stale:A", "garbage is no sign of life"),
 ]
