@@ -17,18 +17,24 @@ from bytewax.dataflow import Dataflow
 from connectors.epochs.bytewax_ends import stop_on_signals
 from connectors.epochs.errors import EpochsMerged
 from connectors.epochs.model import Intent
+from ops.processes.exits import die
 from ops.processes.run import open_pipeline
+from ops.processes.shards import chosen as shard_of_this
 from ops.settings import load
+from schemas.errors import TapeError
 
 VARIABLE = "BYTEWAX_SNAPSHOT_INTERVAL"
 
 
 def flow(name: str, number: int | None = None, start: str | int | None = None) -> Dataflow:
-    """The dataflow of one shard; the shard from the argument, else `TAPE_SHARD`, else 0."""
-    check_interval(sys.argv, os.environ.get(VARIABLE))
-    settings = load()
-    chosen = number if number is not None else settings.shard or 0
-    session, built = open_pipeline(name, chosen, settings.shards, Intent(start=start), settings)
+    """The dataflow of one shard; the shard as for `tape run`."""
+    try:
+        check_interval(sys.argv, os.environ.get(VARIABLE))
+        settings = load()
+        chosen = shard_of_this(settings, number, None)
+        session, built = open_pipeline(name, *chosen, Intent(start=start), settings)
+    except TapeError as error:
+        die(2, str(error))
     stop_on_signals(session)
     return built
 
