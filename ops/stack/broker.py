@@ -110,6 +110,13 @@ def answers(broker: Broker) -> bool:
     return any(node.port == broker.ports.kafka for node in metadata.brokers.values())
 
 
+def cluster_id(drawn: bytes) -> str:
+    """Kafka's text form of 16 drawn bytes. The first sign is fixed: one id in 64 would begin with a
+    dash, which the storage tool takes for an option.
+    """
+    return "A" + base64.urlsafe_b64encode(drawn).decode().rstrip("=")[1:]
+
+
 def _java(broker: Broker) -> list[str]:
     logging = ["-Dorg.slf4j.simpleLogger.showDateTime=true"]
     logging += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS"]
@@ -138,18 +145,27 @@ def _format(broker: Broker) -> None:
     processes.kill(fresh)
     shutil.rmtree(fresh, ignore_errors=True)
     _configure(broker, fresh)
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster = cluster_id(uuid.uuid4().bytes)
     arguments = ["format", "--standalone", "-t", cluster, "-c", "server.properties"]
     mark = processes.marker(fresh)
-    done = subprocess.run(
-        [*_java(broker), "-XX:TieredStopAtLevel=1", mark, "kafka.tools.StorageTool", *arguments],
-        cwd=broker.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    log = broker.folder / "format.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [
+                *_java(broker),
+                "-XX:TieredStopAtLevel=1",
+                mark,
+                "kafka.tools.StorageTool",
+                *arguments,
+            ],
+            cwd=broker.folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
     if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise NotStarted(f"the broker's storage cannot be formatted: {lines[0]}")
+        raise NotStarted(
+            f"the broker's storage cannot be formatted (exit {done.returncode}): see {log}"
+        )
     fresh.rename(broker.folder / "data")
     _configure(broker, broker.folder / "data")
