@@ -174,3 +174,26 @@ def test_many_instruments(count: int) -> None:
     rounds = [trades(PRICES, name) for name in names]
     events = [event for together in zip(*rounds, strict=True) for event in together]
     assert_twins_equal(EmaCross(fast_span=1, slow_span=3, short=True), events)
+
+
+def test_the_calls_into_polars_do_not_grow_with_instruments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+    collect = pl.LazyFrame.collect
+
+    def counted(frame: pl.LazyFrame, **options: Any) -> Any:
+        calls.append(1)
+        return collect(frame, **options)
+
+    logic = logic_of(EmaCross())
+    counts = []
+    for names in (["A.X"], [f"S{number}.X" for number in range(200)]):
+        batch = batch_of(inputs_of([t for n in names for t in trades(PRICES, n)], "md.trade.v1"))
+        assert batch.tables
+        monkeypatch.setattr(pl.LazyFrame, "collect", counted)
+        logic.step(logic.initial(), batch)
+        monkeypatch.undo()
+        counts.append(len(calls))
+        calls.clear()
+    assert counts[0] == counts[1] > 0
