@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -15,11 +16,11 @@ from connectors.log.errors import LogUnreachable, OffsetsGone, TopicMissing, Tra
 from connectors.log.interface import Message, Tp
 from connectors.log.kafka_reader import KafkaReader
 from connectors.log.kafka_writer import KafkaWriter
+from schemas.errors import TapeError
 
 logger = logging.getLogger("tape.log")
-REQUEST_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S, SETTLE_S = 10.0, 2.0
 REPORT_EVERY_S = 5.0
-_UNREACHABLE = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}
 _MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -36,6 +37,15 @@ def report(error: KafkaError) -> None:
     if now - _reported["at"] > REPORT_EVERY_S:
         _reported["at"] = now
         logger.warning("waiting for the broker: %s", error.str())
+
+
+_SETTLING = {
+    *_MISSING,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+}
 
 
 class KafkaLog:
@@ -74,39 +84,46 @@ class KafkaLog:
     def _physical(self, tp: Tp, offset: int = 0) -> TopicPartition:
         return TopicPartition(self.prefix + tp.topic, tp.partition, offset)
 
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        """The broker's answer; asked again while a leader is being elected or a topic is new."""
+        limit = time.monotonic() + SETTLE_S
+        while True:
+            try:
+                return question()
+            except KafkaException as error:
+                if error.args[0].code() not in _SETTLING or time.monotonic() > limit:
+                    raise
+                time.sleep(0.05)
+
     def partition_count(self, topic: str) -> int:
+        name = self.prefix + topic
+
+        def question() -> Any:
+            found = self._consumer().list_topics(name, REQUEST_TIMEOUT_S).topics[name]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            return len(found.partitions)
+
         try:
-            found = (
-                self._consumer()
-                .list_topics(self.prefix + topic, REQUEST_TIMEOUT_S)
-                .topics[self.prefix + topic]
-            )
+            return int(self._ask(question))
         except KafkaException as error:
-            raise self._unreachable(error) from None
-        if found.error is not None:
-            raise TopicMissing(f"topic {self.prefix + topic} is missing: run `tape topics apply`")
-        return len(found.partitions)
+            raise self._typed(error, topic) from None
 
     def bounds(self, tp: Tp) -> tuple[int, int]:
+        ask = partial(self._consumer().get_watermark_offsets, self._physical(tp), REQUEST_TIMEOUT_S)
         try:
-            low, high = self._consumer().get_watermark_offsets(
-                self._physical(tp), REQUEST_TIMEOUT_S
-            )
+            low, high = self._ask(ask)
         except KafkaException as error:
-            if error.args[0].code() in _MISSING:
-                raise TopicMissing(
-                    f"topic {self.prefix + tp.topic} is missing: run `tape topics apply`"
-                ) from None
-            raise self._unreachable(error) from None
+            raise self._typed(error, tp.topic) from None
         return low, high
 
     def offset_at(self, tp: Tp, timestamp_ms: int) -> int:
+        wanted = [self._physical(tp, timestamp_ms)]
+        ask = partial(self._consumer().offsets_for_times, wanted, REQUEST_TIMEOUT_S)
         try:
-            [found] = self._consumer().offsets_for_times(
-                [self._physical(tp, timestamp_ms)], REQUEST_TIMEOUT_S
-            )
+            [found] = self._ask(ask)
         except KafkaException as error:
-            raise self._unreachable(error) from None
+            raise self._typed(error, tp.topic) from None
         return found.offset if found.offset >= 0 else self.bounds(tp)[1]
 
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
@@ -166,6 +183,11 @@ class KafkaLog:
                 {"enable.auto.commit": False, **self._options, "group.id": name}
             )
         return self._committers[group]
+
+    def _typed(self, error: KafkaException, topic: str) -> TapeError:
+        if error.args[0].code() in _MISSING:
+            return TopicMissing(f"topic {self.prefix + topic} is missing: run `tape topics apply`")
+        return self._unreachable(error)
 
     def _unreachable(self, error: KafkaException) -> LogUnreachable:
         return LogUnreachable(
