@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 from collections.abc import Callable
+from types import FrameType
 
 from bytewax.dataflow import Dataflow
 
@@ -65,10 +68,16 @@ def open_pipeline(
     return session, build_flow(source, sink, made.logic, Decoder(codec, name), encode)
 
 
+def _stop_before_opening(number: int, frame: FrameType | None) -> None:
+    """SIGTERM before there is anything to finish."""
+    sys.exit(0)
+
+
 def run_pipeline(
     name: str, number: int, shards: int, intent: Intent, settings: Settings, takeover: bool = False
 ) -> Session:
     """Runs until SIGTERM or SIGINT. Raises `TapeError`; an error at the log ends the process."""
+    signal.signal(signal.SIGTERM, _stop_before_opening)
     lock = None if takeover else hold(settings.run_dir, f"{name}-{number}")
     session, flow = open_pipeline(name, number, shards, intent, settings)
     stop_on_signals(session)
