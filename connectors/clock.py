@@ -58,10 +58,14 @@ class Clock:
         """
         while not stop.is_set():
             self.step()
-            self._producer.poll(POLL_S)
+            self.poll(POLL_S)
         self._producer.flush(FLUSH_S)
         if self.unconfirmed:
             raise OutcomeUnknown(f"{self.unconfirmed} ticks were not confirmed in {FLUSH_S:g} s")
+
+    def poll(self, timeout_s: float) -> None:
+        """Take delivery reports."""
+        self._producer.poll(timeout_s)
 
     def step(self) -> None:
         """Write a tick if one is due. After a pause of the process one tick, not a burst."""
@@ -70,7 +74,8 @@ class Clock:
         now_s = self._monotonic_s()
         if now_s < self._due_s:
             return
-        self._due_s = max(self._due_s + EVERY_S, now_s)
+        on_time = self._due_s + EVERY_S > now_s
+        self._due_s = (self._due_s if on_time else now_s) + EVERY_S
         if self.unconfirmed >= UNCONFIRMED_MAX:
             self._skip()
             return

@@ -27,6 +27,7 @@ log = logging.getLogger("tape.connector")
 
 TOPIC = "md.raw.v1"
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+METADATA_S = 10.0
 POLL_S = 0.01
 POLL_EVERY = 128  # records: at high rates deliveries are taken in between
 DEFAULTS = {
@@ -66,7 +67,7 @@ class Bound(NamedTuple):
 def partition_count(producer: Producer, topic: str) -> int:
     """Partitions of a topic by its full name. Raises `LogUnreachable`, `TopicMissing`."""
     try:
-        found = producer.list_topics(topic, 10.0).topics[topic]
+        found = producer.list_topics(topic, METADATA_S).topics[topic]
     except KafkaException as error:
         raise LogUnreachable(f"no broker answers: {error.args[0].str()}") from None
     if found.error is not None:

@@ -1,0 +1,40 @@
+"""A topic on the real broker and what lies on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from connectors.log.interface import Message, Tp
+from connectors.log.kafka import KafkaLog
+from ops.stack import StackInfo
+from schemas.codec import Codec, SchemaIds, load_catalog
+
+PARTITIONS = 4
+
+
+def local_codec() -> Codec:
+    catalog = load_catalog()
+    return Codec(catalog, SchemaIds.local(catalog))
+
+
+def create(stack: StackInfo, name: str, partitions: int = PARTITIONS, **config: Any) -> None:
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
+    topic = NewTopic(name, partitions, 1, config={key: str(value) for key, value in config.items()})
+    admin.create_topics([topic])[name].result(15)
+
+
+def records(stack: StackInfo, prefix: str, topic: str) -> dict[int, list[Message]]:
+    """Everything on a topic, by partition."""
+    log = KafkaLog(stack.bootstrap_servers, prefix)
+    try:
+        found = {}
+        for partition in range(log.partition_count(topic)):
+            tp = Tp(topic, partition)
+            low, high = log.bounds(tp)
+            found[partition] = log.read(tp, low, high, 15.0)
+        return found
+    finally:
+        log.close()
