@@ -88,11 +88,10 @@ def followed(turn: Turn, stream: Stream, connection: Connection, item: Market) -
             connection.line.repeats += 1
             return None
         stream.source = connection.id
-        if stream.gapped:
-            stream.gapped = False
-            turn.recovered(stream.feed, stream.name, connection.line.name, "GAP")
     connection.line.firsts += 1
     _pass_on(turn, stream, item)
+    if stream.gapped:
+        _healed(turn, stream, connection, None)
     return None
 
 
@@ -264,8 +263,12 @@ def _whole(turn: Turn, stream: Stream, connection: Connection, item: Market) -> 
     stream.last = stream.snapshot = number
     _pass_on(turn, stream, item)
     if stream.gapped:
-        stream.gapped = False
-        turn.recovered(stream.feed, stream.name, connection.line.name, "GAP", number)
+        _healed(turn, stream, connection, number)
     _drain(turn, stream)
     if stream.held and stream.reached:
         resolve(turn, stream)
+
+
+def _healed(turn: Turn, stream: Stream, connection: Connection, number: int | None) -> None:
+    stream.gapped = False
+    turn.recovered(stream.feed, stream.name, connection.line.name, "GAP", number)

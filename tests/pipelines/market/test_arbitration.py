@@ -15,6 +15,7 @@ CASES = [
     ("A1 B1 A2 A4 B2 B3 B4", "1 2 3 A>B:GAP 4", "a loss on one line is filled by the other"),
     ("A1 B1 B2 B4 A2 A3 A4", "1 2 3 4", "a loss on the line that does not lead"),
     ("A1 B1 A3 A4 A5 B2 B3", "1 2 A>B:GAP 3 4 5", "all that was held follows"),
+    ("A1 B1 C1 C3 B2 A2 A3", "1 2 3", "the leader is late and has lost nothing"),
     ("A1 A3", "1 gap2-3 ok:GAP 3", "a loss on the only line"),
     ("A1 B1 A3 B3", "1 gap2-3 ok:GAP 3", "a loss on every line"),
     ("A1 B1 A3 B4", "1 gap2-3 ok:GAP 3 4", "a second line goes past it as well"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.logic import Input
 from pipelines.market.settings import DEFAULTS
 from tests.pipelines.market.script import Scribe, play, played, told
 
@@ -25,6 +26,7 @@ CASES = [
     ("A1 @8 A'2 T12 T18", "1 2 stale:A", "then its successor"),
     ("@30 A1 T20 T35", "1", "frames newer than the clock"),
     ("T100 @5 A1 T20 T109", "1", "the clock was set back: silent since 100 s"),
+    ("T100 @5 A1 T105 A2 T114", "1 2", "heard again at 105 s"),
     ("T100 @5 A1 T20 T110", "1 stale:A", "and then it is stale"),
     ("@10 A1 @5 A2 T19", "1 2", "the frames' clock was set back: heard at 10 s"),
     ("@10 A1 @5 A2 T20", "1 2 stale:A", "and 10 s after that it is stale"),
@@ -58,7 +60,7 @@ def test_the_limit_is_the_venues() -> None:
 def test_a_close_counts_in_its_own_partition_only() -> None:
     """The same connection feeds two keys: each hears of its end in its own order."""
     bitcoin, ether = Scribe(), Scribe("ethusdt", partition=1)
-    inputs = [*bitcoin.write("A1 B1 A3"), *ether.write("A1 B1 A3")]
+    inputs = [*bitcoin.write("A1 B1 A3"), *map(_of_bitcoins_connections, ether.write("A1 B1 A3"))]
     close = bitcoin.record("B", "B", "-")
     _, before = played(inputs)
     _, after = played([*inputs, close])
@@ -68,6 +70,11 @@ def test_a_close_counts_in_its_own_partition_only() -> None:
         "BTCUSDT.BINANCE",
         "ETHUSDT.BINANCE",
     }
+
+
+def _of_bitcoins_connections(record: Input) -> Input:
+    line = record.event.line
+    return record._replace(event=record.event._replace(connection=f"btcusdt/{line}"))
 
 
 def test_a_tick_costs_the_same_however_many_feeds() -> None:
