@@ -75,13 +75,19 @@ class Reduce(StatefulBatchLogic[Item, Item, None]):
         """
         assert epoch.batch is not None
         assert epoch.carried is not None
-        logic, would = self._logic, list(epoch.batch.errors)
+        logic, recorded = self._logic, epoch.carried.outputs
+        would = list(epoch.batch.errors)
+        for letter in epoch.batch.errors:
+            self._follow(recorded.get(letter.position, ()))
         for item in epoch.batch.rows():
             would += logic.decide(self._state, item)
             self._state = logic.evolve(self._state, item)
-            for output in epoch.carried.outputs.get(item.position, ()):
-                self._state = logic.evolve(self._state, output)
+            self._follow(recorded.get(item.position, ()))
         return would
+
+    def _follow(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            self._state = self._logic.evolve(self._state, output)
 
     def _name_poison(self, epoch: Epoch, error: Exception) -> None:
         """Finds the record that makes the logic raise, so that the operator can be told the way

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from connectors.venues import FOLDERS, venue
 from ops.processes.version import version_of
-from ops.settings import Settings
+from ops.settings import Settings, config_file
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.logic import Logic
 from pipelines.market.logic import MarketLogic
@@ -52,10 +52,16 @@ def market(settings: Settings) -> Pipeline:
 
 def strategy(settings: Settings) -> Pipeline:
     chosen = settings.strategy
-    signals = [load_signal(s.name, s.uses, s.options, s.instruments) for s in chosen.signals]
+    file = config_file()
+    folder = file.parent if file else None
+    signals = [
+        load_signal(s.name, s.uses, s.options, s.instruments, folder) for s in chosen.signals
+    ]
     logic = StrategySettings(DeadLetterLimit(**chosen.dead_letters.model_dump()))
+    # A signal's digest covers its code, name, instruments and options; where it lies is no version.
     digests = [signal.digest for signal in signals]
-    version = version_of(("pipelines/strategy/*.py",), chosen.model_dump(mode="json"), digests)
+    decisive = chosen.model_dump(mode="json", exclude={"signals"})
+    version = version_of(("pipelines/strategy/*.py",), decisive, digests)
     return Pipeline("strategy", StrategyLogic(signals, logic), version)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -69,8 +69,8 @@ def open_pipeline(
 
 
 def _stop_before_opening(number: int, frame: FrameType | None) -> None:
-    """SIGTERM before there is anything to finish."""
-    sys.exit(0)
+    """SIGTERM before there is anything to finish; clients still connecting are not waited for."""
+    os._exit(0)
 
 
 def run_pipeline(
