@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
+from pipelines.logic import Output
 from pipelines.market.marks import mark
 from pipelines.market.parsed import Market, Order, Refused
 from pipelines.market.state import Connection, Seen, Stream
@@ -21,6 +22,7 @@ from schemas.events import QuoteChanged
 
 Arbiter = Callable[[Turn, Stream, Connection, Market], Refused | None]
 EACH_MAX: Final = 1_000
+_new: Callable[..., Any] = tuple.__new__
 
 
 def chained(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
@@ -28,10 +30,12 @@ def chained(turn: Turn, stream: Stream, connection: Connection, item: Market) ->
     if item.whole:
         _whole(turn, stream, connection, item)
         return None
-    number, last = item.sequence, stream.last
-    refusal = _advance(stream, connection, item)
-    if refusal is not None:
-        return refusal
+    number, last, reached = item.sequence, stream.last, stream.reached
+    at = reached.get(connection.id)
+    if at is None or number > at:
+        reached[connection.id] = number
+    elif item.strict:
+        return _refused(stream, number, at)
     if (last is not None and number <= last) or number in stream.held:
         _repeat(turn, stream, connection, item)
     else:
@@ -52,13 +56,15 @@ def chained(turn: Turn, stream: Stream, connection: Connection, item: Market) ->
 
 def latest(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
     """See `Order.LATEST`. What is older than the newest is dropped: a quote must not go back."""
-    refusal = _advance(stream, connection, item)
-    if refusal is not None:
-        return refusal
-    last = stream.last
-    if last is None or item.sequence > last:
+    number, last, reached = item.sequence, stream.last, stream.reached
+    at = reached.get(connection.id)
+    if at is None or number > at:
+        reached[connection.id] = number
+    elif item.strict:
+        return _refused(stream, number, at)
+    if last is None or number > last:
         _remember(turn, stream, connection, item)
-        stream.last = item.sequence
+        stream.last = number
         _pass_on(turn, stream, item)
     else:
         _repeat(turn, stream, connection, item)
@@ -142,22 +148,17 @@ def lose_chain(turn: Turn, stream: Stream, connection: Connection, number: int) 
     turn.gapped(stream, connection.line.name, connection.number + 1, number)
 
 
-def _advance(stream: Stream, connection: Connection, item: Market) -> Refused | None:
-    """Notes how far the connection has come; refuses what its venue cannot have sent."""
-    number, reached = item.sequence, stream.reached
-    at = reached.get(connection.id)
-    if at is None or number > at:
-        reached[connection.id] = number
-    elif item.strict:
-        where = f"{stream.name} {number} after {at} on one connection"
-        return Refused("DUPLICATE" if number == at else "OUT_OF_ORDER", where)
-    return None
+def _refused(stream: Stream, number: int, at: int) -> Refused:
+    """The connection has gone back, which its venue cannot have sent."""
+    where = f"{stream.name} {number} after {at} on one connection"
+    return Refused("DUPLICATE" if number == at else "OUT_OF_ORDER", where)
 
 
 def _pass_on(turn: Turn, stream: Stream, item: Market) -> None:
     event = item.event
     if event is not None:
-        turn.emit(stream.topic, stream.key, event)
+        output = (turn.position, turn.timestamp_ms, stream.topic, stream.key, event, "")
+        turn.out.append(_new(Output, output))
         if event.__class__ is QuoteChanged:
             mark(turn, stream, event)
 

@@ -66,8 +66,11 @@ class MarketLogic:
     state_version = 1
 
     def __init__(self, parsers: Mapping[str, Parse], settings: MarketSettings = DEFAULTS) -> None:
-        self._parsers = dict(parsers)
         self._settings = settings
+        self._venues = {
+            venue: (parse, settings.frame_bytes_max_of.get(venue, settings.frame_bytes_max))
+            for venue, parse in parsers.items()
+        }
 
     def initial(self) -> MarketState:
         return MarketState({}, 0, {})
@@ -113,7 +116,6 @@ class MarketLogic:
         for position, timestamp_ms, event in inputs:
             turn.position, turn.timestamp_ms = position, timestamp_ms
             if event.__class__ is FrameReceived:
-                turn.ts_recv_ns = event.ts_recv_ns
                 frame(state, turn, event)
             elif event.__class__ is ClockTick:
                 turn.ts_recv_ns = 0
@@ -123,34 +125,27 @@ class MarketLogic:
                 close(state, turn, event)
 
     def _parse(self, frame: FrameReceived) -> list[Parsed]:
-        settings, size = self._settings, len(frame.payload)
-        limit = settings.frame_bytes_max_of.get(frame.venue, settings.frame_bytes_max)
-        if size > limit:
-            return [Refused("TOO_LARGE", f"{size} bytes, {limit} are allowed")]
-        parse = self._parsers.get(frame.venue)
-        if parse is None:
-            return [Refused("UNKNOWN_STREAM", f"no parser for venue {frame.venue!r}")]
+        venue, _, _, _, payload = frame
+        parse, limit = self._venues.get(venue, (_no_parser, self._settings.frame_bytes_max))
+        if len(payload) > limit:
+            return [Refused("TOO_LARGE", f"{len(payload)} bytes, {limit} are allowed")]
         return parse(frame)
 
     def _frame(self, state: MarketState, turn: Turn, frame: FrameReceived) -> None:
         """Every item of a frame, until one is refused."""
+        turn.ts_recv_ns = frame.ts_recv_ns
         for item in self._parse(frame):
             if item.__class__ is Market:
-                refusal = self._market(state, turn, frame, item)
+                stream = state.streams.get(item.stream)
+                if stream is None:
+                    stream = _open(state, turn, frame, item)
+                connection = hear(state, turn, stream.feed, frame.line, frame.connection)
+                refusal = stream.arbiter(turn, stream, connection, item)
             else:
                 refusal = self._other(state, turn, frame, item)
             if refusal is not None:
                 self._refuse(turn, frame, refusal)
                 return
-
-    def _market(
-        self, state: MarketState, turn: Turn, frame: FrameReceived, item: Market
-    ) -> Refused | None:
-        stream = state.streams.get(item.stream)
-        if stream is None:
-            stream = _open(state, turn, frame, item)
-        connection = hear(state, turn, stream.feed, frame.line, frame.connection)
-        return ARBITERS[stream.order](turn, stream, connection, item)
 
     def _other(
         self, state: MarketState, turn: Turn, frame: FrameReceived, item: Parsed
@@ -178,11 +173,17 @@ class MarketLogic:
         turn.out.append(Output(position, turn.timestamp_ms, topic, key, letter, refusal.detail))
 
 
+def _no_parser(frame: FrameReceived) -> list[Parsed]:
+    return [Refused("UNKNOWN_STREAM", f"no parser for venue {frame.venue!r}"[:200])]
+
+
 def _open(state: MarketState, turn: Turn, frame: FrameReceived, item: Market) -> Stream:
     """The state of a stream seen for the first time."""
     feed = feed_of(state, item.feed, frame.venue, turn.position.partition)
     instrument, _, kind = item.stream.rpartition("|")
-    stream = Stream(feed, item.stream, item.order, TOPICS[kind], instrument, kind == DEPTH)
+    arbiter = ARBITERS[item.order]
+    places = (TOPICS[kind], instrument, kind == DEPTH)
+    stream = Stream(feed, item.stream, item.order, arbiter, *places)
     feed.streams[stream.name] = state.streams[stream.name] = stream
     return stream
 

@@ -13,6 +13,7 @@ import msgspec
 
 from pipelines.dead_letters import WindowCount
 from pipelines.logic import StateVersionError
+from pipelines.market.arbitration import ARBITERS
 from pipelines.market.connections import stale_ms
 from pipelines.market.parsed import Market, Order
 from pipelines.market.settings import MarketSettings
@@ -110,7 +111,9 @@ def _stream_in(feed: Feed, found: dict[str, Any]) -> Stream:
     }
     held = {item.sequence: item for item in map(_held_in, found["held"])}
     places = {name: found[name] for name in (*_PLAIN, "topic", "key", "anchored", "reached")}
-    return Stream(feed=feed, order=Order(found["order"]), seen=seen, held=held, **places)
+    order = Order(found["order"])
+    arbiter = ARBITERS[order]
+    return Stream(feed=feed, order=order, arbiter=arbiter, seen=seen, held=held, **places)
 
 
 def _held_in(found: list[Any]) -> Market:

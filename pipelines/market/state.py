@@ -6,13 +6,13 @@ shared between feeds but the clock. Cost per record does not depend on how many 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from heapq import heapify
 from typing import NamedTuple
 
 from pipelines.dead_letters import Counts
-from pipelines.market.parsed import Market, Order
+from pipelines.market.parsed import Market, Order, Refused
 
 
 @dataclass(slots=True)
@@ -59,11 +59,13 @@ class Stream:
     `reached`: by connection, how far it has delivered; only those that are up.
     `held`: messages waiting for one before them, or for a snapshot.
     `source`: the connection followed (FOLLOWED only).
+    `arbiter`: what `order` means, looked up once; hashing an Enum member costs Python calls.
     """
 
     feed: Feed = field(repr=False, compare=False)
     name: str
     order: Order
+    arbiter: Callable[..., Refused | None] = field(repr=False, compare=False)
     topic: str
     key: str
     anchored: bool  # depth: begins, and begins again after a gap, with a snapshot

@@ -13,6 +13,7 @@ from pipelines.market.logic import MarketLogic
 from pipelines.market.settings import DEFAULTS, MarketSettings
 from schemas.events import DeadLettered, FrameReceived
 from tests.pipelines.batches import batch_of
+from tests.pipelines.market.feeds import VENUES
 from tests.pipelines.market.script import PARSERS, frame_of, played
 
 TRADE = '{"stream":"btcusdt@trade","data":{"t":1,"p":"1.5","q":"1","T":5,"m":true}}'
@@ -118,8 +119,10 @@ def test_an_unknown_venue_is_refused() -> None:
 
 def test_the_venues_own_limit_counts() -> None:
     """Coinbase sends a whole book in one frame."""
-    (output,) = played([frame(b"[" + b" " * 2_000_000, 0, venue="COINBASE")])[1]
-    assert output.event.reason == "UNKNOWN_STREAM"  # no parser here, but not too large
+    logic = MarketLogic(VENUES)
+    large = frame(b"[" + b" " * 2_000_000, 0, venue="COINBASE")
+    _, (output,) = logic.step(logic.initial(), batch_of([large]))
+    assert output.event.reason == "MALFORMED_JSON"
 
 
 @pytest.mark.parametrize(("bad", "stops"), [pytest.param(5, False), pytest.param(6, True)])
