@@ -26,12 +26,17 @@ from connectors.feed.connection import FeedConnection
 from connectors.feed.dialect import DIALECTS, dialect_of
 from connectors.feed.faults import KINDS, FaultPlan, Faults
 from connectors.venues import FOLDERS, venue
+from schemas.errors import TapeError
 
 log = logging.getLogger("tape.feed")
 
 BATCH = 256  # frames handed over at once
 MESSAGE_BYTES_MAX = 64 * 1024
 NORMAL = 1000
+
+
+class CannotListen(TapeError):
+    """The address is taken or not ours."""
 
 
 class Options(NamedTuple):
@@ -72,7 +77,18 @@ class FeedServer:
         self._pumping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await serve(
+        """Raises `CannotListen`."""
+        try:
+            self._server = await self._listen()
+        except OSError as error:
+            reason = f"cannot listen on {self.host}:{self.port}: {error.strerror}"
+            raise CannotListen(reason) from None
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+        self._pumping = asyncio.create_task(self._pump())
+        return self
+
+    async def _listen(self) -> Server:
+        return await serve(
             self._attend,
             self.host,
             self.port,
@@ -82,9 +98,6 @@ class FeedServer:
             max_size=MESSAGE_BYTES_MAX,
             close_timeout=1.0,
         )
-        self.port = next(iter(self._server.sockets)).getsockname()[1]
-        self._pumping = asyncio.create_task(self._pump())
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None

@@ -17,6 +17,7 @@ from connectors.venues.protocol import (
     Kind,
     Limits,
     Request,
+    Snapshot,
     Subscription,
 )
 
@@ -51,9 +52,12 @@ def _control(message: dict[str, Any]) -> Control:
 
 
 class BinanceProtocol(NamedTuple):
-    """See `connectors.venues.protocol.VenueProtocol`. `path` gives the entry point of a channel."""
+    """See `connectors.venues.protocol.VenueProtocol`. `path` gives the entry point of a channel,
+    `depth_url` the REST address of a book, to which `symbol=` is added.
+    """
 
     url: str
+    depth_url: str
     limits: Limits
     channels: tuple[str, ...]
     path: Callable[[str], str]
@@ -74,7 +78,12 @@ class BinanceProtocol(NamedTuple):
             raise BadSubscription("no symbol to subscribe")
         size, base = self.limits.streams_per_connection, (url or self.url).rstrip("/")
         return tuple(
-            Subscription(f"{base}{path}", tuple(some), _requests(some))
+            Subscription(
+                f"{base}{path}",
+                tuple(some),
+                _requests(some),
+                () if url else _snapshots(some, self.depth_url),
+            )
             for path, streams in by_path.items()
             for some in _chunks(list(dict.fromkeys(streams)), size)
         )
@@ -90,6 +99,17 @@ def _requests(streams: list[str]) -> tuple[Request, ...]:
             frozenset({str(number)}),
         )
         for number, some in enumerate(_chunks(streams, STREAMS_PER_REQUEST), start=1)
+    )
+
+
+def _snapshots(streams: list[str], depth_url: str) -> tuple[Snapshot, ...]:
+    """One for each symbol whose depth comes as changes: `depth5` and the like are whole books."""
+    symbols = dict.fromkeys(
+        stream.partition("@")[0] for stream in streams if stream.split("@")[1] == "depth"
+    )
+    return tuple(
+        Snapshot(f"{depth_url}&symbol={symbol.upper()}", f"{symbol}@depth_snapshot")
+        for symbol in symbols
     )
 
 

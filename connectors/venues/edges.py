@@ -5,10 +5,25 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 from schemas.events import ConnectionClosed, ConnectionOpened, FrameReceived
+
+FETCH_S = 10.0
+
+
+async def fetch(url: str) -> bytes:
+    """The body of a GET. Raises `OSError` for whatever went wrong."""
+    import httpx
+
+    try:
+        async with httpx.AsyncClient(timeout=FETCH_S) as client:
+            response = await client.get(url)
+            response.raise_for_status()
+            return response.content
+    except httpx.HTTPError as error:
+        raise OSError(f"GET {url}: {error or type(error).__name__}") from None
 
 
 class Edges(NamedTuple):
@@ -18,6 +33,7 @@ class Edges(NamedTuple):
     monotonic_s: Callable[[], float] = time.monotonic
     fraction: Callable[[], float] = random.random
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+    fetch: Callable[[str], Awaitable[bytes]] = fetch
 
 
 class Sink(Protocol):

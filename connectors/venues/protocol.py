@@ -43,12 +43,20 @@ class Request(NamedTuple):
     tokens: frozenset[str]
 
 
+class Snapshot(NamedTuple):
+    """A book that the venue gives over REST alone, to be written as a frame of `stream`."""
+
+    url: str
+    stream: str
+
+
 class Subscription(NamedTuple):
-    """One connection to open."""
+    """One connection to open, and the snapshots its depth streams need."""
 
     url: str
     streams: tuple[str, ...]
     requests: tuple[Request, ...]
+    snapshots: tuple[Snapshot, ...] = ()
 
 
 class Kind(Enum):
@@ -87,7 +95,8 @@ class VenueProtocol(Protocol):
         """The connections one line needs for `symbols` (the venue's own, any case).
 
         `channels` are the venue's own names (default: trades, best bid and ask, depth); `url`
-        replaces the venue's scheme, host and path prefix. Raises `BadSubscription`.
+        replaces the venue's scheme, host and path prefix, and asks for no snapshots, since its REST
+        interface is unknown (`tape feed` sends them as frames). Raises `BadSubscription`.
         """
         ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
@@ -16,11 +17,15 @@ from websockets.exceptions import ConnectionClosed as SocketClosed
 from websockets.exceptions import WebSocketException
 
 from connectors.venues.edges import Edges, Sink
-from connectors.venues.protocol import Control, Kind, Subscription, VenueProtocol
+from connectors.venues.protocol import Control, Kind, Snapshot, Subscription, VenueProtocol
 from connectors.venues.socket import StampedConnection, open_socket
 from connectors.venues.state import State, Status
 from schemas.events import CloseReason, ConnectionClosed, ConnectionOpened, FrameReceived
 
+log = logging.getLogger("tape.connector")
+
+SNAPSHOT_EVERY_S = 600.0  # a book that lost its thread finds it again with the next one
+SNAPSHOT_APART_S = 1.0  # each weighs 20 to 50 of the thousands a minute that Binance allows
 POLITE = ("STOPPED", "LIFETIME_REACHED", "SUBSCRIBE_REFUSED")
 _OURS = {1002, 1003, 1007, 1009}  # close codes by which our side refuses what it was sent
 
@@ -89,7 +94,8 @@ class Session:
         socket.on_ping = self._pinged
         self.status.enter(State.SUBSCRIBING, self._edges.now_ns())
         reader = self._task(self._read(socket))
-        others = [self._task(self._subscribe(socket)), self._task(self._watch())]
+        works = self._subscribe(socket), self._watch(), self._take_snapshots()
+        others = [self._task(work) for work in works]
         try:
             ending = await self._ended
             await self._hang_up(socket, ending)
@@ -138,7 +144,38 @@ class Session:
         except SocketClosed as closed:
             self.end(*ending_of(closed)[:2])
 
+    async def _take_snapshots(self) -> None:
+        """Once the stream is live, so that its changes bridge to the snapshot; then regularly."""
+        await self.live.wait()
+        while self._plan.snapshots:
+            for snapshot in self._plan.snapshots:
+                await self._sink.room()
+                await self._take(snapshot)
+                await asyncio.sleep(SNAPSHOT_APART_S)
+            await asyncio.sleep(SNAPSHOT_EVERY_S)
+
+    async def _take(self, snapshot: Snapshot) -> None:
+        """Written as a frame of its own stream, the body unchanged within. A failure is logged: the
+        trades and quotes of this connection are worth more than its book.
+        """
+        try:
+            body = await self._edges.fetch(snapshot.url)
+        except OSError as error:
+            log.warning("%s %s: no snapshot: %s", self.status.venue, self.status.line, error)
+            return
+        if not self._ended.done():
+            payload = b'{"stream":"%b","data":%b}' % (snapshot.stream.encode(), body)
+            self._write(self._edges.now_ns(), payload)
+
     def _frame(self, ts_recv_ns: int, payload: bytes) -> None:
+        self._write(ts_recv_ns, payload)
+        control = self._protocol.read(payload)
+        if control.alive:
+            self._alive_s = self._edges.monotonic_s()
+        if control.kind is not Kind.DATA:
+            self._obey(control)
+
+    def _write(self, ts_recv_ns: int, payload: bytes) -> None:
         status = self.status
         self._sink.frame(
             FrameReceived(status.venue, status.line, self._connection, ts_recv_ns, payload)
@@ -146,11 +183,6 @@ class Session:
         status.frames += 1
         status.bytes += len(payload)
         status.last_recv_ns = ts_recv_ns
-        control = self._protocol.read(payload)
-        if control.alive:
-            self._alive_s = self._edges.monotonic_s()
-        if control.kind is not Kind.DATA:
-            self._obey(control)
 
     def _obey(self, control: Control) -> None:
         if control.kind is Kind.ACK:

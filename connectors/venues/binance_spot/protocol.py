@@ -12,6 +12,7 @@ from connectors.venues.protocol import Limits
 
 PROTOCOL = BinanceProtocol(
     url="wss://stream.binance.com:9443",
+    depth_url="https://api.binance.com/api/v3/depth?limit=1000",
     limits=Limits(
         attempts=150,
         attempts_window_s=300.0,

@@ -24,6 +24,7 @@ def path(channel: str) -> str:
 
 PROTOCOL = BinanceProtocol(
     url="wss://fstream.binance.com",
+    depth_url="https://fapi.binance.com/fapi/v1/depth?limit=1000",
     limits=Limits(
         attempts=150,
         attempts_window_s=300.0,

@@ -42,6 +42,17 @@ def test_usdm_uses_the_entry_point_of_each_channel() -> None:
     assert market.streams == ("btcusdt@aggTrade", "btcusdt@markPrice@1s")
 
 
+def test_depth_changes_need_a_snapshot() -> None:
+    [plan] = SPOT.plan(["BTCUSDT", "ethusdt"])
+    assert [snapshot.stream for snapshot in plan.snapshots] == [
+        "btcusdt@depth_snapshot", "ethusdt@depth_snapshot",
+    ]  # fmt: skip
+    assert plan.snapshots[1].url.endswith("/api/v3/depth?limit=1000&symbol=ETHUSDT")
+    assert SPOT.plan(["BTCUSDT"], ["trade", "depth5@100ms"])[0].snapshots == ()
+    assert SPOT.plan(["BTCUSDT"], url="ws://127.0.0.1:1")[0].snapshots == (), "not from elsewhere"
+    assert COINBASE.plan(["BTC-USD"])[0].snapshots == (), "sent in the stream"
+
+
 def test_many_streams_are_several_requests_and_connections() -> None:
     symbols = [f"X{number}USDT" for number in range(400)]
     first, second = SPOT.plan(symbols)

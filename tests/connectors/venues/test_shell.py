@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from http import HTTPStatus
 
 import pytest
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 from connectors.connector import Connector
 from connectors.venues.backoff import Backoff
@@ -371,6 +373,47 @@ def test_fragments_are_one_frame_and_bytes_stay_bytes() -> None:
         assert all(frame.ts_recv_ns > 0 for frame in sink.frames)
 
     run(main())
+
+
+def test_snapshots_are_fetched_once_live_and_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first answer is an error, which costs the snapshot and not the connection."""
+    monkeypatch.setattr("connectors.venues.session.SNAPSHOT_EVERY_S", 0.01)
+    monkeypatch.setattr("connectors.venues.session.SNAPSHOT_APART_S", 0.0)
+
+    async def main() -> None:
+        sink, asked = KeepingSink(), list[str]()
+
+        async def script(socket: ServerConnection) -> None:
+            await acknowledge(socket)
+            await socket.wait_closed()
+
+        def books(socket: ServerConnection, request: Request) -> Response | None:
+            if not request.path.startswith("/depth"):
+                return None
+            asked.append(request.path)
+            status = HTTPStatus.OK if len(asked) > 1 else HTTPStatus.TOO_MANY_REQUESTS
+            return socket.respond(status, '{"lastUpdateId":7}')
+
+        async with serve(script, "127.0.0.1", 0, process_request=books) as server:
+            address = f"127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+            venue = protocol()._replace(
+                url=f"ws://{address}", depth_url=f"http://{address}/depth?limit=5"
+            )
+            connector = Connector("BINANCE", "A", ["BTCUSDT"], sink, protocol=venue)
+            running = asyncio.create_task(connector.run())
+            await until(lambda: len(sink.payloads()) >= 2)
+            connector.stop()
+            await running
+        assert asked[0] == "/depth?limit=5&symbol=BTCUSDT"
+        wanted = b'{"stream":"btcusdt@depth_snapshot","data":{"lastUpdateId":7}}'
+        assert sink.payloads()[:2] == [wanted, wanted]
+        assert [closed.reason for closed in sink.closed] == ["STOPPED"]
+        assert sink.all.index(sink.opened[0]) < sink.all.index(sink.frames[1])
+
+    run(main())
+    assert "no snapshot: GET" in caplog.text
 
 
 def test_attempts_stay_within_the_venues_limit() -> None:
