@@ -22,10 +22,14 @@ DEFAULTS = {
     "compression.type": "lz4",
     "message.max.bytes": 16_777_216,
     "queue.buffering.max.messages": 1_000_000,
-    "retry.backoff.ms": 2,
-    "retry.backoff.max.ms": 10,
     "enable.gapless.guarantee": True,
 }
+# librdkafka sends EndTxn again by itself when its connection breaks, and reports success. The first
+# one may still be on its way; arriving in the next transaction it would commit half of that. The
+# client waits at least 0.8 * retry.backoff.ms before it sends again, so a commit that took longer
+# than UNSURE_S may have sent two, and a shorter one has not. No setting of the user's changes that.
+RULE = {"retry.backoff.ms": 2_000, "retry.backoff.max.ms": 2_000}
+UNSURE_S = 1.5
 FENCE_TIMEOUT_S = 60.0
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 _GAP_MIN_S, _GAP_MAX_S, _SLOW_ACK_S = 0.002, 0.020, 0.010
@@ -55,7 +59,7 @@ class KafkaWriter:
         self._acked = True
         self._gap_s = _GAP_MIN_S
         self._producer = Producer(
-            {**DEFAULTS, **options, "transactional.id": prefix + transactional_id}
+            {**DEFAULTS, **options, **RULE, "transactional.id": prefix + transactional_id}
         )
 
     def fence(self) -> None:
@@ -114,20 +118,32 @@ class KafkaWriter:
         )
 
     def commit(self) -> Mapping[Tp, int]:
+        self._guard(self._producer.flush, "flush")  # so that EndTxn alone is timed
+        asked = time.monotonic()
         self._guard(self._producer.commit_transaction, "commit")
+        took_s = time.monotonic() - asked
         if self._failure is not None:
             raise writer_error(self._failure, "deliver")
         if self._unconfirmed:
             raise OutcomeUnknown(
                 f"{self._unconfirmed} records without a delivery report after commit"
             )
+        self._check_sure(took_s)
         self._ready_at = time.monotonic() + self._gap_s
         ends, self._ends = self._ends, {}
         return {
             Tp(tp.topic.removeprefix(self._prefix), tp.partition): end for tp, end in ends.items()
         }
 
-    def _guard(self, call: Callable[[], None], doing: str) -> None:
+    def _check_sure(self, took_s: float) -> None:
+        """Raises `OutcomeUnknown` where EndTxn may have been sent twice (see RULE)."""
+        if took_s > UNSURE_S:
+            raise OutcomeUnknown(
+                f"the commit took {took_s:.1f} s: EndTxn may be under way twice, and a late one "
+                "would tear the next transaction"
+            )
+
+    def _guard(self, call: Callable[[], object], doing: str) -> None:
         try:
             call()
         except KafkaException as error:
