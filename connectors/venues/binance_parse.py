@@ -17,9 +17,17 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from connectors.venues.bounds import Id, Milliseconds
-from connectors.venues.levels import bad_price, check_signs, crossed, levels
-from connectors.venues.refusals import UNREADABLE, BadFrame, refused
+from connectors.venues.common_parse import (
+    UNREADABLE,
+    BadFrame,
+    Id,
+    Milliseconds,
+    bad_price,
+    check_signs,
+    crossed,
+    levels,
+    refused,
+)
 from pipelines.market.parsed import (
     DEPTH,
     QUOTE,

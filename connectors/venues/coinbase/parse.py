@@ -15,10 +15,18 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from connectors.venues.bounds import Id, IdText, Symbol
-from connectors.venues.levels import bad_price, check_signs, crossed, levels
-from connectors.venues.refusals import UNREADABLE, refused
-from connectors.venues.times import nanoseconds
+from connectors.venues.common_parse import (
+    UNREADABLE,
+    Id,
+    IdText,
+    Symbol,
+    bad_price,
+    check_signs,
+    crossed,
+    levels,
+    nanoseconds,
+    refused,
+)
 from pipelines.market.parsed import (
     Heartbeat,
     Ignored,

@@ -10,10 +10,16 @@ from typing import Final, Literal
 
 import msgspec
 
-from connectors.venues.bounds import Id, Symbol
-from connectors.venues.levels import bad_price, check_signs, levels
-from connectors.venues.refusals import UNREADABLE, refused
-from connectors.venues.times import nanoseconds
+from connectors.venues.common_parse import (
+    UNREADABLE,
+    Id,
+    Symbol,
+    bad_price,
+    check_signs,
+    levels,
+    nanoseconds,
+    refused,
+)
 from pipelines.market.parsed import (
     Ignored,
     Market,

@@ -1,0 +1,113 @@
+"""What all parsers share: checked numbers, prices and times, and why a frame cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from pipelines.market.parsed import Refused
+from schemas.errors import NotExact
+from schemas.numbers import exact
+
+# What a number or name may be, so that every event made of it can be written.
+Id = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Milliseconds = Annotated[int, Meta(ge=0, le=((1 << 63) - 1) // 1_000_000)]
+IdText = Annotated[str, Meta(pattern="^[0-9]{1,18}$")]
+Symbol = Annotated[str, Meta(pattern="^[A-Za-z0-9]+([-_/][A-Za-z0-9]+)*$", max_length=40)]
+
+SECONDS_MAX: Final = 4096
+NANOSECONDS_MAX: Final = (1 << 63) - 1_000_000_000
+DETAIL_CHARS_MAX: Final = 200
+
+Levels = tuple[tuple[Decimal, ...], tuple[Decimal, ...]]
+
+
+class BadFrame(ValueError):
+    """A frame that reads well and makes no sense."""
+
+    def __init__(self, refusal: Refused) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+
+
+UNREADABLE = (ValueError, NotExact, RecursionError)
+"""What reading a frame may raise: `BadFrame`, msgspec's errors and bad UTF-8 are ValueErrors."""
+
+
+def refused(payload: bytes, error: Exception) -> Refused:
+    """The reason behind an error, one of `UNREADABLE`. What is no JSON is first of all that."""
+    try:
+        msgspec.json.decode(payload)
+    except (ValueError, RecursionError) as malformed:
+        return Refused("MALFORMED_JSON", str(malformed)[:DETAIL_CHARS_MAX])
+    return _refused(error)
+
+
+def _refused(error: Exception) -> Refused:
+    text = str(error)
+    if isinstance(error, BadFrame):
+        return error.refusal
+    if isinstance(error, NotExact) and not text.endswith("is not a decimal number"):
+        return Refused("TOO_PRECISE", text[:DETAIL_CHARS_MAX])
+    missing = text.startswith("Object missing required field")
+    return Refused("MISSING_FIELD" if missing else "WRONG_TYPE", text[:DETAIL_CHARS_MAX])
+
+
+def levels(pairs: Sequence[tuple[str, str]]) -> Levels:
+    """Prices and quantities. Raises `NotExact`, and `BadFrame` for a price that is not positive."""
+    if not pairs:
+        return (), ()
+    prices, quantities = zip(*pairs, strict=True)
+    px = tuple(map(exact, prices))
+    if not all(px):
+        raise bad_price("0")
+    return px, tuple(map(exact, quantities))
+
+
+def check_signs(payload: bytes) -> None:
+    """Raises `BadFrame` where any number sent as text is negative: none in market data may be."""
+    at = payload.find(b'"-')
+    if at >= 0:
+        raise bad_price(payload[at + 1 : at + 30].split(b'"', 1)[0].decode("ascii", "replace"))
+
+
+def bad_price(text: str) -> BadFrame:
+    return BadFrame(Refused("NEGATIVE_PRICE", f"{text} is no price or quantity"))
+
+
+def crossed(bid: Decimal, ask: Decimal) -> BadFrame:
+    return BadFrame(Refused("CROSSED_QUOTE", f"best bid {bid} is not below best ask {ask}"))
+
+
+class _Seconds(dict[str, int]):
+    """Nanoseconds at the start of a second, by its text; emptied when full."""
+
+    def __missing__(self, text: str) -> int:
+        at = int(datetime.fromisoformat(f"{text}+00:00").timestamp()) * 1_000_000_000
+        if not 0 <= at <= NANOSECONDS_MAX:
+            raise ValueError(f"{text} does not fit 64 bits of nanoseconds")
+        if len(self) >= SECONDS_MAX:
+            self.clear()
+        self[text] = at
+        return at
+
+
+_seconds = _Seconds()
+
+
+def nanoseconds(text: str) -> int:
+    """`2026-08-09T21:05:48.228568804Z` (nought to nine decimals) as nanoseconds UTC.
+
+    Raises ValueError for anything else.
+    """
+    fraction = text[20:-1]
+    if text[-1:] != "Z" or len(fraction) > 9 or (len(text) > 20 and text[19] != "."):
+        raise ValueError(f"{text!r} is not a UTC time")
+    if fraction and not (fraction.isascii() and fraction.isdigit()):
+        raise ValueError(f"{text!r} is not a UTC time")
+    return _seconds[text[:19]] + int(fraction.ljust(9, "0"))
