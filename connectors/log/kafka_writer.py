@@ -31,16 +31,19 @@ DEFAULTS = {
 RULE = {"retry.backoff.ms": 2_000, "retry.backoff.max.ms": 2_000}
 UNSURE_S = 1.5
 FENCE_TIMEOUT_S = 60.0
+COMMIT = "commit"
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 _GAP_MIN_S, _GAP_MAX_S, _SLOW_ACK_S = 0.002, 0.020, 0.010
 
 
 def writer_error(error: KafkaError, doing: str) -> WriterError:
-    """The typed end of a writer for librdkafka's error."""
+    """The typed end of a writer for librdkafka's error. Only a commit can leave the outcome open:
+    before it no EndTxn is sent.
+    """
     text = f"{doing}: {error.name()}: {error.str()}"
     if error.code() in _FENCED:
         return Fenced(text)
-    if error.txn_requires_abort() or error.fatal():
+    if doing != COMMIT or error.txn_requires_abort() or error.fatal():
         return Aborted(text)
     return OutcomeUnknown(text)
 
@@ -52,14 +55,20 @@ class KafkaWriter:
         self._prefix = prefix
         self._names: dict[str, str] = {}
         self._ends: dict[Tp, int] = {}
-        self._failure: KafkaError | None = None
+        self._failure: KafkaError | None = None  # the first, of a delivery or fatal
         self._unconfirmed = 0
         self._ready_at = 0.0
         self._begun_at = 0.0
         self._acked = True
         self._gap_s = _GAP_MIN_S
         self._producer = Producer(
-            {**DEFAULTS, **options, **RULE, "transactional.id": prefix + transactional_id}
+            {
+                **DEFAULTS,
+                **options,
+                **RULE,
+                "transactional.id": prefix + transactional_id,
+                "error_cb": self._on_error,  # without it a fatal error is raised amid callbacks
+            }
         )
 
     def fence(self) -> None:
@@ -96,7 +105,7 @@ class KafkaWriter:
                 except BufferError:
                     self._producer.poll(0.05)  # the local queue is full: let deliveries make room
                 except KafkaException as error:
-                    raise writer_error(error.args[0], "produce") from None
+                    raise self._typed(error, "produce") from None
             self._unconfirmed += 1
         self._producer.poll(0)
 
@@ -120,10 +129,10 @@ class KafkaWriter:
     def commit(self) -> Mapping[Tp, int]:
         self._guard(self._producer.flush, "flush")  # so that EndTxn alone is timed
         asked = time.monotonic()
-        self._guard(self._producer.commit_transaction, "commit")
+        self._guard(self._producer.commit_transaction, COMMIT)
         took_s = time.monotonic() - asked
         if self._failure is not None:
-            raise writer_error(self._failure, "deliver")
+            raise writer_error(self._failure, "deliver")  # the client aborts rather than commits
         if self._unconfirmed:
             raise OutcomeUnknown(
                 f"{self._unconfirmed} records without a delivery report after commit"
@@ -147,10 +156,21 @@ class KafkaWriter:
         try:
             call()
         except KafkaException as error:
-            failed = self._failure or error.args[0]
-            raise writer_error(
-                failed if failed.code() in _FENCED else error.args[0], doing
-            ) from None
+            raise self._typed(error, doing) from None
+
+    def _typed(self, error: KafkaException, doing: str) -> WriterError:
+        """A producer that failed earlier answers every call with its state alone: the first
+        failure says why.
+        """
+        self._producer.poll(0)
+        first = self._failure
+        known = first is not None and (first.fatal() or first.code() in _FENCED)
+        return writer_error(first if known and first else error.args[0], doing)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """Connections come and go; what is fatal ends the writer at its next step."""
+        if error.fatal():
+            self._failure = error
 
     def close(self) -> None:
         """Nothing to do: a producer without an open transaction holds nothing, one with an open
