@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from connectors.epochs.encode import ID_HEADER, output_id
 from connectors.log.interface import Message, OutRecord
 from schemas.codec import Codec
-from schemas.jsonable import to_jsonable
+from schemas.json_form import to_json
 
 
 class Difference(NamedTuple):
@@ -34,4 +34,9 @@ def differences(
 
 
 def shown(codec: Codec, value: bytes | None) -> dict[str, Any] | None:
-    return None if value is None else to_jsonable(codec.decode(value))
+    return None if value is None else named_json(codec.decode(value))
+
+
+def named_json(event: Any) -> dict[str, Any]:
+    """An event's fields as JSON values, its class's name first as `event`."""
+    return {"event": type(event).__name__, **to_json(event)}

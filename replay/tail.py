@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from connectors.log.interface import Log, Message, Tp
+from replay.compare import named_json
 from replay.rerun import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
-from schemas.jsonable import to_jsonable
 
 POLL_S = 0.2
 
@@ -66,7 +66,7 @@ def shown(codec: Codec, topic: str, message: Message, key: str | None) -> Iterat
     }
     headers = {k: v.decode(errors="replace") for k, v in message.headers() or ()}
     try:
-        body = to_jsonable(codec.decode(message.value()))
+        body = named_json(codec.decode(message.value()))
     except TapeError as error:
         body = {"event": None, "error": str(error)}
     yield {**where, "headers": headers, "value": body}

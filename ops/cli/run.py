@@ -172,9 +172,10 @@ def snapshot(
     from ops.processes.shards import chosen
     from ops.processes.snapshot import take_snapshot
     from ops.settings import load
+    from schemas.json_form import to_json
 
     settings = load()
     number, count = chosen(settings, shard, shards)
     taken = take_snapshot(name, number, count, settings)
     text = f"{name}-{number}: snapshot of {taken.size} bytes at epoch {taken.sequence}"
-    emit(output, {"pipeline": name, "shard": number, **taken._asdict()}, text)
+    emit(output, {"pipeline": name, "shard": number, **to_json(taken)}, text)

@@ -18,7 +18,7 @@ STRATEGY = ("md.trade.v1", "md.quote.v1")
 def test_a_users_signal_runs_and_replays_on_the_log(stack: StackInfo, tmp_path: Path) -> None:
     desk = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path)
     try:
-        desk.produce(seconds=6.0)
+        desk.produce(seconds=30.0)
         desk.run_until_drained("market", "--from", "earliest", inputs=("md.raw.v1",))
         create(tmp_path / "mydesk", ROOT)
         del desk.environment["TAPE_CONFIG"]
