@@ -77,11 +77,11 @@ def outputs_of(logic: Any, inputs: list[Input]) -> list[Output]:
 
 def shown(output: Output) -> dict[str, Any]:
     """An output as `tape tail` would show it, but for its place on the log."""
-    from schemas.jsonable import to_jsonable
+    from replay.compare import named_json
 
     return {
         "topic": output.topic,
         "timestamp_ms": output.timestamp_ms,
         "key": output.key,
-        "value": to_jsonable(output.event),
+        "value": named_json(output.event),
     }

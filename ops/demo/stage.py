@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 
@@ -69,7 +70,7 @@ class Stage:
             self._running[name].send_signal(signal.SIGTERM)
         for name in names:
             process = self._running.pop(name)
-            if not processes.wait_for(lambda p=process: p.poll() is not None, GRACE_S):
+            if not processes.wait_for(partial(_has_ended, process), GRACE_S):
                 process.kill()
                 raise ProcessFailed(f"{name} did not stop within {GRACE_S:.0f} s of SIGTERM")
             if process.returncode != 0:
@@ -85,6 +86,10 @@ class Stage:
         log = self._of(name) / f"{name}.log"
         last = next(reversed(log.read_text().strip().splitlines()), "nothing")
         return f"{name} ended with exit code {process.returncode}: {last} (see {log})"
+
+
+def _has_ended(process: Popen[bytes]) -> bool:
+    return process.poll() is not None
 
 
 def clear(folder: Path, names: Sequence[str]) -> None:
