@@ -9,13 +9,13 @@ from hypothesis import given, settings
 
 from pipelines.logic import Input
 from pipelines.strategy.recorded import BadLine, inputs_of_lines
-from schemas.jsonable import to_jsonable
+from replay.compare import named_json
 from tests.pipelines.strategy.events import records
 
 
 def printed(item: Input) -> str:
     where = {**item.position._asdict(), "timestamp_ms": item.timestamp_ms}
-    body = {"key": item.key.decode(), "headers": {}, "value": to_jsonable(item.event)}
+    body = {"key": item.key.decode(), "headers": {}, "value": named_json(item.event)}
     return json.dumps({**where, **body})
 
 
