@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -32,6 +33,7 @@ RULE = {"retry.backoff.ms": 2_000, "retry.backoff.max.ms": 2_000}
 UNSURE_S = 1.5
 FENCE_TIMEOUT_S = 60.0
 COMMIT = "commit"
+_RAISED = (KafkaException, SystemError)
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 _GAP_MIN_S, _GAP_MAX_S, _SLOW_ACK_S = 0.002, 0.020, 0.010
 
@@ -48,6 +50,17 @@ def writer_error(error: KafkaError, doing: str) -> WriterError:
     return OutcomeUnknown(text)
 
 
+def kafka_error(raised: BaseException) -> KafkaError:
+    """A fatal error is raised by whatever call serves callbacks; amid a callback it becomes the
+    cause of a SystemError.
+    """
+    found = raised if isinstance(raised, KafkaException) else raised.__cause__
+    if not isinstance(found, KafkaException):
+        raise raised
+    error: KafkaError = found.args[0]
+    return error
+
+
 class KafkaWriter:
     """See `connectors.log.interface.Writer`."""
 
@@ -55,20 +68,14 @@ class KafkaWriter:
         self._prefix = prefix
         self._names: dict[str, str] = {}
         self._ends: dict[Tp, int] = {}
-        self._failure: KafkaError | None = None  # the first, of a delivery or fatal
+        self._failure: KafkaError | None = None  # of the first delivery that failed
         self._unconfirmed = 0
         self._ready_at = 0.0
         self._begun_at = 0.0
         self._acked = True
         self._gap_s = _GAP_MIN_S
         self._producer = Producer(
-            {
-                **DEFAULTS,
-                **options,
-                **RULE,
-                "transactional.id": prefix + transactional_id,
-                "error_cb": self._on_error,  # without it a fatal error is raised amid callbacks
-            }
+            {**DEFAULTS, **options, **RULE, "transactional.id": prefix + transactional_id}
         )
 
     def fence(self) -> None:
@@ -103,11 +110,14 @@ class KafkaWriter:
                     )
                     break
                 except BufferError:
-                    self._producer.poll(0.05)  # the local queue is full: let deliveries make room
-                except KafkaException as error:
+                    self._poll(0.05)  # the local queue is full: let deliveries make room
+                except _RAISED as error:
                     raise self._typed(error, "produce") from None
             self._unconfirmed += 1
-        self._producer.poll(0)
+        self._poll(0)
+
+    def _poll(self, timeout_s: float) -> None:
+        self._guard(partial(self._producer.poll, timeout_s), "poll")
 
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
         self._unconfirmed -= 1
@@ -155,22 +165,20 @@ class KafkaWriter:
     def _guard(self, call: Callable[[], object], doing: str) -> None:
         try:
             call()
-        except KafkaException as error:
+        except _RAISED as error:
             raise self._typed(error, doing) from None
 
-    def _typed(self, error: KafkaException, doing: str) -> WriterError:
-        """A producer that failed earlier answers every call with its state alone: the first
-        failure says why.
+    def _typed(self, raised: Exception, doing: str) -> WriterError:
+        """A producer that failed earlier answers every call with its state alone: what its polling
+        raises, or the first delivery that failed, says why.
         """
-        self._producer.poll(0)
-        first = self._failure
-        known = first is not None and (first.fatal() or first.code() in _FENCED)
-        return writer_error(first if known and first else error.args[0], doing)
-
-    def _on_error(self, error: KafkaError) -> None:
-        """Connections come and go; what is fatal ends the writer at its next step."""
-        if error.fatal():
-            self._failure = error
+        try:
+            self._producer.poll(0)
+        except _RAISED as fatal:
+            raised = fatal
+        error = kafka_error(raised)
+        fenced = self._failure is not None and self._failure.code() in _FENCED
+        return writer_error(self._failure if fenced and self._failure else error, doing)
 
     def close(self) -> None:
         """Nothing to do: a producer without an open transaction holds nothing, one with an open
