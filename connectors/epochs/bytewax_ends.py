@@ -19,6 +19,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from bytewax.testing import run_main
 
 from connectors.epochs.session import Session
+from connectors.epochs.tuning import tune
 from connectors.log.errors import WriterError
 from connectors.log.interface import Abort
 from pipelines.items import Item
@@ -103,6 +104,7 @@ def run_flow(flow: Dataflow) -> None:
     Bytewax wraps what source, logic and sink raise; the error itself is raised here, where it is
     meant for a person (`TapeError`, `PoisonRecord`).
     """
+    undo = tune()
     try:
         run_main(flow, epoch_interval=EPOCH_INTERVAL)  # type: ignore[no-untyped-call]
     except Exception as wrapped:
@@ -112,6 +114,8 @@ def run_flow(flow: Dataflow) -> None:
                 raise error from None
             error = error.__cause__
         raise
+    finally:
+        undo()
 
 
 def stop_on_signals(session: Session) -> Callable[[], None]:

@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from connectors.epochs.errors import HistoryBroken
+from connectors.epochs.intake import intake_of
 from connectors.epochs.merge import PartitionBuffer, limit_ms, plan
 from connectors.epochs.model import Place, Shard
-from connectors.epochs.runs import Slice, run_of
+from connectors.epochs.runs import Slice
 from connectors.log.interface import Log, Tp
 from schemas.events import EpochCommitted
 
@@ -20,7 +21,7 @@ PAUSE_RECORDS = 100_000
 
 
 class Supply:
-    """The buffers of one shard's input partitions, and the one reader that fills them."""
+    """The buffers of one shard's input partitions, and the intake that fills them."""
 
     def __init__(self, log: Log, shard: Shard, places: Mapping[Tp, Place]) -> None:
         self._shard = shard
@@ -28,7 +29,9 @@ class Supply:
             tp: PartitionBuffer(tp, place.offset, place.log_time_ms) for tp, place in places.items()
         }
         self._blocked = False
-        self._reader = log.reader({tp: place.offset for tp, place in places.items()})
+        self._held: set[Tp] = set()
+        positions = {tp: place.offset for tp, place in places.items()}
+        self._intake = intake_of(log.reader(positions), positions)
 
     @property
     def log_time_ms(self) -> int:
@@ -40,7 +43,7 @@ class Supply:
     def ends(self) -> dict[Tp, int]:
         """Positions for lag tools: past transaction markers where nothing else follows."""
         return {
-            tp: b.position if len(b) else self._reader.end_seen(tp, b.position)
+            tp: b.position if len(b) else self._intake.end_seen(tp, b.position)
             for tp, b in self.buffers.items()
         }
 
@@ -97,7 +100,7 @@ class Supply:
 
     def _counts(self) -> list[int]:
         buffers = list(self.buffers.values())
-        backlog = {tp: self._reader.has_backlog(tp, b.fetched) for tp, b in self.buffers.items()}
+        backlog = {tp: self._intake.has_backlog(tp, b.fetched) for tp, b in self.buffers.items()}
         limit = limit_ms(buffers, backlog)
         return plan(buffers, limit, self._shard.records_max, self._shard.bytes_max)
 
@@ -112,21 +115,22 @@ class Supply:
 
     def behind(self) -> bool:
         """Whether any partition is known to hold more than was read."""
-        return any(self._reader.has_backlog(tp, b.fetched) for tp, b in self.buffers.items())
+        return any(self._intake.has_backlog(tp, b.fetched) for tp, b in self.buffers.items())
 
     def _poll(self, timeout_s: float) -> bool:
-        found = self._reader.poll(self._shard.records_max, timeout_s)
-        for tp, messages in found.items():
-            self.buffers[tp].extend(run_of(messages))
-        return bool(found)
+        runs = self._intake.poll(timeout_s)
+        for tp, run in runs:
+            self.buffers[tp].extend(run)
+        return bool(runs)
 
     def _hold_back(self, wanting: PartitionBuffer | None = None) -> None:
-        """Pauses partitions that run far ahead of the merge, so that memory stays bounded."""
-        full = [tp for tp, b in self.buffers.items() if len(b) > PAUSE_RECORDS and b is not wanting]
-        self._reader.pause(full)
-        self._reader.resume(
-            [tp for tp, b in self.buffers.items() if len(b) <= PAUSE_RECORDS // 2 or b is wanting]
-        )
+        """Holds partitions that run far ahead of the merge, so that memory stays bounded."""
+        for tp, buffer in self.buffers.items():
+            if buffer is wanting or len(buffer) <= PAUSE_RECORDS // 2:
+                self._held.discard(tp)
+            elif len(buffer) > PAUSE_RECORDS:
+                self._held.add(tp)
+        self._intake.hold(self._held)
 
     def close(self) -> None:
-        self._reader.close()
+        self._intake.close()

@@ -45,14 +45,17 @@ class Runs(NamedTuple):
 
 
 class Reader(Protocol):
-    """Reads committed records of fixed partitions from given offsets. Never joins a group."""
+    """Reads committed records of fixed partitions from given offsets. Never joins a group.
+
+    For one thread: a client's object that two threads call at once stands still.
+    """
+
+    waits: bool  # whether a poll spends its time waiting for something outside of this process
 
     def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]: ...
 
-    def has_backlog(self, tp: Tp, position: int) -> bool:
-        """Whether records at or after `position` are known to lie unread on the log (best
-        knowledge, never blocks).
-        """
+    def end(self, tp: Tp) -> int:
+        """Where the partition ends, markers included (best knowledge, never blocks)."""
         ...
 
     def end_seen(self, tp: Tp, position: int) -> int:

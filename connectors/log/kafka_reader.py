@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Message as KafkaMessage
 
 from connectors.log.errors import LogUnreachable, OffsetsGone
 from connectors.log.interface import Message, Tp
@@ -43,6 +44,8 @@ class KafkaReader:
     reconnects by itself.
     """
 
+    waits = True
+
     def __init__(
         self,
         options: Mapping[str, Any],
@@ -64,15 +67,19 @@ class KafkaReader:
         found: list[Any] = self._consumer.consume(1, timeout_s)
         if found:
             found += self._consumer.consume(max_records, 0)
-        if any(m.error() for m in found):
+        if any(map(KafkaMessage.error, found)):
             found = self._without_events(found)
-        return self._by_partition(found)
+        return self._by_partition(found) if found else {}
 
-    def _by_partition(self, found: list[Message]) -> dict[Tp, list[Message]]:
+    def _by_partition(self, found: list[Any]) -> dict[Tp, list[Message]]:
+        """At least one record; most polls bring those of one partition."""
+        topics: list[Any] = list(map(KafkaMessage.topic, found))
+        partitions: list[Any] = list(map(KafkaMessage.partition, found))
+        if topics.count(topics[0]) == partitions.count(partitions[0]) == len(found):
+            return {self._tps[topics[0], partitions[0]]: found}
         runs: dict[Tp, list[Message]] = {}
-        names = [(m.topic(), m.partition()) for m in found]
         at = 0
-        for name, run in groupby(names):
+        for name, run in groupby(zip(topics, partitions, strict=True)):
             count = len(list(run))
             runs.setdefault(self._tps[name], []).extend(found[at : at + count])
             at += count
@@ -92,12 +99,7 @@ class KafkaReader:
                 raise LogUnreachable(f"reading failed: {event.error().str()}")
         return [m for m in found if not m.error()]
 
-    def has_backlog(self, tp: Tp, position: int) -> bool:
-        # One offset short of the end is a transaction marker or a single record: no backlog worth
-        # waiting for.
-        return self.end_seen(tp, position) + 1 < self._end(tp)
-
-    def _end(self, tp: Tp) -> int:
+    def end(self, tp: Tp) -> int:
         name, partition = self._names[tp]
         _, high = self._consumer.get_watermark_offsets(TopicPartition(name, partition), cached=True)
         self._ends[tp] = max(self._ends[tp], high)

@@ -170,6 +170,8 @@ class MemoryLog:
 class MemoryReader:
     """See `connectors.log.interface.Reader`."""
 
+    waits = False
+
     def __init__(self, log: MemoryLog, positions: Mapping[Tp, int]) -> None:
         self._log = log
         self._positions = dict(positions)
@@ -193,9 +195,8 @@ class MemoryReader:
             self._positions[tp] = max(position, end)
         return runs
 
-    def has_backlog(self, tp: Tp, position: int) -> bool:
-        start = max(position, self._positions[tp])
-        return self._log.partitions[tp].stable_end() > start + 1
+    def end(self, tp: Tp) -> int:
+        return self._log.partitions[tp].stable_end()
 
     def end_seen(self, tp: Tp, position: int) -> int:
         partition = self._log.partitions[tp]

@@ -1,0 +1,144 @@
+"""What a reader brings, as columns, together with what was seen of each partition's end.
+
+A reader that waits for a broker is polled by a thread of its own, so that records are fetched and
+taken apart while the shard decodes, decides and commits: half of its time is spent outside of
+Python's lock. When its records are handed out decides nothing that is not recorded, so no run
+depends on the thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from threading import Condition, Thread
+from typing import NamedTuple
+
+from connectors.epochs.runs import Run, run_of
+from connectors.log.interface import Reader, Tp
+
+CHUNK_RECORDS = 2_000  # as many messages as stay in the processor's cache until taken apart
+AHEAD_RECORDS = 20_000
+WAIT_S = 0.05
+
+
+class Ends(NamedTuple):
+    """What is known of a partition: it was read up to `seen`, markers included, and ends there or
+    at `end`.
+    """
+
+    seen: int
+    end: int
+
+
+Runs = list[tuple[Tp, Run]]
+
+
+def intake_of(reader: Reader, positions: Mapping[Tp, int]) -> Intake:
+    """In a thread where the reader waits for something, in line where it does not."""
+    return ThreadedIntake(reader, positions) if reader.waits else Intake(reader, positions)
+
+
+class Intake:
+    """In line: polls when asked."""
+
+    def __init__(self, reader: Reader, positions: Mapping[Tp, int]) -> None:
+        self._reader = reader
+        self._next = dict(positions)
+        self._held: frozenset[Tp] = frozenset()
+        self._ends = self._known()
+
+    def poll(self, timeout_s: float) -> Runs:
+        """What is there; waits up to `timeout_s` for something. Raises what the reader raises."""
+        runs, self._ends = self._fetch(timeout_s)
+        return runs
+
+    def hold(self, tps: Collection[Tp]) -> None:
+        """Reads no further in these partitions, and again in all others."""
+        self._held = frozenset(tps)
+
+    def has_backlog(self, tp: Tp, position: int) -> bool:
+        """Whether records at or after `position`, the next one to be polled, are known to lie on
+        the log.
+        """
+        # One offset short of the end is a transaction marker or a single record: no backlog worth
+        # waiting for.
+        return self.end_seen(tp, position) + 1 < self._ends[tp].end
+
+    def end_seen(self, tp: Tp, position: int) -> int:
+        """`position`, or what was seen beyond it when only transaction markers lie between."""
+        return max(position, self._ends[tp].seen)
+
+    def _fetch(self, timeout_s: float) -> tuple[Runs, dict[Tp, Ends]]:
+        held = self._held
+        self._reader.pause(list(held))
+        self._reader.resume([tp for tp in self._next if tp not in held])
+        runs = [(tp, run_of(m)) for tp, m in self._reader.poll(CHUNK_RECORDS, timeout_s).items()]
+        for tp, run in runs:
+            self._next[tp] = run.offsets[-1] + 1
+        return runs, self._known()
+
+    def _known(self) -> dict[Tp, Ends]:
+        reader = self._reader
+        return {tp: Ends(reader.end_seen(tp, at), reader.end(tp)) for tp, at in self._next.items()}
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class ThreadedIntake(Intake):
+    """Polls all the time, as long as not much waits to be asked for. Only the thread touches the
+    reader.
+
+    What is known of the ends is handed over together with the records before them: a partition
+    whose last records still wait here is not taken for exhausted.
+    """
+
+    def __init__(self, reader: Reader, positions: Mapping[Tp, int]) -> None:
+        super().__init__(reader, positions)
+        self._changed = Condition()
+        self._waiting: Runs = []
+        self._waiting_records = 0
+        self._waiting_ends = self._ends
+        self._error: Exception | None = None
+        self._closed = False
+        self._thread = Thread(target=self._work, name="tape-intake", daemon=True)
+        self._thread.start()
+
+    def poll(self, timeout_s: float) -> Runs:
+        with self._changed:
+            if timeout_s and not self._news():
+                self._changed.wait(timeout_s)
+            if self._error is not None and not self._waiting:
+                raise self._error
+            runs, self._waiting, self._waiting_records = self._waiting, [], 0
+            self._ends = self._waiting_ends
+            self._changed.notify()
+        return runs
+
+    def _news(self) -> bool:
+        return bool(self._waiting) or self._error is not None or self._ends != self._waiting_ends
+
+    def _work(self) -> None:
+        try:
+            while not self._closed:
+                self._hand_over(*self._fetch(WAIT_S))
+        except Exception as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify()
+
+    def _hand_over(self, runs: Runs, ends: dict[Tp, Ends]) -> None:
+        with self._changed:
+            self._waiting += runs
+            self._waiting_records += sum(len(run.values) for _, run in runs)
+            self._waiting_ends = ends
+            if self._news():
+                self._changed.notify()
+            while self._waiting_records > AHEAD_RECORDS and not self._closed:
+                self._changed.wait()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+        super().close()
