@@ -2,8 +2,9 @@
 
 It cuts the streams into frames, remembers which request a response answers, and rewrites the
 broker's address in Metadata and FindCoordinator responses to its own, so that clients stay behind
-it. An EndTxn can be held back on its way to the broker (it arrives late, as from a slow network
-path), or its answer can be dropped (the connection breaks after the broker has acted).
+it. Of one EndTxn either the answer is lost (the broker has acted, the connection breaks), or the
+request is late: the connection breaks before the broker has it, and it arrives in the middle of the
+next transaction, after that one's first Produce, as from a slow path of the network.
 """
 
 from __future__ import annotations
@@ -11,45 +12,41 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 HOST = "127.0.0.1"
-METADATA, FIND_COORDINATOR, END_TXN = 3, 10, 26
+PRODUCE, METADATA, FIND_COORDINATOR, END_TXN = 0, 3, 10, 26
 _HEAD = struct.Struct(">hhi")  # api key, version, correlation id
 _SIZE = struct.Struct(">i")
-
-
-@dataclass(frozen=True)
-class Harm:
-    """What happens to one EndTxn. `late_s`: the request reaches the broker that much later, on a
-    path of its own; the client's connection breaks. `drop`: it is answered, the answer is lost.
-    """
-
-    late_s: float = 0.0
-    drop: bool = False
+Harm = Literal["lost answer", "late request"]
 
 
 @dataclass
 class Proxy:
-    """Serves until closed. `plan` says what to do with the n-th EndTxn (from 0); None: nothing."""
+    """Serves until closed. The EndTxn number `target` (from 0) is harmed."""
 
     broker_port: int
-    plan: Callable[[int], Harm | None]
+    harm: Harm
+    target: int
     end_txns: int = 0
-    harmed: list[float] = field(default_factory=list)
-    answers: list[tuple[int, int]] = field(default_factory=list)  # error codes of late EndTxns
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    late_answers: list[int] = field(default_factory=list)  # error codes of late requests
 
     def __post_init__(self) -> None:
+        self._held: bytes | None = None
+        self._lock = threading.Lock()
         self._server = socket.create_server((HOST, 0))
         self.port: int = self._server.getsockname()[1]
         self._mine = HOST.encode() + _SIZE.pack(self.port)
         self._real = HOST.encode() + _SIZE.pack(self.broker_port)
         threading.Thread(target=self._accept, daemon=True).start()
 
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self.port}"
+
     def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
     def _accept(self) -> None:
@@ -58,28 +55,33 @@ class Proxy:
                 client, _ = self._server.accept()
             except OSError:
                 return
-            broker = socket.create_connection((HOST, self.broker_port))
-            pair = Pair(self, client, broker)
+            pair = Pair(self, client, socket.create_connection((HOST, self.broker_port)))
             threading.Thread(target=pair.upstream, daemon=True).start()
             threading.Thread(target=pair.downstream, daemon=True).start()
 
-    def harm(self) -> Harm | None:
+    def harms_next(self) -> bool:
+        """Counts one EndTxn."""
         with self._lock:
-            number = self.end_txns
-            self.end_txns += 1
-            found = self.plan(number)
-            if found is not None:
-                self.harmed.append(time.monotonic())
-        return found
+            number, self.end_txns = self.end_txns, self.end_txns + 1
+        return number == self.target
 
-    def deliver_late(self, frame: bytes, late_s: float) -> None:
-        """The held request, on a connection of its own."""
-        time.sleep(late_s)
+    def hold(self, frame: bytes) -> None:
+        self._held = frame
+
+    def holds(self) -> bool:
+        return self._held is not None and self.end_txns > self.target + 1
+
+    def deliver_late(self) -> None:
+        """The held request, on a connection of its own; returns when the broker has answered."""
+        with self._lock:
+            frame, self._held = self._held, None
+        if frame is None:
+            return
         with socket.create_connection((HOST, self.broker_port)) as late:
-            late.sendall(_SIZE.pack(len(frame)) + frame)
+            send(late, frame)
             answer = read_frame(late)
-            if answer is not None:
-                self.answers.append((len(self.harmed), int.from_bytes(answer[8:10], "big")))
+        if answer is not None:
+            self.late_answers.append(int.from_bytes(answer[8:10], "big"))
 
     def rewritten(self, frame: bytes) -> bytes:
         return frame.replace(self._real, self._mine)
@@ -92,22 +94,25 @@ class Pair:
         self._proxy, self._client, self._broker = proxy, client, broker
         self._asked: dict[int, int] = {}
         self._lost: set[int] = set()
+        self._awaited = -1
+        self._answered = threading.Event()
 
     def upstream(self) -> None:
         while (frame := read_frame(self._client)) is not None:
             api_key, _, correlation = _HEAD.unpack_from(frame)
             self._asked[correlation] = api_key
-            harm = self._proxy.harm() if api_key == END_TXN else None
-            if harm is not None and harm.late_s:
-                late = threading.Thread(
-                    target=self._proxy.deliver_late, args=(frame, harm.late_s), daemon=True
-                )
-                late.start()
-                break
-            if harm is not None and harm.drop:
+            if api_key == END_TXN and self._proxy.harms_next():
+                if self._proxy.harm == "late request":
+                    self._proxy.hold(frame)
+                    break
                 self._lost.add(correlation)
+            late = api_key == PRODUCE and self._proxy.holds()
+            if late:
+                self._awaited = correlation
             if not send(self._broker, frame):
                 break
+            if late and self._answered.wait(10):
+                self._proxy.deliver_late()
         self._shut()
 
     def downstream(self) -> None:
@@ -117,6 +122,8 @@ class Pair:
                 break
             if self._asked.pop(correlation, None) in (METADATA, FIND_COORDINATOR):
                 frame = self._proxy.rewritten(frame)
+            if correlation == self._awaited:
+                self._answered.set()
             if not send(self._client, frame):
                 break
         self._shut()

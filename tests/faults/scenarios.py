@@ -17,12 +17,15 @@ from ops import stack as local_stack
 from schemas.events import EpochCommitted
 from tests.connectors.epochs import toy
 from tests.faults.nursery import Victim, wait_for
+from tests.faults.oracle import examine
+from tests.faults.proxy import Harm, Proxy
 from tests.faults.rig import Rig
 
 ONCE = {"before-fence", "fenced", "history-read", "opening-sent", "opened"}
 ZOMBIE_POINTS = tuple(name for name in POINTS if name != "before-fence")
 RESTART = {2, 71, 72}  # what a supervisor restarts after
 STOP_S_MAX = 10.0
+INVALID_PRODUCER_EPOCH = 47
 
 
 def random_kills(rig: Rig, kills: int) -> None:
@@ -166,3 +169,42 @@ def last_epoch(rig: Rig) -> EpochCommitted:
     end = rig.log.bounds(tp)[1]
     events = [toy.CODEC.decode(m.value()) for m in rig.log.read(tp, max(0, end - 50), end, 10)]
     return next(e for e in reversed(events) if isinstance(e, EpochCommitted))
+
+
+def harmed_end_txn(rig: Rig, harm: Harm, trusting: bool = False) -> Proxy:
+    """A victim behind a proxy that harms one EndTxn. Ends when the victim did; the log is not yet
+    judged.
+    """
+    port = int(rig.servers.rpartition(":")[2])
+    proxy = Proxy(port, harm, target=rig.chance.randrange(2, 6))
+    with rig.feeding():
+        victim = rig.victim(servers=proxy.address, trusting=trusting)
+        code = victim.wait()
+        rig.counts[f"{harm}: exits {code}"] += 1
+        assert code == (71 if trusting else 72), (code, victim.said())
+        if not trusting:
+            behind = rig.victim(servers=proxy.address)  # its first Produce lets the late one go
+            rig.wait_for_epochs(4)
+            behind.kill()
+    proxy.close()
+    return proxy
+
+
+def end_txn(rig: Rig, count: int) -> None:
+    """A lost answer and a late request, in turns; exit 72 and nothing torn."""
+    for number in range(count):
+        harm: Harm = "late request" if number % 2 else "lost answer"
+        proxy = harmed_end_txn(rig, harm)
+        refused = [INVALID_PRODUCER_EPOCH] if harm == "late request" else []
+        assert proxy.late_answers == refused, proxy.late_answers
+    rig.finish()
+
+
+def end_txn_without_the_exit_rule(rig: Rig) -> int:
+    """The same late request, but the victim trusts a commit that took long: the late EndTxn commits
+    half of the next transaction. Gives the number of outputs that are there twice.
+    """
+    proxy = harmed_end_txn(rig, "late request", trusting=True)
+    assert proxy.late_answers == [0], "the broker takes it"
+    assert rig.victim(finish=True).wait() == 0
+    return examine(rig.log).duplicated
