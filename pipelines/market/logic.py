@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -52,9 +52,23 @@ RAW: Final = "md.raw.v1"
 CLOCK: Final = "ops.clock.v1"
 TOPICS: Final = {TRADE: "md.trade.v1", QUOTE: "md.quote.v1", DEPTH: "md.book.v1"}
 EVENTS: Final = (FrameReceived, ConnectionOpened, ConnectionClosed, ClockTick)
+COPIES_MAX: Final = 1 << 12
+COPY_BYTES_MAX: Final = 1 << 14
 _PLACE: Final = ("_index", "_topic", "_partition", "_offset", "_timestamp_ms")
 
 Row = tuple[Position, int, Any]  # position, timestamp_ms, event
+
+
+class _Venue(NamedTuple):
+    """How to parse a venue's frames, and what the newest ones said, by their bytes.
+
+    A second line delivers the same bytes. What they said need not be parsed again where all it does
+    is to repeat what has been passed on: no event is made of it. No part of the state.
+    """
+
+    parse: Parse
+    bytes_max: int
+    copies: dict[bytes, list[Parsed]]
 
 
 class MarketLogic:
@@ -67,10 +81,11 @@ class MarketLogic:
 
     def __init__(self, parsers: Mapping[str, Parse], settings: MarketSettings = DEFAULTS) -> None:
         self._settings = settings
+        limit, limits = settings.frame_bytes_max, settings.frame_bytes_max_of
         self._venues = {
-            venue: (parse, settings.frame_bytes_max_of.get(venue, settings.frame_bytes_max))
-            for venue, parse in parsers.items()
+            venue: _Venue(parse, limits.get(venue, limit), {}) for venue, parse in parsers.items()
         }
+        self._unknown = _Venue(_no_parser, limit, {})
 
     def initial(self) -> MarketState:
         return MarketState({}, 0, {})
@@ -125,22 +140,27 @@ class MarketLogic:
                 close(state, turn, event)
 
     def _parse(self, frame: FrameReceived) -> list[Parsed]:
-        venue, _, _, _, payload = frame
-        parse, limit = self._venues.get(venue, (_no_parser, self._settings.frame_bytes_max))
-        if len(payload) > limit:
-            return [Refused("TOO_LARGE", f"{len(payload)} bytes, {limit} are allowed")]
-        return parse(frame)
+        parse, bytes_max, _ = self._venues.get(frame.venue) or self._unknown
+        payload = frame.payload
+        return parse(frame) if len(payload) <= bytes_max else _too_large(payload, bytes_max)
 
     def _frame(self, state: MarketState, turn: Turn, frame: FrameReceived) -> None:
         """Every item of a frame, until one is refused."""
-        turn.ts_recv_ns = frame.ts_recv_ns
-        for item in self._parse(frame):
+        venue, line, id, turn.ts_recv_ns, payload = frame
+        parse, bytes_max, copies = self._venues.get(venue) or self._unknown
+        items = copies.pop(payload, None) if copies else None
+        if items is None or not _is_repeat(state, items):
+            items = parse(frame) if len(payload) <= bytes_max else _too_large(payload, bytes_max)
+        for item in items:
             if item.__class__ is Market:
                 stream = state.streams.get(item.stream)
                 if stream is None:
                     stream = _open(state, turn, frame, item)
-                connection = hear(state, turn, stream.feed, frame.line, frame.connection)
+                connection = hear(state, turn, stream.feed, line, id)
+                before = stream.last
                 refusal = stream.arbiter(turn, stream, connection, item)
+                if len(stream.reached) > 1 and stream.last is not before:
+                    _keep(copies, payload, items)
             else:
                 refusal = self._other(state, turn, frame, item)
             if refusal is not None:
@@ -173,8 +193,30 @@ class MarketLogic:
         turn.out.append(Output(position, turn.timestamp_ms, topic, key, letter, refusal.detail))
 
 
+def _too_large(payload: bytes, bytes_max: int) -> list[Parsed]:
+    return [Refused("TOO_LARGE", f"{len(payload)} bytes, {bytes_max} are allowed")]
+
+
 def _no_parser(frame: FrameReceived) -> list[Parsed]:
     return [Refused("UNKNOWN_STREAM", f"no parser for venue {frame.venue!r}"[:200])]
+
+
+def _keep(copies: dict[bytes, list[Parsed]], payload: bytes, items: list[Parsed]) -> None:
+    """For the line that comes second."""
+    if len(items) == 1 and len(payload) < COPY_BYTES_MAX:
+        if len(copies) >= COPIES_MAX:
+            copies.clear()
+        copies[payload] = items
+
+
+def _is_repeat(state: MarketState, items: list[Parsed]) -> bool:
+    """Whether the one item is of a place that its stream has passed, and no snapshot."""
+    (item,) = items
+    assert isinstance(item, Market)
+    stream = state.streams.get(item.stream)
+    if stream is None or stream.last is None or (item.whole and stream.anchored):
+        return False
+    return item.sequence <= stream.last
 
 
 def _open(state: MarketState, turn: Turn, frame: FrameReceived, item: Market) -> Stream:
