@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Annotated, Final
 
 import msgspec
@@ -60,13 +61,11 @@ def _refused(error: Exception) -> Refused:
 
 def levels(pairs: Sequence[tuple[str, str]]) -> Levels:
     """Prices and quantities. Raises `NotExact`, and `BadFrame` for a price that is not positive."""
-    if not pairs:
-        return (), ()
-    prices, quantities = zip(*pairs, strict=True)
-    px = tuple(map(exact, prices))
+    numbers = tuple(map(exact, chain.from_iterable(pairs)))
+    px = numbers[::2]
     if not all(px):
         raise bad_price("0")
-    return px, tuple(map(exact, quantities))
+    return px, numbers[1::2]
 
 
 def check_signs(payload: bytes) -> None:
