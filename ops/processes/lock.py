@@ -26,6 +26,7 @@ def hold(run_dir: Path, name: str) -> IO[str]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        handle.close()
         raise ShardBusy(
             f"{name} is already run by process {owner(run_dir, name)}: stop it first, "
             "or take over with --takeover"

@@ -1,0 +1,47 @@
+"""The demo survives its own death.
+
+1. A demo is killed (SIGKILL) once its pipelines run; what it started lives on without it.
+2. The next demo ends all that, starts from an empty log, and comes to its verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ops.demo.run import NAMES
+from ops.settings import ROOT
+from ops.stack import processes
+
+DEMO = (sys.executable, "-m", "ops.cli", "demo", "--seconds", "2", "--speed", "max")
+RUNS_S, WHOLE_S = 60.0, 150.0
+
+
+def test_a_demo_after_a_killed_one_comes_to_its_verdict(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TAPE_RUN_DIR": str(tmp_path)}
+    killed = subprocess.Popen(DEMO, env=environment, stderr=subprocess.DEVNULL)
+    folder = tmp_path / "demo" / "processes" / "market"
+    assert processes.wait_for(lambda: bool(processes.find(folder)), RUNS_S)
+    killed.kill()
+    killed.wait()
+    orphans = processes.find(folder)
+    assert orphans
+    done = subprocess.run(
+        [*DEMO, "--output", "json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=WHOLE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["clean"]
+    assert summary["topics"]["md.raw.v1"] >= 2 * summary["frames"]
+    assert summary["topics"]["md.trade.v1"] > 0
+    assert summary["topics"]["signal.target.v1"] > 0
+    assert not any(processes.find(tmp_path / "demo" / "processes" / name) for name in NAMES)
+    assert not set(orphans) & set(processes.find(folder))
