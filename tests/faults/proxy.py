@@ -114,6 +114,7 @@ class Pair:
             if late and self._answered.wait(10):
                 self._proxy.deliver_late()
         self._shut()
+        self._client.close()
 
     def downstream(self) -> None:
         while (frame := read_frame(self._broker)) is not None:
@@ -127,6 +128,7 @@ class Pair:
             if not send(self._client, frame):
                 break
         self._shut()
+        self._broker.close()
 
     def _shut(self) -> None:
         for end in (self._client, self._broker):
