@@ -1,8 +1,8 @@
 """The full fault counts, in pieces: `python -m tests.soak [--minutes 9]`, called by `make soak`.
 
-Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped goes
-on where it was; a change of the code that is tested begins anew. When all is done the results go to
-`docs/reliability.md`. A failure prints the scenario and the seed that repeats it.
+Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped
+goes on where it was; a change of the code that is tested begins anew. When all is done the results
+go to `docs/reliability.md`. A failure prints the scenario and the seed that repeats it.
 """
 
 from __future__ import annotations
