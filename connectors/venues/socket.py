@@ -45,6 +45,11 @@ class StampedConnection(ClientConnection):
                 self.on_ping()
         super().process_event(event)
 
+    @property
+    def arrived(self) -> int:
+        """Messages that have begun to arrive and were not received."""
+        return len(self._stamps_ns)
+
     async def receive(self) -> tuple[int, bytes]:
         """The next message: nanoseconds UTC of its arrival, and its bytes, not decoded.
 

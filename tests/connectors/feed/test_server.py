@@ -17,11 +17,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from connectors.feed.capture import Frame, load
-from connectors.feed.faults import Faults
+from connectors.feed.faults import FaultPlan, Faults
 from connectors.feed.server import FeedServer, Options
 from tests.connectors.asynchronous import run, until
 
 FAST = Options(speed=None, settle_s=0.05)
+VENUES = ["BINANCE", "BINANCE_USDM"]
 SPOT = "binance_spot_btcusdt_20240808"
 
 
@@ -67,12 +68,26 @@ def test_every_client_gets_every_frame_in_order() -> None:
     run(main())
 
 
+def test_venues_with_equal_stream_names_are_kept_apart() -> None:
+    async def main() -> None:
+        payloads = {code: b'{"stream":"x@trade","data":"%b"}' % code.encode() for code in VENUES}
+        frames = [Frame(0, code, ("x@trade",), payload) for code, payload in payloads.items()]
+        async with FeedServer(frames, FAST._replace(wait_for=2, close_at_end=True)) as feed:
+            clients = [await connect(f"{feed.url(code)}/stream?streams=x@trade") for code in VENUES]
+            got = await asyncio.gather(*map(take_all, clients))
+        assert got == [[payload] for payload in payloads.values()]
+
+    run(main())
+
+
 def test_waits_for_its_subscribers() -> None:
     async def main() -> None:
-        async with FeedServer(numbered(3), FAST._replace(wait_for=2)) as feed:
+        async with FeedServer(numbered(3), FAST._replace(wait_for=2, settle_s=0.02)) as feed:
             first = await subscribe(feed)
             silent = await connect(f"{feed.url('BINANCE')}/stream")
             await until(lambda: feed.status()["connections"] == 2)
+            for _ in range(100):
+                await asyncio.sleep(0.001)
             assert feed.status()["state"] == "waiting"
             await silent.send('{"method":"SUBSCRIBE","params":["x@trade"],"id":1}')
             assert len(await take(first, 3)) == 3
@@ -177,17 +192,25 @@ def test_disconnect_comes_without_a_goodbye() -> None:
             client = await subscribe(feed)
             with pytest.raises(ConnectionClosedError, match="no close frame"):
                 await client.recv()
+            await until(feed.finished.is_set)
+            assert feed.status()["faults"] == {"disconnect": 1}
 
     run(main())
 
 
-def test_silence_discards_and_ends() -> None:
-    """Silent from the first frame on, but not gone: the capture ends as planned."""
+def test_silence_discards_what_comes() -> None:
+    """Everything up to the first silence, nothing after it; the connection itself stays."""
 
     async def main() -> None:
-        got, feed = await suffered(Faults(silence=1.0))
-        assert got == []
-        assert feed.status()["sent"] == 0
+        faults = Faults(silence=0.05)
+        got, feed = await suffered(faults)
+        plan = FaultPlan(faults, 11, 1)
+        first = next(
+            at for at, frame in enumerate(numbered(300)) if plan.steps(frame.payload)[0].seconds
+        )
+        assert got == [frame.payload for frame in numbered(first)]
+        assert 0 < first < 200
+        assert feed.status()["connections"] == 1
 
     run(main())
 

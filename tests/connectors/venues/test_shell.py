@@ -18,8 +18,9 @@ from websockets.http11 import Request, Response
 
 from connectors.connector import Connector
 from connectors.venues.backoff import Backoff
+from connectors.venues.coinbase.protocol import PROTOCOL as COINBASE
 from connectors.venues.edges import Edges
-from connectors.venues.socket import FRAME_BYTES_MAX
+from connectors.venues.socket import FRAME_BYTES_MAX, StampedConnection, open_socket
 from connectors.venues.state import State
 from schemas.events import ConnectionClosed as ConnectionClosedEvent
 from schemas.events import ConnectionOpened
@@ -33,6 +34,12 @@ from tests.connectors.venues.rig import (
     little_venue,
     protocol,
 )
+
+
+async def a_while() -> None:
+    """Long enough for what must not happen to happen."""
+    for _ in range(200):
+        await asyncio.sleep(0.001)
 
 
 async def ten_frames(socket: ServerConnection) -> None:
@@ -70,6 +77,37 @@ def test_arrival_times_rise_and_precede_handling() -> None:
         stamps = [frame.ts_recv_ns for frame in sink.frames]
         assert stamps == sorted(stamps)
         assert stamps[0] <= sink.opened[0].ts_recv_ns
+
+    run(main())
+
+
+def test_a_burst_is_stamped_on_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two bursts of ten, the first frame of each in two fragments; nine frames of the first burst
+    are handled when the second has arrived.
+    """
+
+    async def main() -> None:
+        now = [1]
+        monkeypatch.setattr(StampedConnection, "now_ns", staticmethod(lambda: now[0]))
+
+        async def bursts(socket: ServerConnection) -> None:
+            for _ in range(2):
+                socket.protocol.send_text(data(0), fin=False)
+                socket.protocol.send_continuation(b" ", fin=True)
+                for number in range(1, 10):
+                    socket.protocol.send_text(data(number))
+                socket.transport.write(b"".join(socket.protocol.data_to_send()))
+                await socket.recv()
+
+        async with little_venue(bursts) as url:
+            socket = await open_socket(url, 5.0)
+            got = [await socket.receive()]
+            now[0] = 2
+            await socket.send("more")
+            await until(lambda: socket.arrived == 19)
+            got += [await socket.receive() for _ in range(19)]
+            await socket.close()
+        assert [stamp_ns for stamp_ns, _ in got] == [1] * 10 + [2] * 10
 
     run(main())
 
@@ -159,6 +197,37 @@ def test_silence_is_staleness() -> None:
             [shell] = connector.shells
             assert State.STALE in shell.statuses[0].history
         assert sink.closed[0][4:] == ("STALE", "no heartbeat for 0.1 s")
+
+    run(main())
+
+
+def test_only_heartbeats_keep_a_coinbase_connection() -> None:
+    """Depth keeps flowing; the heartbeats do not."""
+
+    async def main() -> None:
+        async def no_heartbeat(socket: ServerConnection) -> None:
+            await socket.recv()
+            await socket.send('{"channel":"subscriptions","events":[{"subscriptions":{'
+                              '"heartbeats":["heartbeats"],"level2":["BTC-USD"]}}]}')  # fmt: skip
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await socket.send('{"channel":"l2_data","events":[]}')
+                    await asyncio.sleep(0.005)
+
+        sink = KeepingSink()
+        limits = COINBASE.limits._replace(stale_s=0.2, messages_per_s=1000.0)
+        async with little_venue(no_heartbeat) as url:
+            connector = Connector(
+                "COINBASE", "A", ["BTC-USD"], sink,
+                channels=["level2"], url=url, protocol=COINBASE._replace(limits=limits),
+            )  # fmt: skip
+            running = asyncio.create_task(connector.run())
+            await until(lambda: sink.closed)
+            connector.stop()
+            await running
+        assert len(sink.opened) == 1
+        assert sink.closed[0].reason == "STALE"
+        assert len(sink.frames) > 5
 
     run(main())
 
@@ -303,7 +372,8 @@ def test_a_full_log_stops_reading_and_then_the_connection() -> None:
             assert closed[4:] == ("LOG_UNAVAILABLE", "nothing read for 0.3 s")
             numbers = sink.payloads(closed.connection)
             assert numbers == [data(number) for number in range(len(numbers))], "no hole, no double"
-            assert len(sink.frames) > taken, "what had arrived was handed over when closing"
+            assert len(sink.frames) > taken + 20, "what had arrived was handed over when closing"
+            await a_while()
             assert connector.status()[0]["state"] in ("BACKING_OFF", "CONNECTING")
             assert len(sink.opened) == 1
             sink.relieve()
@@ -329,8 +399,7 @@ def test_nothing_is_read_while_the_log_is_full() -> None:
             go_on.set()
             # The reader was already waiting for a frame, so it takes one before it looks.
             await until(lambda: len(sink.payloads()) >= 1)
-            for _ in range(200):
-                await asyncio.sleep(0.001)
+            await a_while()
             assert len(sink.payloads()) == 1
             sink.relieve()
             await until(lambda: len(sink.payloads()) == 50_000)
