@@ -114,6 +114,7 @@ class RawWriter:
             deque() for _ in range(self._partitions)
         ]
         self._prefixes: dict[tuple[str, str | None], tuple[bytes, int]] = {}
+        self._used: dict[str, set[str | None]] = {}
         self._relieved = asyncio.Event()
         self._relieved.set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -122,12 +123,21 @@ class RawWriter:
 
     def frame(self, event: FrameReceived) -> None:
         """Hand over a frame, keyed by venue and, where it names one, instrument."""
-        key, partition = self._place(event.venue, self._route(event.payload))
+        instrument = self._route(event.payload)
+        self._used.setdefault(event.connection, set()).add(instrument)
+        key, partition = self._place(event.venue, instrument)
         self._send(key, partition, self._encode_frame(event), event.ts_recv_ns)
 
     def event(self, event: ConnectionOpened | ConnectionClosed) -> None:
-        key, partition = self._place(event.venue, None)
-        self._send(key, partition, self._encode(event), event.ts_recv_ns)
+        """Hand over a connection's beginning, under the venue; its end, under every key it used.
+
+        A reader of one partition must learn that the connection it heard there is gone.
+        """
+        closed = isinstance(event, ConnectionClosed)
+        used = self._used.pop(event.connection, set()) if closed else set()
+        for instrument in sorted(used | {None}, key=str):
+            key, partition = self._place(event.venue, instrument)
+            self._send(key, partition, self._encode(event), event.ts_recv_ns)
 
     def _place(self, venue: str, instrument: str | None) -> tuple[bytes, int]:
         found = self._prefixes.get((venue, instrument))

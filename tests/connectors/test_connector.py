@@ -85,6 +85,7 @@ def test_three_venues_two_lines(stack: StackInfo, prefix: str) -> None:
     codec = local_codec()
     got: dict[tuple[str, str], list[bytes]] = {}
     kinds: Counter[str] = Counter()
+    ended: set[str] = set()
     for messages in records(stack, prefix, TOPIC).values():
         for message in messages:
             event = codec.decode(message.value())
@@ -93,9 +94,10 @@ def test_three_venues_two_lines(stack: StackInfo, prefix: str) -> None:
                 got.setdefault((event.venue, event.line), []).append(event.payload)
             elif isinstance(event, ConnectionClosed):
                 assert event.reason == "STOPPED"
+                ended.add(event.connection)
             else:
                 assert isinstance(event, ConnectionOpened)
-    assert kinds["ConnectionOpened"] == kinds["ConnectionClosed"] == 6
+    assert kinds["ConnectionOpened"] == len(ended) == 6
     for venue in ("BINANCE", "BINANCE_USDM"):
         sent = Counter(frame.payload for frame in frames if frame.venue == venue)
         for line in "AB":
