@@ -87,7 +87,7 @@ class Codec:
             writer = self.ids.schema_of(schema_id(prefix))
             reader = self.reader_of(prefix)
             row = self._decoders.get(prefix) or self._decoder(prefix)
-            table = Table(prefix, writer.schema, reader.newest.schema, row)
+            table = Table(writer.schema, reader.newest.schema, row)
             self._tables[prefix] = (reader.name, table)
         return self._tables[prefix]
 

@@ -1,17 +1,17 @@
 """Batches of framed values to one table per event: the columnar path.
 
-The values are joined as they are, frames included, into one Avro block whose schema begins with the
-frame as a `fixed` field, and polars reads that block; Python touches no record. A mark before each
-value, read back in that field, proves that every record began where its value did. A block that
-fails any check is decoded row by row, which finds the bad records and says what is wrong with each.
+The values of one frame are joined, without their frames, into one Avro block whose schema begins
+with a `fixed` field, and polars reads that block; Python touches no record. A mark before each
+body, read back in that field, proves that every record began where its body did. A block that fails
+any check is decoded row by row, which finds the bad records and says what is wrong with each.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -21,9 +21,11 @@ from schemas import avsc
 from schemas.decoders import FRAME_BYTES, Decode
 from schemas.encoders import varint
 from schemas.errors import DecodeError
+from schemas.packed import Packed, pack
 from schemas.projection import column_type, project, readable
 
-_MARK: Final = bytes.fromhex("f7b3c9a1e58d2f96")
+MARK: Final = bytes.fromhex("f7b3c9a1e58d2f96")
+_MARKS: Final = pl.Series([MARK])
 _SYNC: Final = bytes(16)
 _body_of: Final = itemgetter(slice(FRAME_BYTES, None))
 
@@ -40,13 +42,29 @@ class Tables(NamedTuple):
     errors: list[tuple[int, str]]
 
 
-class Block(NamedTuple):
-    """Values that share a frame, joined: what `Table.columns` reads."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Values that share a frame: the frame, and what follows it in each, after a mark."""
 
     frame: bytes
-    bodies: list[bytes]
-    joined: bytes  # each body after a mark and the frame
-    last: bytes  # the last value
+    bodies: Packed
+
+    @property
+    def count(self) -> int:
+        return self.bodies.count
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return self.bodies.size + FRAME_BYTES * self.bodies.count
+
+    def part(self, start: int, stop: int) -> Block:
+        """The values from `start` to before `stop`."""
+        return Block(self.frame, self.bodies.part(start, stop))
+
+    def values(self) -> Iterator[bytes]:
+        """The values themselves."""
+        return (self.frame + body for body in self.bodies)
 
 
 class Rows(NamedTuple):
@@ -60,8 +78,7 @@ class Rows(NamedTuple):
 class Table:
     """Decodes values of one frame, that is one writer version, to the reader's columns."""
 
-    def __init__(self, frame: bytes, writer: avsc.Parsed, reader: avsc.Parsed, row: Decode) -> None:
-        self._start = pl.Series([_MARK + frame])
+    def __init__(self, writer: avsc.Parsed, reader: avsc.Parsed, row: Decode) -> None:
         self._row = row
         self._schema = {f["name"]: column_type(f["type"]) for f in reader["fields"]}
         self._projection = project(writer, reader)
@@ -71,12 +88,13 @@ class Table:
         """One table of all `blocks`; None where only the row path can tell, or some are bad."""
         if self._projection is None:
             return None
-        count = sum(len(block.bodies) for block in blocks)
+        count = sum(block.count for block in blocks)
         try:
-            frame = read_block(self._header, count, [block.joined for block in blocks])
-            if frame.height != count or not (frame[""] == self._start).all():
+            frame = read_block(self._header, count, [block.bodies.data for block in blocks])
+            if frame.height != count or not (frame[""] == _MARKS).all():
                 return None
-            self._row(blocks[-1].last)  # bytes after the last record show nowhere else
+            # Bytes after the last record show nowhere else.
+            self._row(blocks[-1].frame + blocks[-1].bodies.last)
             return self._projection.apply(frame)
         except (DecodeError, pl.exceptions.PolarsError):
             return None
@@ -100,16 +118,15 @@ def block_of(values: Sequence[bytes]) -> Block | None:
     first = values[0] if values else None
     if first is None or len(first) < FRAME_BYTES or first[0]:
         return None
-    frame, start = first[:FRAME_BYTES], _MARK + first[:FRAME_BYTES]
+    frame = first[:FRAME_BYTES]
     try:
         bodies = list(map(_body_of, values))
-        joined = start.join(chain((b"",), bodies))
-        # Joins cost a fraction of looking at each frame, and are equal only if all frames are.
-        if joined != _MARK.join(chain((b"",), values)):
+        # Joining costs a fraction of looking at each frame; equal only if all frames are.
+        if b"".join(values) != frame + frame.join(bodies):
             return None
     except TypeError:  # a value is None
         return None
-    return Block(frame, bodies, joined, values[-1])
+    return Block(frame, pack(bodies, MARK))
 
 
 def read_block(header: bytes, count: int, parts: Sequence[bytes]) -> pl.DataFrame:
@@ -121,7 +138,7 @@ def read_block(header: bytes, count: int, parts: Sequence[bytes]) -> pl.DataFram
     block = b"".join((header, varint(count), varint(size), *parts, _SYNC))
     try:
         return pl.read_avro(io.BytesIO(block))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DecodeError(f"polars: {error}") from None
 
 
@@ -182,9 +199,8 @@ def _merge(parts: list[Rows], count: int) -> tuple[pl.DataFrame, list[int] | Non
 
 
 def _header(writer: avsc.Parsed) -> bytes:
-    """The start of an Avro container of marked and framed records."""
-    size = len(_MARK) + FRAME_BYTES
-    start = {"name": "", "type": {"type": "fixed", "name": "Start", "size": size}}
+    """The start of an Avro container of marked records."""
+    start = {"name": "", "type": {"type": "fixed", "name": "Mark", "size": len(MARK)}}
     body = readable(writer)
     schema = json.dumps({**body, "fields": [start, *body["fields"]]}).encode()
     texts = (b"avro.schema", schema, b"avro.codec", b"null")

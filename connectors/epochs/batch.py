@@ -4,10 +4,12 @@ what cannot be read.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
-from itertools import accumulate, repeat
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -17,8 +19,10 @@ from connectors.epochs.runs import Slice
 from pipelines.items import Epoch
 from pipelines.logic import Input, Output, Position
 from schemas.codec import Codec
+from schemas.columns import Block
 from schemas.errors import DecodeError, UnknownSchemaError
 from schemas.events import DeadLettered
+from schemas.packed import Packed
 
 ORIGINAL_BYTES_MAX = 15_000_000
 ROWS_MAX = 100  # an epoch of fewer records is decoded row by row before it is a table
@@ -106,31 +110,43 @@ class EpochBatch:
     def _by_table(self) -> tuple[dict[str, pl.DataFrame], list[Output]]:
         parts: dict[str, list[pl.DataFrame]] = {}
         bad: list[int] = []
-        for members in self._of_one_frame():
-            blocks = [part.block for at in members if (part := self._slices[at]).block]
+        for values, ranges in self._of_one_frame():
+            blocks = [value for value in values if isinstance(value, Block)]
             found = self._codec.table(blocks) if blocks else None
-            places = self._places_of(members)
+            places = self._places_of(ranges)
             if found is None:
-                bad += self._decode_mixed(members, places, parts)
+                bad += self._decode_mixed(values, places, parts)
             else:
                 parts.setdefault(found[0], []).append(places.hstack(found[1]))
         tables = {name: self._merged(frames) for name, frames in parts.items()}
         return tables, self._refused(bad)
 
-    def _of_one_frame(self) -> list[list[int]]:
-        """Which slices share a frame; those that have several each alone."""
-        groups: dict[Any, list[int]] = {}
-        for at, part in enumerate(self._slices):
-            groups.setdefault(part.block.frame if part.block else at, []).append(at)
-        return list(groups.values())
+    def _of_one_frame(self) -> Iterator[tuple[list[Block | Packed], list[range]]]:
+        """Values that share a frame, and where they are, slice after slice; those of several frames
+        last.
+        """
+        groups: dict[bytes, tuple[list[Block | Packed], list[range]]] = {}
+        at = 0
+        for run in (run for part in self._slices for run in part.runs):
+            frame = run.values.frame if isinstance(run.values, Block) else b""
+            values, ranges = groups.setdefault(frame, ([], []))
+            values.append(run.values)
+            start = ranges.pop().start if ranges and ranges[-1].stop == at else at
+            at += run.length
+            ranges.append(range(start, at))
+        return iter(groups.values())
 
     def _decode_mixed(
-        self, members: list[int], places: pl.DataFrame, parts: dict[str, list[pl.DataFrame]]
+        self,
+        values: list[Block | Packed],
+        places: pl.DataFrame,
+        parts: dict[str, list[pl.DataFrame]],
     ) -> list[int]:
-        """Adds the tables of slices that have several frames, or bad values; gives the latter's
-        `_index`.
+        """Adds the tables of values of several frames, or with bad ones; gives the `_index` of the
+        latter.
         """
-        found = self._codec.tables([v for at in members for v in self._slices[at].values])
+        plain = [v for some in values for v in (some.values() if isinstance(some, Block) else some)]
+        found = self._codec.tables(plain)
         for name, (frame, rows) in found.frames.items():
             at = places if rows is None else places[rows]
             parts.setdefault(name, []).append(at.hstack(frame))
@@ -148,26 +164,30 @@ class EpochBatch:
         rows = [self._row(records[index]) for index in sorted(indexes)]
         return [row for row in rows if isinstance(row, Output)]
 
-    def _places_of(self, members: list[int]) -> pl.DataFrame:
-        if len(members) == len(self._slices):
+    def _places_of(self, ranges: list[range]) -> pl.DataFrame:
+        if ranges == [range(self.count)]:
             return self._places
-        firsts = [0, *accumulate(s.count for s in self._slices)]
-        return pl.concat([self._places[firsts[at] : firsts[at + 1]] for at in members])
+        return pl.concat([self._places[r.start : r.stop] for r in ranges])
 
     @cached_property
     def _places(self) -> pl.DataFrame:
         """Where each record lies, slice after slice; `_index` is its place in the merged order."""
-        stamps = pl.Series("_timestamp_ms", _joined([s.timestamps for s in self._slices]), pl.Int64)
-        places = pl.concat([place_frame(s) for s in self._slices]).with_columns(stamps)
+        stamps = series_of([run.timestamps for part in self._slices for run in part.runs])
+        places = pl.concat([place_frame(s) for s in self._slices])
+        places = places.with_columns(stamps.alias("_timestamp_ms"))
         if in_order(self._slices):
             return places.with_row_index("_index")
-        times = pl.Series("_index", _joined([s.times for s in self._slices]), pl.Int64)
+        times = series_of([s.times for s in self._slices])
         index = times.rank("ordinal") - 1  # equal times in order of appearance
-        return places.insert_column(0, index.cast(pl.UInt32))
+        return places.insert_column(0, index.cast(pl.UInt32).alias("_index"))
 
 
-def _joined(columns: list[list[int]]) -> list[int]:
-    return [item for column in columns for item in column] if len(columns) > 1 else columns[0]
+def series_of(columns: Sequence[array[int]]) -> pl.Series:
+    """The numbers one after another, without making an object of each."""
+    packed = b"".join([column.tobytes() for column in columns])
+    whole = pl.Array(pl.Int64, len(packed) // 8)
+    order: Any = sys.byteorder
+    return pl.Series([packed]).bin.reinterpret(dtype=whole, endianness=order).reshape((-1,))
 
 
 def records_of(part: Slice) -> Iterator[Record]:
@@ -180,11 +200,11 @@ def place_frame(part: Slice) -> pl.DataFrame:
     """Topic, partition and offset of each record of a slice; offsets are a range unless
     transaction markers lie between.
     """
-    first, last = part.offsets[0], part.offsets[-1]
+    first, last = part.runs[0].offsets[0], part.runs[-1].offsets[-1]
     if last - first + 1 == part.count:
         offsets = pl.int_range(first, last + 1, dtype=pl.Int64, eager=True)
     else:
-        offsets = pl.Series(part.offsets, dtype=pl.Int64)
+        offsets = pl.Series(list(part.offsets), dtype=pl.Int64)
     columns = [
         pl.lit(part.tp.topic).alias("_topic"),
         pl.lit(part.tp.partition, pl.Int32).alias("_partition"),

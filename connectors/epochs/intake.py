@@ -129,7 +129,7 @@ class ThreadedIntake(Intake):
     def _hand_over(self, runs: Runs, ends: dict[Tp, Ends]) -> None:
         with self._changed:
             self._waiting += runs
-            self._waiting_records += sum(len(run.values) for _, run in runs)
+            self._waiting_records += sum(run.length for _, run in runs)
             self._waiting_ends = ends
             if self._news():
                 self._changed.notify()

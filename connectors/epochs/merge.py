@@ -8,11 +8,13 @@ log, no time of its own.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 
-from connectors.epochs.runs import Run, Slice
+from connectors.epochs.runs import Run, Slice, longs
 from connectors.log.interface import Tp
 
 DAY_MS = 86_400_000
@@ -21,7 +23,7 @@ DAY_MS = 86_400_000
 class PartitionBuffer:
     """Records read from one partition and not yet handed out, with their log times.
 
-    What was handed out stays in front of the columns until it is half of them, so that a take costs
+    Times handed out stay in front of the others until they are half of them, so that a take costs
     what it takes, however much waits.
     """
 
@@ -31,26 +33,21 @@ class PartitionBuffer:
         self.fetched = position  # next offset to come from the reader
         self.log_time_ms = log_time_ms  # of the last record handed out; -1 before the first
         self.size = 0  # bytes waiting
+        self._runs: deque[Run] = deque()
+        self._times = array("q")
         self._head = 0
-        self._offsets: list[int] = []
-        self._keys: list[bytes] = []
-        self._values: list[bytes] = []
-        self._timestamps: list[int] = []
-        self._times: list[int] = []
 
     def __len__(self) -> int:
         """How many records wait."""
         return len(self._times) - self._head
 
     def extend(self, run: Run) -> None:
-        stamps, reached = run.timestamps, self.reached_ms
+        stamps, reached = run.timestamps.tolist(), self.reached_ms
         rising = stamps[0] >= reached and sorted(stamps) == stamps
-        self._times += stamps if rising else list(accumulate(stamps, max, initial=reached))[1:]
-        self._offsets += run.offsets
-        self._keys += run.keys
-        self._values += run.values
-        self._timestamps += stamps
-        self.size += run.size
+        lifted = [] if rising else list(accumulate(stamps, max, initial=reached))[1:]
+        self._times += run.timestamps if rising else longs(lifted)
+        self._runs.append(run)
+        self.size += run.values.size
         self.fetched = run.offsets[-1] + 1
 
     @property
@@ -73,36 +70,36 @@ class PartitionBuffer:
 
     def size_of(self, count: int) -> int:
         """Bytes of the first `count` records."""
-        return sum(map(len, self._values[self._head : self._head + count]))
+        return sum(run.values.size for run in self._first(count))
+
+    def _first(self, count: int) -> Iterator[Run]:
+        for run in self._runs:
+            if count <= 0:
+                return
+            yield run.part(0, min(count, run.length))
+            count -= run.length
 
     def take(self, count: int) -> Slice:
         """Hands out the first `count` records."""
-        start, here = self.position, slice(self._head, self._head + count)
-        offsets, times = self._offsets[here], self._times[here]
+        start, runs = self.position, list(self._first(count))
+        times = self._times[self._head : self._head + count]
         if count:
             self.log_time_ms = times[-1]
-            self.position = offsets[-1] + 1
-        taken = Slice(
-            self.tp,
-            start,
-            self.position,
-            self.log_time_ms,
-            offsets,
-            self._keys[here],
-            self._values[here],
-            self._timestamps[here],
-            times,
-        )
+            self.position = runs[-1].offsets[-1] + 1
+            self._let_go(count)
+        taken = Slice(self.tp, start, self.position, self.log_time_ms, runs, times)
         self.size -= taken.size
-        self._let_go(count)
         return taken
 
     def _let_go(self, count: int) -> None:
         self._head += count
         if 2 * self._head > len(self._times):
-            del self._offsets[: self._head], self._keys[: self._head], self._values[: self._head]
-            del self._timestamps[: self._head], self._times[: self._head]
+            del self._times[: self._head]
             self._head = 0
+        while count and count >= self._runs[0].length:
+            count -= self._runs.popleft().length
+        if count:
+            self._runs[0] = self._runs[0].part(count, self._runs[0].length)
 
 
 def limit_ms(buffers: Sequence[PartitionBuffer], backlog: Mapping[Tp, bool]) -> int | None:

@@ -1,20 +1,24 @@
 """Records as columns: what is kept of them between the reader and the epoch.
 
-A client's message object costs 500 bytes and a call per field, so its fields are taken at once and
-it is let go while it is still in the processor's cache.
+A client's message object is 500 bytes and a call per field. So its fields are taken all at once and
+joined while they are in the processor's cache, and the message is let go; after that, cutting,
+digesting and decoding an epoch copy a few long byte strings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from itertools import chain, pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
 from connectors.log.interface import Message, Tp
 from pipelines.logic import Position
 from schemas.columns import Block, block_of
+from schemas.packed import Packed, pack
 
 _milliseconds = itemgetter(1)
 
@@ -25,34 +29,59 @@ class Run(NamedTuple):
     """
 
     offsets: Sequence[int]
-    keys: list[bytes]
-    values: list[bytes]
-    timestamps: list[int]
-    size: int  # bytes of all values
+    timestamps: array[int]
+    keys: Packed
+    values: Block | Packed  # a `Block` where all share a frame
+
+    @property
+    def length(self) -> int:
+        """How many records."""
+        return len(self.timestamps)
+
+    def part(self, start: int, stop: int) -> Run:
+        """The records from `start` to before `stop`."""
+        if start == 0 and stop == self.length:
+            return self
+        return Run(
+            self.offsets[start:stop],
+            self.timestamps[start:stop],
+            self.keys.part(start, stop),
+            self.values.part(start, stop),
+        )
+
+    def plain_values(self) -> Iterator[bytes]:
+        return self.values.values() if isinstance(self.values, Block) else iter(self.values)
 
 
 def run_of(messages: Sequence[Message]) -> Run:
     """The columns of at least one message, all of one partition."""
     kind, first, last = type(messages[0]), messages[0].offset(), messages[-1].offset()
     whole = last - first + 1 == len(messages)
-    keys, _ = _filled(list(map(kind.key, messages)))
-    values, size = _filled(list(map(kind.value, messages)))
     return Run(
         range(first, last + 1) if whole else list(map(kind.offset, messages)),
-        keys,
-        values,
-        list(map(_milliseconds, map(kind.timestamp, messages))),
-        size,
+        longs(list(map(_milliseconds, map(kind.timestamp, messages)))),
+        _packed(list(map(kind.key, messages))),
+        joined(list(map(kind.value, messages))),
     )
 
 
-def _filled(items: list[bytes | None]) -> tuple[list[bytes], int]:
-    """The items with nothing for None, and their bytes. Joining is the fastest way to look."""
+def joined(values: list[bytes]) -> Block | Packed:
+    """Values as a run keeps them."""
+    return block_of(values) or _packed(values)
+
+
+def _packed(items: Sequence[bytes | None]) -> Packed:
     try:
-        size = len(b"".join(items))  # type: ignore[arg-type]
-    except TypeError:
-        return _filled([item or b"" for item in items])
-    return items, size  # type: ignore[return-value]
+        return pack(items)  # type: ignore[arg-type]
+    except TypeError:  # one is None
+        return pack([item or b"" for item in items])
+
+
+def longs(numbers: Sequence[int]) -> array[int]:
+    """The numbers in 8 bytes each. Four times as fast as `array("q", numbers)`."""
+    packed = array("q")
+    packed.frombytes(struct.pack(f"={len(numbers)}q", *numbers))
+    return packed
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,25 +92,33 @@ class Slice:
     start: int
     end: int
     log_time_ms: int  # of the partition after this run
-    offsets: Sequence[int]
-    keys: list[bytes]
-    values: list[bytes]
-    timestamps: list[int]
-    times: list[int]  # log times: the running maximum of the partition's timestamps
+    runs: Sequence[Run]
+    times: array[int]  # log times: the running maximum of the partition's timestamps
 
     @property
     def count(self) -> int:
-        return len(self.values)
+        return len(self.times)
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Bytes of all values."""
-        return len(b"".join(self.values))
+        return sum(run.values.size for run in self.runs)
 
-    @cached_property
-    def block(self) -> Block | None:
-        """The values joined, where all share a frame: made once for the digest and the table."""
-        return block_of(self.values)
+    @property
+    def offsets(self) -> Iterator[int]:
+        return chain.from_iterable(run.offsets for run in self.runs)
+
+    @property
+    def keys(self) -> Iterator[bytes]:
+        return chain.from_iterable(run.keys for run in self.runs)
+
+    @property
+    def values(self) -> Iterator[bytes]:
+        return chain.from_iterable(run.plain_values() for run in self.runs)
+
+    @property
+    def timestamps(self) -> array[int]:
+        return array("q", b"".join(run.timestamps.tobytes() for run in self.runs))
 
     def without(self, left_out: frozenset[Position]) -> Slice:
         """The same without some of its records."""
@@ -89,11 +126,12 @@ class Slice:
         kept = [at for at, offset in enumerate(self.offsets) if offset not in gone] if gone else []
         if not gone or len(kept) == self.count:
             return self
-        return replace(
-            self,
-            offsets=[self.offsets[at] for at in kept],
-            keys=[self.keys[at] for at in kept],
-            values=[self.values[at] for at in kept],
-            timestamps=[self.timestamps[at] for at in kept],
-            times=[self.times[at] for at in kept],
-        )
+        runs = []
+        for run in self.runs:
+            cuts = [
+                -1,
+                *(at for at, offset in enumerate(run.offsets) if offset in gone),
+                run.length,
+            ]
+            runs += [run.part(a + 1, b) for a, b in pairwise(cuts) if a + 1 < b]
+        return replace(self, runs=runs, times=longs([self.times[at] for at in kept]))

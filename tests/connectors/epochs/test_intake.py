@@ -48,7 +48,7 @@ def log_of(counts: Sequence[int]) -> MemoryLog:
 
 def everything(source: Intake, count: int) -> dict[Tp, list[Run]]:
     found: dict[Tp, list[Run]] = {tp: [] for tp in TPS}
-    while sum(len(run.values) for runs in found.values() for run in runs) < count:
+    while sum(run.length for runs in found.values() for run in runs) < count:
         for tp, run in source.poll(PATIENCE_S):
             found[tp].append(run)
     return found
@@ -56,7 +56,9 @@ def everything(source: Intake, count: int) -> dict[Tp, list[Run]]:
 
 def columns(runs: list[Run]) -> list[tuple[int, bytes, bytes, int]]:
     return [
-        row for r in runs for row in zip(r.offsets, r.keys, r.values, r.timestamps, strict=True)
+        row
+        for r in runs
+        for row in zip(r.offsets, r.keys, r.plain_values(), r.timestamps, strict=True)
     ]
 
 
@@ -107,7 +109,7 @@ def test_a_thread_reads_no_further_than_its_bound(monkeypatch: pytest.MonkeyPatc
     source = ThreadedIntake(reader, positions)
     while reader.polls < 3:
         assert source._thread.is_alive()
-    brought = [len(run.values) for _, run in source.poll(PATIENCE_S)]
+    brought = [run.length for _, run in source.poll(PATIENCE_S)]
     assert sum(brought) <= 140
     source.close()
 

@@ -100,8 +100,8 @@ def test_an_epoch_lies_within_one_utc_day(stamps: list[list[int]]) -> None:
 def test_time_that_steps_back_is_lifted_to_the_log_time_reached() -> None:
     [waiting] = buffers([[5, 3, 9, 1]])
     part = waiting.take(4)
-    assert part.times == [5, 5, 9, 9]
-    assert part.timestamps == [5, 3, 9, 1]
+    assert part.times.tolist() == [5, 5, 9, 9]
+    assert part.timestamps.tolist() == [5, 3, 9, 1]
 
 
 @pytest.mark.parametrize("records_max", [40, 20_000])
