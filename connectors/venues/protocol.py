@@ -70,12 +70,15 @@ class Kind(Enum):
 
 
 class Control(NamedTuple):
-    """A frame as the shell sees it. `alive`: counts as the venue's heartbeat."""
+    """A frame as the shell sees it. `alive`: counts as the venue's heartbeat. `number`: its place
+    among everything the venue sent on this connection, where the venue counts.
+    """
 
     kind: Kind
     alive: bool
     tokens: frozenset[str] = frozenset()
     detail: str = ""
+    number: int | None = None
 
 
 class VenueProtocol(Protocol):

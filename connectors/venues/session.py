@@ -77,6 +77,7 @@ class Session:
         self._alive_s = self._live_s = edges.monotonic_s()
         self._unread_s: float | None = None
         self._connection = ""
+        self._number: int | None = None
 
     def end(self, reason: CloseReason, detail: str = "") -> None:
         """Ask the session to end; the first reason given counts."""
@@ -174,6 +175,14 @@ class Session:
             self._alive_s = self._edges.monotonic_s()
         if control.kind is not Kind.DATA:
             self._obey(control)
+        if control.number is not None:
+            self._follow(control.number)
+
+    def _follow(self, number: int) -> None:
+        """A hole in the venue's own count: what it sends once, at the beginning, must come anew."""
+        last, self._number = self._number, number
+        if last is not None and number > last + 1:
+            self.end("PROTOCOL_ERROR", f"message {last + 1} is missing, {number} came")
 
     def _write(self, ts_recv_ns: int, payload: bytes) -> None:
         status = self.status

@@ -25,6 +25,8 @@ from connectors.venues.protocol import (
 
 HEARTBEATS = "heartbeats"
 _PRODUCT = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+")
+_NUMBER = re.compile(rb'"sequence_num":(\d{1,18})')
+HEAD_BYTES = 200  # it stands before the events
 _DATA = Control(Kind.DATA, alive=False)
 _ALIVE = Control(Kind.HEARTBEAT, alive=True)
 
@@ -59,7 +61,15 @@ class CoinbaseProtocol(NamedTuple):
         return Subscription(url, (HEARTBEATS, *streams), requests)
 
     def read(self, payload: bytes) -> Control:
-        """Told by the channel, which comes first in every frame seen; else by decoding."""
+        """Told by the channel, which comes first in every frame seen; else by decoding.
+
+        Books come whole on connect only, so a hole in `sequence_num` is told as well.
+        """
+        found = _NUMBER.search(payload, 0, HEAD_BYTES)
+        control = self._control(payload)
+        return control if found is None else control._replace(number=int(found[1]))
+
+    def _control(self, payload: bytes) -> Control:
         if payload.startswith(b'{"channel":"heartbeats"'):
             return _ALIVE
         if payload.startswith(b'{"channel":"subscriptions"') or not payload.startswith(
