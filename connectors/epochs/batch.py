@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from connectors.epochs.merge import in_order, merged_order
-from connectors.epochs.runs import Slice
+from connectors.epochs.runs import Slice, longs
 from pipelines.items import Epoch
 from pipelines.logic import Input, Output, Position
 from schemas.codec import Codec
@@ -172,44 +172,53 @@ class EpochBatch:
     @cached_property
     def _places(self) -> pl.DataFrame:
         """Where each record lies, slice after slice; `_index` is its place in the merged order."""
-        stamps = series_of([run.timestamps for part in self._slices for run in part.runs])
-        places = pl.concat([place_frame(s) for s in self._slices])
-        places = places.with_columns(stamps.alias("_timestamp_ms"))
+        parts = self._slices
+        numbers = series_of([array("I", [n]) * part.count for n, part in enumerate(parts)])
+        topics = pl.Series([part.tp.topic for part in parts], dtype=pl.String)
+        partitions = pl.Series([part.tp.partition for part in parts], dtype=pl.Int32)
+        return pl.DataFrame(
+            {
+                "_index": self._indexes,
+                "_topic": topics[numbers],
+                "_partition": partitions[numbers],
+                "_offset": pl.concat([offsets_of(part) for part in parts]),
+                "_timestamp_ms": series_of([run.timestamps for p in parts for run in p.runs]),
+            }
+        )
+
+    @property
+    def _indexes(self) -> pl.Series:
         if in_order(self._slices):
-            return places.with_row_index("_index")
-        times = series_of([s.times for s in self._slices])
-        index = times.rank("ordinal") - 1  # equal times in order of appearance
-        return places.insert_column(0, index.cast(pl.UInt32).alias("_index"))
+            return pl.int_range(self.count, dtype=pl.UInt32, eager=True)
+        times = series_of([part.times for part in self._slices])
+        # Equal times rank in order of appearance, which is that of topics and partitions.
+        return (times.rank("ordinal") - 1).cast(pl.UInt32)
+
+
+TYPES = {"q": pl.Int64, "I": pl.UInt32}
 
 
 def series_of(columns: Sequence[array[int]]) -> pl.Series:
     """The numbers one after another, without making an object of each."""
-    packed = b"".join([column.tobytes() for column in columns])
-    whole = pl.Array(pl.Int64, len(packed) // 8)
+    kind, size = TYPES[columns[0].typecode], columns[0].itemsize
+    packed = b"".join(columns)
+    whole = pl.Array(kind, len(packed) // size)
     order: Any = sys.byteorder
     return pl.Series([packed]).bin.reinterpret(dtype=whole, endianness=order).reshape((-1,))
+
+
+def offsets_of(part: Slice) -> pl.Series:
+    """A range, unless transaction markers lie between."""
+    first, last = part.runs[0].offsets[0], part.runs[-1].offsets[-1]
+    if last - first + 1 == part.count:
+        return pl.int_range(first, last + 1, dtype=pl.Int64, eager=True)
+    return series_of([longs(run.offsets) for run in part.runs])
 
 
 def records_of(part: Slice) -> Iterator[Record]:
     """A slice's records, by offset."""
     positions = map(Position, repeat(part.tp.topic), repeat(part.tp.partition), part.offsets)
     return map(Record, positions, part.timestamps, part.keys, part.values)
-
-
-def place_frame(part: Slice) -> pl.DataFrame:
-    """Topic, partition and offset of each record of a slice; offsets are a range unless
-    transaction markers lie between.
-    """
-    first, last = part.runs[0].offsets[0], part.runs[-1].offsets[-1]
-    if last - first + 1 == part.count:
-        offsets = pl.int_range(first, last + 1, dtype=pl.Int64, eager=True)
-    else:
-        offsets = pl.Series(list(part.offsets), dtype=pl.Int64)
-    columns = [
-        pl.lit(part.tp.topic).alias("_topic"),
-        pl.lit(part.tp.partition, pl.Int32).alias("_partition"),
-    ]
-    return offsets.alias("_offset").to_frame().select(*columns, "_offset")
 
 
 class Decoder:
