@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed as SocketClosed
 
 from connectors.connector import Connector
 from connectors.venues.backoff import Backoff
@@ -118,3 +121,25 @@ async def connected(
     finally:
         connector.stop()
         await running
+
+
+async def a_while() -> None:
+    """Long enough for what must not happen to happen."""
+    for _ in range(200):
+        await asyncio.sleep(0.001)
+
+
+async def ten_frames(socket: ServerConnection) -> None:
+    await acknowledge(socket)
+    for number in range(10):
+        await socket.send(data(number), text=True)
+    await socket.wait_closed()
+
+
+async def counting(socket: ServerConnection) -> None:
+    """Frames numbered over all connections, so that a hole would show."""
+    await acknowledge(socket)
+    with contextlib.suppress(SocketClosed):
+        for number in itertools.count():
+            await socket.send(data(number), text=True)
+            await asyncio.sleep(0.002)
