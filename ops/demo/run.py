@@ -49,6 +49,7 @@ def run_demo(demo: Demo, settings: Settings, report: Report) -> dict[str, Any]:
     """The summary. Raises `TapeError`; `clean` in the summary says whether the replay found no
     difference.
     """
+    logging.getLogger("tape.feed").setLevel(logging.WARNING)  # the bars say how far it is
     folder = settings.run_dir
     began = time.monotonic()
     clear(folder, NAMES)
