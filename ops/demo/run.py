@@ -76,9 +76,9 @@ def on_stage(demo: Demo, settings: Settings, stage: Stage, report: Report) -> di
     with Player(frames, options) as player, Tap(log, codec) as tap:
         start_all(stage, player.urls)
         played_s = watch(player, stage, len(frames), report)
-        drained_s = drain(log, stage, report)
+        drained_s = drain(log, stage, settings, report)
         stage.stop(*CONNECTORS, "clock")
-        drain(log, stage, report)
+        drain(log, stage, settings, report)
         stage.stop(*PIPELINES)
     verdicts = replays(stage, report)
     return {
@@ -115,11 +115,11 @@ def watch(player: Player, stage: Stage, total: int, report: Report) -> float:
     return time.monotonic() - (began or time.monotonic() - 0.1)
 
 
-def drain(log: KafkaLog, stage: Stage, report: Report) -> float:
+def drain(log: KafkaLog, stage: Stage, settings: Settings, report: Report) -> float:
     """Waits until every pipeline has committed all its input; seconds it took."""
     began = time.monotonic()
     most = 1
-    while left := sum(lag(log, name) for name in PIPELINES):
+    while left := sum(lag(log, name, settings) for name in PIPELINES):
         stage.check()
         most = max(most, left)
         report("finish the backlog", most - left, most)
@@ -130,12 +130,10 @@ def drain(log: KafkaLog, stage: Stage, report: Report) -> float:
     return time.monotonic() - began
 
 
-INPUTS = {"market": ("md.raw.v1",), "strategy": ("md.trade.v1", "md.quote.v1")}
-
-
-def lag(log: KafkaLog, name: str) -> int:
-    """What kafka-consumer-groups would show for a pipeline's group."""
-    tps = [Tp(topic, p) for topic in INPUTS[name] for p in range(log.partition_count(topic))]
+def lag(log: KafkaLog, name: str, settings: Settings) -> int:
+    """What kafka-consumer-groups would show for a pipeline's group, the clock left out."""
+    keyed = [t.topic for t in pipeline(name, settings).logic.inputs if not t.broadcast]
+    tps = [Tp(topic, p) for topic in keyed for p in range(log.partition_count(topic))]
     offsets = log.group_offsets(f"tape.{name}", tps)
     return sum(max(0, log.bounds(tp)[1] - offsets.get(tp, 0)) for tp in tps)
 
