@@ -137,6 +137,7 @@ def connector(
     symbols: Annotated[list[str], typer.Argument(help="the venue's symbols")],
     line: Annotated[str, typer.Option(help="A, B, ...: two lines make a feed redundant")] = "A",
     url: Annotated[str | None, typer.Option(help="another server, for example a tape feed")] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="instead of the venue's usual")] = None,
 ) -> None:
     """One line of one venue: every frame, raw, to md.raw.v1."""
     from connectors.connector import run_connector
@@ -144,10 +145,17 @@ def connector(
     from ops.settings import load
 
     settings = load()
-    kafka, prefix = settings.kafka_options(), settings.topic_prefix
-    codec = codec_of(settings)
     raise typer.Exit(
-        run_connector(venue, line, symbols, kafka=kafka, codec=codec, topic_prefix=prefix, url=url)
+        run_connector(
+            venue,
+            line,
+            symbols,
+            kafka=settings.kafka_options(),
+            codec=codec_of(settings),
+            topic_prefix=settings.topic_prefix,
+            channels=channel or (),
+            url=url,
+        )
     )
 
 
