@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(help="how much of each capture to play")] = 60.0,
-    speed: Annotated[str, typer.Option(help="times the original pace, or max")] = "4",
+    seconds: Annotated[float, typer.Option(help="how much of each capture to play")] = 40.0,
+    speed: Annotated[str, typer.Option(help="times the original pace, or max")] = "2",
     output: Output = Form.TEXT,
 ) -> None:
     """Play captured frames through the whole pipeline on a real broker; replay it; sum up.

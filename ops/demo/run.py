@@ -41,8 +41,8 @@ NAMES = ("clock", *CONNECTORS, *PIPELINES, *(f"replay-{name}" for name in PIPELI
 class Demo(NamedTuple):
     """What to play: `seconds` of every capture at `speed` (None: as fast as it goes)."""
 
-    seconds: float = 60.0
-    speed: float | None = 4.0
+    seconds: float = 40.0
+    speed: float | None = 2.0
 
 
 def run_demo(demo: Demo, settings: Settings, report: Report) -> dict[str, Any]:
