@@ -19,7 +19,7 @@ from connectors.log.kafka_writer import KafkaWriter
 from schemas.errors import TapeError
 
 logger = logging.getLogger("tape.log")
-REQUEST_TIMEOUT_S, SETTLE_S = 10.0, 2.0
+REQUEST_TIMEOUT_S, ELECTION_S, MISSING_S = 10.0, 20.0, 2.0
 REPORT_EVERY_S = 5.0
 _MISSING = {
     KafkaError._UNKNOWN_TOPIC,
@@ -39,8 +39,7 @@ def report(error: KafkaError) -> None:
         logger.warning("waiting for the broker: %s", error.str())
 
 
-_SETTLING = {
-    *_MISSING,
+_ELECTING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -86,12 +85,14 @@ class KafkaLog:
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         """The broker's answer; asked again while a leader is being elected or a topic is new."""
-        limit = time.monotonic() + SETTLE_S
+        begun = time.monotonic()
         while True:
             try:
                 return question()
             except KafkaException as error:
-                if error.args[0].code() not in _SETTLING or time.monotonic() > limit:
+                code, waited_s = error.args[0].code(), time.monotonic() - begun
+                patience_s = ELECTION_S if code in _ELECTING else MISSING_S
+                if code not in _ELECTING | _MISSING or waited_s > patience_s:
                     raise
                 time.sleep(0.05)
 
