@@ -20,7 +20,7 @@ TOPICS = {**toy.TOPICS, **toy.DEAD_LETTERS}
 
 def create(servers: str, prefix: str, topics: Mapping[str, int] = TOPICS) -> KafkaLog:
     """The log of a prefix that nobody else uses, with its topics made."""
-    admin = AdminClient({"bootstrap.servers": servers, "log_level": 3})
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
     wanted = [
         NewTopic(prefix + name, count, 1, config={"retention.ms": "-1"})
         for name, count in topics.items()
@@ -32,7 +32,7 @@ def create(servers: str, prefix: str, topics: Mapping[str, int] = TOPICS) -> Kaf
 
 def write(servers: str, prefix: str, records: Iterable[OutRecord]) -> None:
     """Writes records outside any transaction, as an edge does; returns when all are there."""
-    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "log_level": 3})
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "log_level": 0})
     for number, r in enumerate(records):
         producer.produce(prefix + r.topic, r.value, r.key, r.partition, timestamp=r.timestamp_ms)
         if number % 10_000 == 9_999:
@@ -70,7 +70,7 @@ class Feeder:
 
     def _run(self) -> None:
         chance = random.Random(self.seed)
-        options = {"bootstrap.servers": self.servers, "linger.ms": 2, "log_level": 3}
+        options = {"bootstrap.servers": self.servers, "linger.ms": 2, "log_level": 0}
         producer = Producer({**options, "enable.idempotence": True})
         while not self._stopped.is_set():
             for _ in range(chance.randrange(2 * self.per_second // 50 + 1)):
