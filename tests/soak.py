@@ -58,7 +58,6 @@ PIECES = (
     Piece("SIGSTOP, takeover, SIGCONT", scenarios.zombies, 50, 10),
     Piece("halted past its time-out, nobody took over", once(scenarios.sleeper_without_successor),
           5, 1),
-    Piece("broker killed and restarted", scenarios.broker_kills, 20, 4),
     Piece("another shard's transaction hangs", once(scenarios.hanging_transaction), 5, 1),
     Piece("EndTxn: answer lost, request late", scenarios.end_txn, 20, 4),
     Piece("EndTxn late, exit rule off: tears", torn, 5, 1),
@@ -69,6 +68,7 @@ PIECES = (
     Piece("replays under other hash seeds", laws.replays_under_other_hash_seeds, 6, 3),
     Piece("recovery time by length of the log",
           once(lambda rig: laws.recovery_time(rig, (10_000, 1_000_000))), 1, 1),
+    Piece("broker killed and restarted", scenarios.broker_kills, 20, 4),
 )  # fmt: skip
 
 
