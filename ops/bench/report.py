@@ -1,0 +1,224 @@
+"""What a run found, judged against the targets: for the terminal, for programs, for the docs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ops.bench.run import Found, Plan
+from ops.bench.samples import Samples, middle, ratios
+
+PACKAGES = ("bytewax", "confluent-kafka", "fastavro", "msgspec", "polars")
+QUIET_LOAD = 0.5
+
+
+class Target(NamedTuple):
+    """A row of the issue's table. `most`: a value above is missed, else one below."""
+
+    name: str
+    least: float
+    aim: float
+    unit: str = ""
+    most: bool = False
+
+
+class Row(NamedTuple):
+    """A target and what was found: the middle, the extremes, and the verdict."""
+
+    target: Target
+    values: Sequence[float]
+
+    @property
+    def value(self) -> float:
+        return middle(self.values)
+
+    @property
+    def verdict(self) -> str:
+        if not self.values:
+            return "not measured"
+        sign = -1 if self.target.most else 1
+        if sign * self.value >= sign * self.target.aim:
+            return "aim"
+        return "reached" if sign * self.value >= sign * self.target.least else "MISSED"
+
+
+RATIOS = (
+    (Target("log to columns / messages only", 0.70, 0.90), "columns", "messages"),
+    (Target("`strategy` / messages only", 0.60, 0.80), "strategy", "messages"),
+    (Target("`strategy` / stock Bytewax", 4.5, 6), "strategy", "stock_bytewax"),
+    (Target("`strategy` / quixstreams", 10, 15), "strategy", "quixstreams"),
+    (Target("`market` / json.loads alone", 0.25, 0.8), "market", "json_loads"),
+)
+BESIDE = (
+    ("log to columns / messages only in a tuned process", "columns", "messages_tuned"),
+    ("`strategy` / messages only in a tuned process", "strategy", "messages_tuned"),
+    ("`strategy` over 200 instruments / over 2", "strategy_many", "strategy_two"),
+)
+MEMORY = Target("peak memory catching up", 600, 350, "MB", most=True)
+MEDIAN = Target("tick to signal, median", 15, 8, "ms", most=True)
+TAIL = Target("tick to signal, 99 %", 60, 30, "ms", most=True)
+
+
+def rows(found: Samples) -> list[Row]:
+    """The issue's table; a row without values was not measured."""
+    made = [Row(target, ratios(found, name, base)) for target, name, base in RATIOS]
+    signals = [s.extra["signal.target.v1"] for s in found.get("latency", [])]
+    for target, share in ((MEDIAN, "p50"), (TAIL, "p99")):
+        made.append(Row(target, [signal[share] for signal in signals if signal["count"]]))
+    heavy = [*found.get("strategy", []), *found.get("market", [])]
+    made.append(Row(MEMORY, [max(s.rss_mb for s in heavy)] if heavy else []))
+    return made
+
+
+def beside(found: Samples) -> list[tuple[str, str]]:
+    """What else the run says: harder bases, and whether cost grows."""
+    said = [(name, ratios(found, top, base)) for name, top, base in BESIDE]
+    for name in ("strategy", "market"):
+        ages = [s.extra["quarters"] for s in found.get(name, [])]
+        said.append((f"`{name}`: last quarter of a run / first", [a[-1] / a[0] for a in ages]))
+    lines = [(name, spread(values)) for name, values in said if values]
+    for name in ("strategy", "strategy_two"):
+        if some := found.get(name, []):
+            opened = middle([s.extra["reopening_s"] for s in some])
+            lines.append((f"opening a shard after {some[0].events:,} events", f"{opened:.2f} s"))
+    return lines
+
+
+def spread(values: Sequence[float], unit: str = "") -> str:
+    """The middle, and the extremes where there are several."""
+    text = f"{number(middle(values))}{' ' + unit if unit else ''}"
+    if len(values) > 1:
+        text += f" ({number(min(values))} - {number(max(values))})"
+    return text
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def rates(found: Samples) -> list[tuple[str, str, str, str]]:
+    """Every measurement by itself: events a second, processor time an event, peak memory."""
+    made = []
+    for name, samples in found.items():
+        if name == "latency":
+            continue
+        rate = spread([s.rate for s in samples])
+        cpu = middle([s.cpu_s / s.events * 1e9 for s in samples])
+        rss = max(s.rss_mb for s in samples)
+        made.append((name, rate, f"{cpu:,.0f}", f"{rss:,.0f}" if rss else "-"))
+    return made
+
+
+def latencies(found: Samples) -> Iterator[tuple[str, ...]]:
+    for sample in found.get("latency", []):
+        for topic, at in sample.extra.items():
+            shares = [f"{at[share]:.1f}" if share in at else "-" for share in SHARES]
+            yield topic, f"{at['count']:,}", *shares
+
+
+SHARES = ("p50", "p90", "p99", "max")
+VERDICT_HEAD = ("what", "found", "at least", "aim", "verdict")
+RATE_HEAD = ("measurement", "events/s", "CPU ns/event", "peak MB")
+LATENCY_HEAD = ("tick to", "events", *(f"{share} ms" for share in SHARES))
+
+
+def verdicts(found: Found) -> list[tuple[str, ...]]:
+    made = []
+    for row in rows(found.samples):
+        target = row.target
+        sign = "<= " if target.most else ""
+        bounds = (f"{sign}{target.least:g} {target.unit}", f"{sign}{target.aim:g} {target.unit}")
+        text = spread(row.values, target.unit) if row.values else "-"
+        made.append((target.name, text, *(bound.strip() for bound in bounds), row.verdict))
+    return made
+
+
+def machine() -> list[tuple[str, str]]:
+    """What the figures depend on; nothing that names a host."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return [
+        ("date", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+        ("processor", f"{os.cpu_count()} x {processor()}"),
+        ("memory", f"{memory:.0f} GB"),
+        ("system", f"{platform.system()} {platform.release()}, {platform.machine()}"),
+        ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
+        ("packages", versions),
+        ("broker", "Apache Kafka 4.3, one node, on the same machine"),
+    ]
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or "unknown")
+
+
+def noise(load_before: float) -> str:
+    """What to think of the figures: whether the machine did something else meanwhile."""
+    if load_before > QUIET_LOAD:
+        return f"The machine did other work as well (load {load_before:.1f} before the run): noisy."
+    return f"The machine was otherwise idle (load {load_before:.1f} before the run)."
+
+
+def as_json(found: Found, load_before: float) -> dict[str, Any]:
+    return {
+        "machine": dict(machine()),
+        "load_before": load_before,
+        "verdicts": [dict(zip(VERDICT_HEAD, row, strict=True)) for row in verdicts(found)],
+        "beside": dict(beside(found.samples)),
+        "samples": {name: [s.to_json() for s in some] for name, some in found.samples.items()},
+        "missing": found.missing,
+    }
+
+
+def as_markdown(found: Found, plan: Plan, load_before: float) -> str:
+    """`docs/benchmarks.md`."""
+    command = "make bench" if plan == Plan(plan.groups) else f"./tape {' '.join(sys.argv[1:])}"
+    parts = [
+        f"# Benchmarks\n\nWritten by `{command}`; do not edit. {METHOD}",
+        noise(load_before),
+        table(("", ""), machine()),
+        "## Targets\n\n" + table(VERDICT_HEAD, verdicts(found)),
+        "## Beside them\n\n" + table(("what", "found"), beside(found.samples)),
+        "## Figures\n\n" + table(RATE_HEAD, rates(found.samples)) + "\n\n" + FIGURES,
+    ]
+    if "latency" in found.samples:
+        parts.append("## Latency\n\n" + table(LATENCY_HEAD, list(latencies(found.samples))))
+    if found.missing:
+        parts.append("## Not measured\n\n" + table(("what", "why"), list(found.missing.items())))
+    return "\n\n".join(parts) + "\n"
+
+
+METHOD = (
+    "Every measurement is a process of its own; a repetition goes through all of them before the "
+    "next begins, and a ratio compares figures of one repetition. Shown are the middle value and, "
+    "in brackets, the extremes."
+)
+FIGURES = """\
+- `messages`: `Consumer.consume(20000)` in a loop, nothing else; `messages_tuned`: the same with the
+  collector and allocator settings of a pipeline process.
+- `columns`: consumed, merged over partitions, decoded to tables. `strategy`: all of the pipeline,
+  through Bytewax, with epochs, transactions, digests and snapshots; its time ends with the commit
+  of the last input.
+- `stock_bytewax`: KafkaSource, fastavro, `stateful_map`, KafkaSink; at least once. `quixstreams`:
+  one stateful apply over fastavro values, at least once, without its start-up. Both read the same
+  topic and keep the same averages per instrument.
+- `market`: captured Binance spot frames to events, committed; `json_loads`: `json.loads` over the
+  same frames, from memory.
+- Trades carry the four headers that the market pipeline writes, which every reader pays for.
+- CPU counts all threads of the process, not the broker's."""
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

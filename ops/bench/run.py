@@ -1,0 +1,244 @@
+"""One run of everything: a stack of its own, topics filled once, measurements in turn.
+
+Each repetition goes through all measurements before the next begins, so that a ratio compares
+neighbours in time; what else the machine does is in all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from connectors.log.interface import Tp
+from ops import stack, topics
+from ops.bench.peers.quix_environment import NotInstalled, quix_python
+from ops.bench.samples import Sample, Samples
+from ops.demo.stage import Stage, clear
+from ops.processes.run import kafka_log
+from ops.settings import ROOT, Settings, load
+from ops.stack.processes import wait_for
+from ops.stack.progress import Report
+from schemas.catalog import load_catalog
+from schemas.errors import TapeError
+from schemas.registry import Registry, register
+
+MAIN, TWO, MANY, LIVE = "bench.", "two.", "many.", "live."
+PEER_OUT = "peer.changes"
+WORK_S_MAX = 900.0
+READY_S = 30.0
+LIVE_PROCESSES = ("market", "strategy")
+
+
+class WorkFailed(TapeError):
+    """A measurement ended without a result."""
+
+
+class Plan(NamedTuple):
+    """How much of what: `events` trades; the rest follows from it."""
+
+    groups: frozenset[str]
+    events: int = 2_000_000
+    repeat: int = 3
+    live_s: float = 30.0
+
+    @property
+    def frames(self) -> int:
+        return max(self.events // 8, 1)
+
+    @property
+    def peer_events(self) -> int:
+        return max(self.events // 5, 4)
+
+    @property
+    def growth_events(self) -> int:
+        return max(self.events // 4, 4)
+
+
+GROUPS = ("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth")
+
+
+class Found(NamedTuple):
+    """Samples by measurement, and what could not be measured, with the reason."""
+
+    samples: Samples
+    missing: dict[str, str]
+
+
+def run_bench(plan: Plan, settings: Settings, report: Report) -> Found:
+    """Everything of the plan, on a stack that ends with it. Raises `TapeError`."""
+    folder = settings.run_dir
+    clear(folder, LIVE_PROCESSES)
+    stack.stop(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        stack.start(folder, ports=stack.FREE, report=report)
+        (folder / "tape.toml").write_text(f'topic_prefix = "{LIVE}"\n')
+        return Bench(plan, folder, report).run()
+    finally:
+        stack.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Bench:
+    """The measurements of one plan, on a running stack."""
+
+    def __init__(self, plan: Plan, folder: Path, report: Report) -> None:
+        self._plan, self._folder, self._report = plan, folder, report
+        self._found = Found({}, {})
+
+    def run(self) -> Found:
+        self._fill()
+        steps = [step for n in range(self._plan.repeat) for step in self._repetition(n)]
+        for done, (name, prefix, events, arguments) in enumerate(steps):
+            self._report("measure", done, len(steps))
+            self._keep(self._measured(name, prefix, events, arguments))
+        self._report("measure", len(steps), len(steps))
+        if "latency" in self._plan.groups:
+            self._live()
+        return self._found
+
+    def _fill(self) -> None:
+        plan, names = self._plan, {MAIN}
+        self._prepare(MAIN)
+        if plan.groups & {"messages", "columns", "strategy", "stock", "quix"}:
+            self._work("fill_trades", MAIN, plan.events, {"instruments": 4})
+        if "market" in plan.groups:
+            self._work("fill_frames", MAIN, plan.frames, {})
+        if "growth" in plan.groups:
+            for prefix, instruments in ((TWO, 2), (MANY, 200)):
+                self._prepare(prefix)
+                self._work("fill_trades", prefix, plan.growth_events, {"instruments": instruments})
+                names.add(prefix)
+        self._create_private(names)
+
+    def _prepare(self, prefix: str) -> None:
+        settings = self._settings(prefix)
+        catalog = load_catalog()
+        topics.apply(settings.kafka_options(), catalog, prefix)
+        registry = Registry(settings.registry_url(), settings.registry.client_options())
+        list(register(registry, catalog, prefix))
+
+    def _create_private(self, prefixes: set[str]) -> None:
+        """Each run of a pipeline has epochs and snapshots of its own."""
+        names = [PEER_OUT]
+        for prefix in sorted(prefixes):
+            for number in range(self._plan.repeat):
+                for name in (f"strategy-{number}", f"market-{number}"):
+                    names += [f"{prefix}{name}.epochs.v1", f"{prefix}{name}.snapshots.v1"]
+        admin = AdminClient(self._settings(MAIN).kafka_options())
+        for created in admin.create_topics([NewTopic(name, 4, 1) for name in names]).values():
+            created.result()
+
+    def _repetition(self, number: int) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+        plan, groups = self._plan, self._plan.groups
+        own = {"pipeline": f"strategy-{number}"}
+        if "messages" in groups:
+            yield "messages", MAIN, plan.events, {}
+            yield "messages_tuned", MAIN, plan.events, {}
+        if "columns" in groups:
+            yield "columns", MAIN, plan.events, {}
+        if "strategy" in groups:
+            yield "strategy", MAIN, plan.events, own
+        if "stock" in groups:
+            yield "stock_bytewax", MAIN, plan.peer_events, {}
+        if "quix" in groups:
+            yield "quixstreams", MAIN, plan.peer_events, {}
+        if "market" in groups:
+            yield "json_loads", MAIN, plan.frames, {}
+            yield "market", MAIN, plan.frames, {"pipeline": f"market-{number}"}
+        if "growth" in groups:
+            yield "strategy", TWO, plan.growth_events, own
+            yield "strategy", MANY, plan.growth_events, own
+
+    def _measured(
+        self, name: str, prefix: str, events: int, arguments: dict[str, Any]
+    ) -> Sample | None:
+        if name == "stock_bytewax":
+            return self._stock(events)
+        if name == "quixstreams":
+            return self._quix(events)
+        sample = self._work(name, prefix, events, arguments)
+        if prefix != MAIN:
+            sample.work = f"{name}_{prefix.rstrip('.')}"
+        return sample
+
+    def _keep(self, sample: Sample | None) -> None:
+        if sample is not None:
+            self._found.samples.setdefault(sample.work, []).append(sample)
+
+    def _work(self, name: str, prefix: str, events: int, arguments: dict[str, Any]) -> Sample:
+        command = [sys.executable, "-m", "ops.bench.work", name, str(events), json.dumps(arguments)]
+        sample = self._sample(name, command, prefix)
+        if name != "latency" and sample.events < events:
+            raise WorkFailed(f"{name} saw {sample.events} of {events} events")
+        return sample
+
+    def _stock(self, events: int) -> Sample:
+        start = (self._plan.events - events) // 4
+        arguments = [str(events), str(start), PEER_OUT]
+        command = [sys.executable, "-m", "ops.bench.peers.stock_bytewax", *arguments]
+        return self._sample("stock_bytewax", command, MAIN)
+
+    def _quix(self, events: int) -> Sample | None:
+        try:
+            python = quix_python(self._folder, self._report)
+        except NotInstalled as error:
+            self._found.missing["quixstreams"] = str(error)
+            return None
+        app = ROOT / "ops/bench/peers/quix/app.py"
+        schema = ROOT / "schemas/avro/TradePrinted.v1.avsc"
+        servers = self._settings(MAIN).bootstrap_servers()
+        state = self._folder / f"quix-state-{len(self._found.samples.get('quixstreams', []))}"
+        arguments = [servers, f"{MAIN}md.trade.v1", PEER_OUT, schema, events, state]
+        command = [str(python), "-W", "ignore", str(app), *map(str, arguments)]
+        return self._sample("quixstreams", command, MAIN)
+
+    def _sample(self, name: str, command: Sequence[str], prefix: str) -> Sample:
+        done = subprocess.run(
+            command,
+            cwd=self._folder,
+            env=self._environment(prefix),
+            capture_output=True,
+            text=True,
+            timeout=WORK_S_MAX,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+            raise WorkFailed(f"{name} ended with exit code {done.returncode}: {said}")
+        return Sample(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+    def _environment(self, prefix: str) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TAPE_")}
+        own = {"TAPE_RUN_DIR": str(self._folder), "TAPE_TOPIC_PREFIX": prefix}
+        own |= {"TAPE_CONFIG": str(self._folder / "tape.toml"), "PYTHONPATH": str(ROOT)}
+        return {**kept, **own, "TAPE_LOG_LEVEL": "WARNING"}
+
+    def _settings(self, prefix: str) -> Settings:
+        return load(run_dir=self._folder, topic_prefix=prefix, kafka={}, registry={})
+
+    def _live(self) -> None:
+        """Market and strategy as users start them; frames at their own pace."""
+        self._report("latency", 0, None)
+        self._prepare(LIVE)
+        log = kafka_log(self._settings(LIVE))
+        with Stage(self._folder) as stage:
+            for name in LIVE_PROCESSES:
+                stage.start(name, "run", name, "--from", "earliest")
+            for name in LIVE_PROCESSES:
+                epochs = Tp(f"{name}.epochs.v1", 0)
+                if not wait_for(lambda tp=epochs: log.bounds(tp)[1] > 0, READY_S):  # type: ignore[misc]
+                    stage.check()
+                    raise WorkFailed(f"{name} did not open its shard within {READY_S:.0f} s")
+            self._keep(self._work("latency", LIVE, 0, {"seconds": self._plan.live_s}))
+            stage.check()
+        log.close()
+        self._report("latency", 1, 1)

@@ -1,0 +1,22 @@
+"""One measurement in a process of its own: `python -m ops.bench.work NAME EVENTS ARGUMENTS`.
+
+Settings come from the environment. Prints the sample as its last line, in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from ops.bench.latency import LATENCY
+from ops.bench.works import WORKS
+from ops.settings import load
+
+
+def main(name: str, events: str, arguments: str) -> None:
+    sample = {**WORKS, **LATENCY}[name](load(), int(events), json.loads(arguments))
+    print(json.dumps(sample.to_json()), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,188 @@
+"""The measurements. Each runs in a process of its own (`work`), so that none pays for another."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from confluent_kafka import Consumer, TopicPartition
+
+from connectors.epochs.batch import Decoder, EpochBatch
+from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
+from connectors.epochs.encode import Encoder, counts_of
+from connectors.epochs.model import Intent, Place, Shard
+from connectors.epochs.opening import open_session
+from connectors.epochs.session import Session
+from connectors.epochs.supply import Supply
+from connectors.epochs.tuning import tune
+from connectors.log.interface import Tp
+from connectors.log.kafka_reader import DEFAULTS
+from ops.bench import data
+from ops.bench.samples import Sample
+from ops.processes.catalog import pipeline
+from ops.processes.run import codec_of, kafka_log, shard_of
+from ops.settings import Settings
+from pipelines.flow import build_flow
+from schemas.codec import Codec
+
+TRADES = "md.trade.v1"
+PARTS = 4  # a long run is looked at in quarters: the age of the process
+
+
+class Watch:
+    """Wall and processor time since it was made."""
+
+    def __init__(self) -> None:
+        self._began, self._cpu = time.perf_counter(), time.process_time()
+
+    def sample(self, work: str, events: int, **extra: Any) -> Sample:
+        seconds, cpu_s = time.perf_counter() - self._began, time.process_time() - self._cpu
+        return Sample(work, events, seconds, cpu_s, peak_mb(), extra)
+
+
+def peak_mb() -> float:
+    """The most memory this process held, in 10**6 bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def messages(settings: Settings, events: int, _: dict[str, Any]) -> Sample:
+    """The limit of the Python client: messages, untouched, as anybody would write it."""
+    consumer = _plain_consumer(settings)
+    watch, found = Watch(), 0
+    while found < events:
+        found += len([m for m in consumer.consume(20_000, 0.05) if not m.error()])
+    sample = watch.sample("messages", found)
+    consumer.close()
+    return sample
+
+
+def messages_tuned(settings: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """The same in the tuned process that pipelines are: a harder base, for the reader."""
+    tune()
+    return replace(messages(settings, events, arguments), work="messages_tuned")
+
+
+def _plain_consumer(settings: Settings) -> Consumer:
+    consumer = Consumer({**DEFAULTS, **settings.kafka_options()})
+    name = settings.topic_prefix + TRADES
+    consumer.assign([TopicPartition(name, p, 0) for p in range(data.PARTITIONS)])
+    return consumer
+
+
+def columns(settings: Settings, events: int, _: dict[str, Any]) -> Sample:
+    """Log to columns: consumed, merged, decoded to one table per epoch, as pipelines do."""
+    tune()
+    log, codec = kafka_log(settings), codec_of(settings)
+    places = {Tp(TRADES, p): Place(0, -1) for p in range(data.PARTITIONS)}
+    watch, found = Watch(), 0
+    supply = Supply(log, Shard("bench", 0, 1, (), ""), places)
+    while found < events:
+        counts = supply.ready()
+        if counts is not None:
+            batch = EpochBatch(supply.take(counts), codec, "bench")
+            found += sum(table.height for table in batch.tables.values())
+    sample = watch.sample("columns", found)
+    supply.close()
+    return sample
+
+
+def strategy(settings: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """The strategy pipeline to the end of its input, everything committed."""
+    return _to_end("strategy", settings, events, arguments)
+
+
+def market(settings: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """The market pipeline to the end of its input, everything committed."""
+    return _to_end("market", settings, events, arguments)
+
+
+def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """Runs a pipeline under a name of its own, so that the same input is new to it every time."""
+    log, codec = kafka_log(settings), codec_of(settings)
+    began = time.perf_counter()
+    made = pipeline(name, settings)
+    shard = replace(shard_of(made, 0, 1, settings), pipeline=arguments["pipeline"])
+    session = open_session(log, codec, shard, Intent(start="earliest"), until=lambda: True)
+    opening_s = time.perf_counter() - began
+    steps: list[tuple[int, float]] = []
+    session.on_settled = lambda progress: steps.append((progress.records, time.perf_counter()))
+    watch, start = Watch(), time.perf_counter()
+    _drive(session, made.logic, codec, settings)
+    sample = watch.sample(name, session.progress.records)
+    reached = next(at for records, at in steps if records == session.progress.records)
+    sample.seconds = reached - start  # the rest is the last snapshot and the end
+    sample.extra = {
+        "outputs": session.progress.outputs,
+        "epochs": session.progress.epochs_committed,
+        "snapshots": session.progress.snapshots,
+        "opening_s": opening_s,
+        "quarters": quarters(steps, start),
+        "reopening_s": _reopened(settings, codec, shard),
+    }
+    return sample
+
+
+def _drive(session: Session, logic: Any, codec: Codec, settings: Settings) -> None:
+    def die(code: int, message: str) -> NoReturn:
+        raise AssertionError(f"exit {code}: {message}")
+
+    shard, log = session.parts.shard, kafka_log(settings)
+    encode = Encoder(shard, codec, counts_of(log))
+    source, sink = EpochSource(session), EpochSink(session, die)
+    run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))
+
+
+def quarters(steps: list[tuple[int, float]], start: float) -> list[float]:
+    """Events a second in each quarter of a run."""
+    total, rates = steps[-1][0], []
+    before = (0, start)
+    for part in range(1, PARTS + 1):
+        now = next(step for step in steps if step[0] >= total * part / PARTS)
+        rates.append((now[0] - before[0]) / (now[1] - before[1]) if now[0] > before[0] else 0.0)
+        before = now
+    return rates
+
+
+def _reopened(settings: Settings, codec: Codec, shard: Shard) -> float:
+    """Seconds to open the shard again, history read back to its newest snapshot."""
+    began = time.perf_counter()
+    session = open_session(kafka_log(settings), codec, shard, Intent())
+    seconds = time.perf_counter() - began
+    session._supply.close()
+    return seconds
+
+
+def json_loads(_: Settings, events: int, __: dict[str, Any]) -> Sample:
+    """`json.loads` alone over the frames of the market measurement."""
+    payloads = [frame.payload for frame in data.frames(events)]
+    loads, watch = json.loads, Watch()
+    for payload in payloads:
+        loads(payload)
+    return watch.sample("json_loads", events)
+
+
+def fill_trades(settings: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    names = data.instruments(arguments["instruments"])
+    filled = data.fill(settings, data.trades(events, names, codec_of(settings)))
+    return Sample("fill_trades", filled.events, filled.seconds)
+
+
+def fill_frames(settings: Settings, events: int, _: dict[str, Any]) -> Sample:
+    records = data.raw_records(data.frames(events), codec_of(settings))
+    filled = data.fill(settings, records)
+    return Sample("fill_frames", events, filled.seconds)
+
+
+Work = Callable[[Settings, int, dict[str, Any]], Sample]
+WORKS: dict[str, Work] = {
+    work.__name__: work
+    for work in (
+        messages, messages_tuned, columns, strategy, market, json_loads, fill_trades, fill_frames
+    )
+}  # fmt: skip
