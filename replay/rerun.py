@@ -17,8 +17,9 @@ from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.errors import Diverged
 from connectors.epochs.history import Ledger, history_from_start, history_since, of_own_version
 from connectors.epochs.model import History, Shard
+from connectors.epochs.parts import Parts
 from connectors.epochs.recorded import RecordedOutputs
-from connectors.epochs.session import Parts, Progress, Session
+from connectors.epochs.session import Progress, Session
 from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, OutRecord
 from pipelines.flow import build_flow

@@ -35,9 +35,10 @@ from connectors.epochs.history import (
     read_history,
 )
 from connectors.epochs.model import Base, History, Intent, Place, Shard
+from connectors.epochs.parts import Parts
 from connectors.epochs.points import Point, nothing
 from connectors.epochs.records import record_stamp, shard_opened
-from connectors.epochs.session import Parts, Session
+from connectors.epochs.session import Session
 from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, OutRecord, Tp
 from schemas.codec import Codec

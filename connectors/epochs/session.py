@@ -7,51 +7,22 @@ history ends.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
-from connectors.epochs.boundaries import Carrying
+from connectors.epochs.committer import Committer, Standing
 from connectors.epochs.errors import EpochsMerged
-from connectors.epochs.model import Base, Intent, Shard
-from connectors.epochs.points import Point, nothing
+from connectors.epochs.parts import Flight, Parts, Reason
 from connectors.epochs.recorded import RecordedOutputs
-from connectors.epochs.records import (
-    input_range,
-    output_ranges,
-    record_stamp,
-    seal,
-    snapshot_ref,
-)
-from connectors.epochs.runs import Slice
-from connectors.epochs.snapshots import SnapshotClock, cut, day_of
+from connectors.epochs.snapshots import SnapshotClock, day_of
 from connectors.epochs.supply import POLL_S, Supply
-from connectors.epochs.verify import Verifier
-from connectors.log.interface import Log, OutRecord, Tp, Writer
-from pipelines.items import Carried, Encoded, Epoch, Item, Mark, Restore, StateBody
+from connectors.log.interface import OutRecord, Tp
+from pipelines.items import Encoded, Epoch, Item, Mark, Restore, StateBody
 from pipelines.logic import Position
-from schemas.codec import Codec
 from schemas.events import Boundary, EpochCommitted, SnapshotRef
 
-logger = logging.getLogger("tape.epochs")
 GROUP_COMMIT_S = 0.5
-Reason = Literal["UNKNOWN", "INPUT", "SNAPSHOT", "STOP", "BOUNDARY"]
-
-
-@dataclass
-class Flight:
-    """The epoch that the source handed out and the sink has not yet settled."""
-
-    sequence: int
-    slices: list[Slice]
-    reason: Reason
-    snapshot_due: bool
-    recorded: EpochCommitted | None = None
-    carried: Carried | None = None
-    boundary: Boundary | None = None
-    items: int = 0
 
 
 @dataclass
@@ -63,25 +34,6 @@ class Progress:
     records: int = 0
     outputs: int = 0
     snapshots: int = 0
-
-
-@dataclass
-class Parts:
-    """Everything a session works with; `opening` and `replay` put it together."""
-
-    log: Log
-    codec: Codec
-    shard: Shard
-    base: Base
-    recorded: Sequence[EpochCommitted]
-    verifier: Verifier
-    writer: Writer | None = None
-    intent: Intent = field(default_factory=Intent)
-    boundaries: list[Boundary] = field(default_factory=list)  # to be committed before going live
-    carry: Carrying = field(default_factory=Carrying)
-    instance: str = ""
-    point: Point = nothing
-    until: Callable[[], bool] = lambda: False  # live runs only: asked when nothing is waiting
 
 
 class Session:
@@ -101,7 +53,7 @@ class Session:
         self._outputs = RecordedOutputs(parts.log, parts.codec, shard)
         self._boundaries = iter(parts.boundaries)
         self._clock = SnapshotClock(shard, base.snapshot)
-        self._floors: dict[Tp, int] = {}
+        self._committer = Committer(parts) if parts.writer is not None else None
         self._flight: Flight | None = None
         self._restored = self._stopped = False
         self._skipped: set[Position] = set()
@@ -117,9 +69,6 @@ class Session:
     def snapshot(self) -> SnapshotRef | None:
         """The newest snapshot at the end of that epoch."""
         return self._snapshot
-
-    # ---- source ----------------------------------------------------------------------------------
-    # ---------------
 
     def next_items(self) -> list[Item]:
         """The items of the next epoch; none when there is nothing yet. Raises StopIteration
@@ -230,9 +179,6 @@ class Session:
         places = self._supply.places()
         return any(places[Tp(p.topic, p.partition)].offset <= p.offset for p in self._skipped)
 
-    # ---- sink ------------------------------------------------------------------------------------
-    # ---------------
-
     def settle(self, items: Sequence[Item]) -> None:
         """Ends the epoch in flight: checks it against its record, or commits it."""
         flight = self._flight
@@ -284,82 +230,15 @@ class Session:
         self.progress.snapshots += body is not None
 
     def _commit(self, flight: Flight, records: list[OutRecord], body: StateBody | None) -> None:
-        parts, shard, writer = self.parts, self.parts.shard, self.parts.writer
-        assert writer is not None, "a replay has no writer and only recorded epochs"
-        parts.point("reduced")
-        stamp = record_stamp(self._supply.log_time_ms)
-        floors = {tp: self._floor(tp) for tp in {Tp(r.topic, r.partition) for r in records}}
-        snapshot, chunks = self._snapshot_records(flight, body, stamp)
-        epoch = self._epoch(flight, records, floors, snapshot, body is not None)
-        writer.begin()
-        parts.point("begun")
-        writer.send(records)
-        parts.point("outputs-sent")
-        key = str(shard.number).encode()
-        writer.send([*chunks, OutRecord(*shard.epochs, key, parts.codec.encode(epoch), stamp)])
-        parts.point("epoch-sent")
-        self._floors.update(writer.commit())
-        parts.point("committed")
-        self._sequence, self._chain, self._snapshot = epoch.sequence, epoch.chain, snapshot
+        assert self._committer is not None, "a replay has no writer and only recorded epochs"
+        stands = Standing(self._chain, self._snapshot, self._supply.log_time_ms)
+        epoch = self._committer.commit(flight, stands, records, body)
+        self._sequence, self._chain, self._snapshot = epoch.sequence, epoch.chain, epoch.snapshot
         if body is not None:
             self._clock.taken(len(body.body))
             self.progress.snapshots += 1
         self.progress.epochs_committed += 1
         self._settle_group()
-
-    def _floor(self, tp: Tp) -> int:
-        if tp not in self._floors:
-            self._floors[tp] = self.parts.log.bounds(tp)[1]
-        return self._floors[tp]
-
-    def _snapshot_records(
-        self, flight: Flight, body: StateBody | None, stamp: int
-    ) -> tuple[SnapshotRef | None, list[OutRecord]]:
-        if body is None:
-            return self._snapshot, []
-        shard = self.parts.shard
-        chunks = cut(shard, flight.sequence, body.version, body.body)
-        floors = self._floor(shard.snapshots), self._floor(shard.epochs)
-        ref = snapshot_ref(flight.sequence, body.version, body.body, len(chunks), *floors)
-        keys = [f"{shard.number}/{flight.sequence}/{c.chunk}".encode() for c in chunks]
-        encode = self.parts.codec.encode
-        return ref, [
-            OutRecord(*shard.snapshots, k, encode(c), stamp)
-            for k, c in zip(keys, chunks, strict=True)
-        ]
-
-    def _epoch(
-        self,
-        flight: Flight,
-        records: list[OutRecord],
-        floors: dict[Tp, int],
-        snapshot: SnapshotRef | None,
-        taken: bool,
-    ) -> EpochCommitted:
-        parts, shard = self.parts, self.parts.shard
-        fingerprint = parts.codec.fingerprint_of
-        unsealed = EpochCommitted(
-            pipeline=shard.pipeline,
-            shard=shard.number,
-            shards=shard.shards,
-            sequence=flight.sequence,
-            reason=flight.reason,
-            inputs=tuple(input_range(s, fingerprint) for s in flight.slices),
-            outputs=output_ranges(records, floors),
-            output_count=len(records),
-            outputs_digest=parts.verifier.outputs_digest(records),
-            snapshot_taken=taken,
-            snapshot=snapshot,
-            boundary=flight.boundary,
-            version=shard.version,
-            instance=parts.instance,
-            cpu=parts.verifier.cpu,
-            chain=b"",
-        )
-        return seal(parts.codec, self._chain, unsealed)
-
-    # ---- lag tools
-    # ----------------------------------------------------------------------------------------------
 
     def _settle_group(self, force: bool = False) -> None:
         """Tells lag tools where the shard stands; the epochs topic remains the truth."""

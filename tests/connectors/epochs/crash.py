@@ -13,7 +13,8 @@ from connectors.epochs.boundaries import Carrying, accepted_in
 from connectors.epochs.errors import Diverged
 from connectors.epochs.history import Ledger, history_from_start, history_since
 from connectors.epochs.model import History, Shard
-from connectors.epochs.session import Parts, Session
+from connectors.epochs.parts import Parts
+from connectors.epochs.session import Session
 from connectors.epochs.verify import Verifier
 from connectors.log.memory import MemoryLog
 from schemas.events import EpochCommitted, SnapshotRef

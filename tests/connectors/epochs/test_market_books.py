@@ -15,7 +15,8 @@ from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.history import Ledger, history_from_start, history_since
 from connectors.epochs.model import Intent, Shard
 from connectors.epochs.opening import open_session
-from connectors.epochs.session import Parts, Session
+from connectors.epochs.parts import Parts
+from connectors.epochs.session import Session
 from connectors.epochs.verify import Verifier
 from connectors.log.interface import OutRecord
 from connectors.log.memory import MemoryLog
