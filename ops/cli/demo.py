@@ -73,7 +73,8 @@ def _played(summary: dict[str, Any]) -> str:
     return (
         f"{summary['frames']:,} captured frames on {summary['lines']} lines each, "
         f"{summary['frames_per_second']:,} frames/s, caught up {summary['drained_after_s']} s "
-        f"after the last; {summary['seconds_total']} s in all"
+        f"after the last, {summary['restarts']} processes restarted; "
+        f"{summary['seconds_total']} s in all"
     )
 
 

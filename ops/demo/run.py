@@ -85,6 +85,7 @@ def on_stage(demo: Demo, settings: Settings, stage: Stage, report: Report) -> di
         **counted(log, codec, settings),
         "frames": len(frames),
         "lines": len(LINES),
+        "restarts": stage.restarts,
         "frames_per_second": round(player.sent / played_s),
         "drained_after_s": round(drained_s, 1),
         "latency": {topic: latency(values) for topic, values in tap.latencies_ms.items()},

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
+from typing import Self
 
+from connectors.log.errors import Aborted, OutcomeUnknown
 from ops.settings import ROOT
 from ops.stack import processes
 from schemas.errors import TapeError
 
 GRACE_S = 20.0
+RESTARTED = frozenset({Aborted.exit_code, OutcomeUnknown.exit_code})
 
 
 class ProcessFailed(TapeError):
@@ -29,10 +32,12 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: dict[str, Popen[bytes]] = {}
+        self._arguments: dict[str, tuple[str, ...]] = {}
+        self.restarts = 0
         (folder / "processes").mkdir(parents=True, exist_ok=True)
         (folder / "tape.toml").touch()
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,13 +61,20 @@ class Stage:
             "TAPE_RUN_DIR": str(self._folder),
         }
         log = folder / f"{name}.log"
+        self._arguments[name] = arguments
         self._running[name] = processes.spawn(command, folder, log, {**kept, **own})
 
     def check(self) -> None:
-        """Raises `ProcessFailed` if one ended on its own, with the last line it said."""
+        """Restarts what asks for it, as a supervisor does; anything else that ended by itself
+        raises `ProcessFailed`, with the last line it said.
+        """
         for name, process in self._running.items():
-            if process.poll() is not None:
+            code = process.poll()
+            if code is not None and code not in RESTARTED:
                 raise ProcessFailed(self._ended(name, process))
+        for name in [n for n, p in self._running.items() if p.poll() is not None]:
+            self.restarts += 1
+            self.start(name, *self._arguments[name])
 
     def stop(self, *names: str) -> None:
         """SIGTERM and exit code 0 from each. Raises `ProcessFailed`."""
