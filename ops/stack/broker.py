@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ops.stack import processes
 from ops.stack.errors import NotStarted
+from ops.stack.fencing import fence_predecessor, was_killed
 from ops.stack.ports import HOST, Ports, is_taken
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -86,6 +87,9 @@ def launch(broker: Broker) -> subprocess.Popen[bytes]:
     _configure(broker, broker.folder / "data")
     if not (broker.folder / "data").is_dir():
         _format(broker)
+    elif was_killed(broker.folder / "data"):
+        rows = properties(broker.ports, broker.folder / "data")
+        fence_predecessor(broker.folder, _java(broker), rows, f"{HOST}:{broker.ports.controller}")
     command = [*_java(broker), processes.marker(broker.folder), "kafka.Kafka", "server.properties"]
     return processes.spawn(command, broker.folder, broker.log, os.environ)
 
