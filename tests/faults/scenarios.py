@@ -202,9 +202,11 @@ def end_txn(rig: Rig, count: int) -> None:
 
 def end_txn_without_the_exit_rule(rig: Rig) -> int:
     """The same late request, but the victim trusts a commit that took long: the late EndTxn commits
-    half of the next transaction. Gives the number of outputs that are there twice.
+    half of the next transaction. Gives the number of outputs that are there twice, or missing,
+    depending on which half.
     """
     proxy = harmed_end_txn(rig, "late request", trusting=True)
     assert proxy.late_answers == [0], "the broker takes it"
     assert rig.victim(finish=True).wait() == 0
-    return examine(rig.log).duplicated
+    report = examine(rig.log)
+    return report.duplicated + report.lost
