@@ -76,11 +76,12 @@ def _exact(text: str, number: int) -> Exact:
 
 
 def _parse(text: str) -> Exact:
+    """Any text; the usual ones are parsed by `_Texts` itself."""
     whole, dot, fraction = text.partition(".")
     digits = whole + fraction
     few = len(whole) <= PRECISION - SCALE and len(fraction) <= SCALE
     if few and whole and bool(dot) == bool(fraction) and digits.isdigit() and digits.isascii():
-        fraction = fraction.ljust(SCALE, "0")  # the usual case, three times as fast
+        fraction = fraction.ljust(SCALE, "0")
         return _exact(f"{whole}.{fraction}", int(whole + fraction))
     if not _NOTATION(text):
         raise NotExact(f"{text!r} is not a decimal number")
@@ -93,11 +94,28 @@ class _Texts(dict[str, Decimal]):
     def __missing__(self, text: str) -> Decimal:
         if text.__class__ is not str:
             raise NotExact(f"{text!r} is a {type(text).__name__}, not text")
-        value = _parse(text)
+        at = text.find(".")
+        pad = _PADS.get(len(text) - at) if 0 < at <= PRECISION - SCALE else None
+        if pad is not None:
+            padded = text + pad
+            digits = padded.replace(".", "", 1)
+            if digits.isdigit() and digits.isascii():  # the usual case, twice as fast
+                number = int(digits)
+                size = (number.bit_length() + 8) >> 3
+                value = Exact(padded)
+                value.wire = _SIZES[size] + number.to_bytes(size)
+                return self._keep(text, value)
+        return self._keep(text, _parse(text))
+
+    def _keep(self, text: str, value: Exact) -> Exact:
         if len(self) >= CACHE_ENTRIES_MAX:
             self.clear()
         self[text] = value
         return value
+
+
+# By the length of the fraction and its point: what is missing of ten decimals.
+_PADS: Final = {1 + size: "0" * (SCALE - size) for size in range(1, SCALE + 1)}
 
 
 class _Bodies(dict[bytes, Decimal]):

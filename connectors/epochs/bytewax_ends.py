@@ -19,7 +19,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from bytewax.testing import run_main
 
 from connectors.epochs.session import Session
-from connectors.epochs.tuning import tune
+from connectors.epochs.tuning import rest, tune
 from connectors.log.errors import WriterError
 from connectors.log.interface import Abort
 from pipelines.items import Item
@@ -39,7 +39,10 @@ class EpochPart(StatefulSourcePartition[Item, None]):
         self._session = session
 
     def next_batch(self) -> Iterable[Item]:
-        return self._session.next_items()
+        items = self._session.next_items()
+        if not items:
+            rest()
+        return items
 
     def next_awake(self) -> datetime | None:
         return ALWAYS_AWAKE

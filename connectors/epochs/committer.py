@@ -11,6 +11,7 @@ from connectors.epochs.parts import Flight, Parts
 from connectors.epochs.records import (
     input_range,
     output_ranges,
+    partition_counts,
     record_stamp,
     seal,
     snapshot_ref,
@@ -64,7 +65,7 @@ class Committer:
         return self._floors[tp]
 
     def _floors_of(self, records: list[OutRecord]) -> Mapping[Tp, int]:
-        return {tp: self._floor(tp) for tp in {Tp(r.topic, r.partition) for r in records}}
+        return {tp: self._floor(tp) for tp in partition_counts(records)}
 
     def _snapshot(
         self, flight: Flight, body: StateBody, stamp: int

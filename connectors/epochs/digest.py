@@ -8,8 +8,9 @@ field is framed by its length, so that no two different sequences of records sha
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from operator import itemgetter
 
 from connectors.epochs.runs import Run, Slice
 from connectors.log.interface import OutRecord
@@ -19,7 +20,8 @@ from schemas.packed import Packed, pack
 
 FRAME_BYTES = 5  # Confluent framing: magic byte and schema id
 Fingerprint = Callable[[bytes], bytes]
-_OUTPUT_HEAD = struct.Struct(">iii")
+_frame_of = itemgetter(slice(0, FRAME_BYTES))
+_body_of = itemgetter(slice(FRAME_BYTES, None))
 
 
 def input_digest(part: Slice, fingerprint: Fingerprint) -> bytes:
@@ -71,17 +73,32 @@ def _identity(value: bytes, fingerprint: Fingerprint) -> bytes:
 
 
 def outputs_digest(records: Sequence[OutRecord], fingerprint: Fingerprint) -> bytes:
-    """SHA-256 over the outputs of one epoch, in the order they were decided."""
-    hasher = sha256()
-    heads: dict[tuple[str, bytes], bytes] = {}
-    for topic, partition, key, value, _, _ in records:
-        kind = (topic, value[:FRAME_BYTES])
-        head = heads.get(kind)
-        if head is None:
-            head = heads[kind] = sha256(topic.encode() + b"\0" + fingerprint(value)).digest()
-        hasher.update(head + _OUTPUT_HEAD.pack(partition, len(key), len(value)) + key)
-        hasher.update(value[FRAME_BYTES:])
+    """SHA-256 over the outputs of one epoch, in the order they were decided.
+
+    First the kinds of output (logical topic and schema), in order of appearance; then, column by
+    column: each output's kind (4 bytes), partition (4), length of key (4), key, length of body (4),
+    body.
+    """
+    if not records:
+        return sha256().digest()
+    topics, partitions, keys, values, _, _ = zip(*records, strict=True)
+    kinds = list(zip(topics, map(_frame_of, values), strict=True))
+    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
+    heads = [
+        sha256(topic.encode() + b"\0" + fingerprint(frame)).digest() for topic, frame in numbers
+    ]
+    hasher = sha256(b"".join(heads))
+    hasher.update(_ints(map(numbers.__getitem__, kinds)))
+    hasher.update(_ints(partitions))
+    for column in (keys, list(map(_body_of, values))):
+        hasher.update(_ints(map(len, column)))
+        hasher.update(b"".join(column))
     return hasher.digest()
+
+
+def _ints(numbers: Iterable[int]) -> bytes:
+    numbers = tuple(numbers)
+    return struct.pack(f"<{len(numbers)}i", *numbers)
 
 
 def chain_digest(previous: bytes, record_without_chain: bytes) -> bytes:

@@ -14,7 +14,11 @@ from pipelines.items import Decided, Encoded
 from pipelines.logic import Output, Position
 from schemas.codec import Codec
 
-ID_HEADER, SOURCE_HEADER = "ce_id", "ce_source"
+ID_HEADER, SOURCE_HEADER, DETAIL_HEADER = "ce_id", "ce_source", "detail"
+DETAIL_BYTES_MAX = 1_000
+CACHE_ENTRIES_MAX = 100_000
+Route = tuple[int, bytes, bytes]  # partition, key, and the id's part between offset and index
+_new: Callable[..., Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
 
 
 class Encoder:
@@ -28,50 +32,59 @@ class Encoder:
     def __init__(self, shard: Shard, codec: Codec, partition_counts: Callable[[str], int]) -> None:
         self._pipeline, self._codec, self._counts = shard.pipeline, codec, partition_counts
         self._source = source_of(shard)
-        self._routes: dict[tuple[str, str], tuple[int, bytes]] = {}
-        self._kinds: dict[type, tuple[Callable[[Any], bytes], tuple[tuple[str, bytes], ...]]] = {}
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._kinds: dict[type, tuple[Callable[[Any], bytes], list[tuple[str, bytes]]]] = {}
+        self._causes: dict[tuple[str, int], bytes] = {}
 
     def __call__(self, decided: Decided) -> Encoded:
         return Encoded(self.records(decided.outputs))
 
     def records(self, outputs: Sequence[Output]) -> list[OutRecord]:
+        """The hot loop of a pipeline that writes much: no call per record but the encoding."""
         made: list[OutRecord] = []
+        routes, kinds, causes = self._routes, self._kinds, self._causes
         cause: Position | None = None
         seen: dict[tuple[str, str], int] = {}
         for position, timestamp_ms, topic, key, event, detail in outputs:
-            if position != cause:
-                cause, seen = position, {}
-                source = (
-                    f"{self._pipeline}/{position.topic}/{position.partition}/{position.offset}/"
-                )
             route = (topic, key)
-            index = seen.get(route, 0)
+            partition, raw_key, suffix = routes.get(route) or self._route(route)
+            encode, constant = kinds.get(event.__class__) or self._kind(event.__class__)
+            source, number, offset = position
+            prefix = causes.get((source, number)) or self._cause(source, number)
+            if position == cause:
+                index = seen.get(route, 0)
+            else:
+                cause, index, seen = position, 0, {}
             seen[route] = index + 1
-            partition, raw_key = self._routes.get(route) or self._route(route)
-            encode, constant = self._kinds.get(type(event)) or self._kind(type(event))
-            headers = ((ID_HEADER, f"{source}{topic}/{key}/{index}".encode()), *constant)
+            identifier = b"%b%d/%b%d" % (prefix, offset, suffix, index)
+            headers = [(ID_HEADER, identifier), *constant]
             if detail:
-                headers += (("detail", detail.encode()[:1000]),)
-            made.append(OutRecord(topic, partition, raw_key, encode(event), timestamp_ms, headers))
+                headers.append((DETAIL_HEADER, detail.encode()[:DETAIL_BYTES_MAX]))
+            record = (topic, partition, raw_key, encode(event), timestamp_ms, headers)
+            made.append(_new(OutRecord, record))
         return made
 
-    def _route(self, route: tuple[str, str]) -> tuple[int, bytes]:
-        if len(self._routes) > 100_000:
+    def _route(self, route: tuple[str, str]) -> Route:
+        if len(self._routes) > CACHE_ENTRIES_MAX:
             self._routes.clear()  # a cache only; keys are instruments and streams, few by nature
         topic, key = route
         raw = key.encode()
-        self._routes[route] = found = (murmur2_partition(raw, self._counts(topic)), raw)
+        partition = murmur2_partition(raw, self._counts(topic))
+        self._routes[route] = found = (partition, raw, f"{topic}/{key}/".encode())
         return found
 
-    def _kind(
-        self, event_type: type
-    ) -> tuple[Callable[[Any], bytes], tuple[tuple[str, bytes], ...]]:
-        constant = (
+    def _kind(self, event_type: type) -> tuple[Callable[[Any], bytes], list[tuple[str, bytes]]]:
+        constant = [
             ("ce_specversion", b"1.0"),
             ("ce_type", event_type.__name__.encode()),
             (SOURCE_HEADER, self._source),
-        )
+        ]
         self._kinds[event_type] = found = (self._codec.encoder(event_type), constant)
+        return found
+
+    def _cause(self, topic: str, partition: int) -> bytes:
+        found = f"{self._pipeline}/{topic}/{partition}/".encode()
+        self._causes[topic, partition] = found
         return found
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import platform
 import socket
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from operator import itemgetter
 
 from connectors.epochs.digest import FRAME_BYTES, Fingerprint, chain_digest, input_digest
 from connectors.epochs.model import Place, Shard
@@ -67,11 +69,16 @@ def input_range(part: Slice, fingerprint: Fingerprint) -> InputRange:
 def output_ranges(
     records: Sequence[OutRecord], floors: Mapping[Tp, int]
 ) -> tuple[OutputRange, ...]:
-    counts: dict[Tp, int] = {}
-    for record in records:
-        tp = Tp(record.topic, record.partition)
-        counts[tp] = counts.get(tp, 0) + 1
+    counts = partition_counts(records)
     return tuple(OutputRange(*tp, count, floors[tp]) for tp, count in sorted(counts.items()))
+
+
+def partition_counts(records: Sequence[OutRecord]) -> dict[Tp, int]:
+    """How many records each partition gets."""
+    return {Tp(*tp): count for tp, count in Counter(map(_tp_of, records)).items()}
+
+
+_tp_of = itemgetter(slice(0, 2))
 
 
 def snapshot_ref(

@@ -2,8 +2,9 @@
 
 The collector: CPython looks for cycles after every 700 new containers, over all of them again and
 again, which takes half the time of a process that moves 20,000 records at once. Nothing on the hot
-path makes cycles, so it looks once per `COLLECT_AFTER` containers more than before: memory stays
-bounded by that, and what was loaded at the start is never looked at again.
+path makes cycles. So it looks when there is nothing else to do, and in the middle of work only once
+there are `COLLECT_AFTER` containers more than before: memory stays bounded by that. What was loaded
+at the start is never looked at again.
 
 The allocator: glibc gives blocks over 128 kB back to the system at once, and an epoch joined is
 2 MB; the page faults of getting them anew cost as much as decoding. So it keeps what it has.
@@ -16,7 +17,8 @@ import gc
 from collections.abc import Callable
 from typing import Final
 
-COLLECT_AFTER: Final = 200_000
+COLLECT_AFTER: Final = 1_000_000
+COLLECT_IDLE_AFTER: Final = 20_000
 MMAP_FROM_BYTES: Final = 32 * 1024 * 1024  # the most that glibc takes
 KEEP_BYTES: Final = 64 * 1024 * 1024
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -34,6 +36,12 @@ def tune() -> Callable[[], None]:
         gc.unfreeze()
 
     return undo
+
+
+def rest() -> None:
+    """To be called when there is nothing to do: looks for cycles if there is some growth."""
+    if gc.get_count()[0] > COLLECT_IDLE_AFTER:
+        gc.collect(0)
 
 
 def keep_memory() -> None:

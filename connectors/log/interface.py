@@ -23,7 +23,7 @@ class OutRecord(NamedTuple):
     key: bytes
     value: bytes
     timestamp_ms: int
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Message(Protocol):

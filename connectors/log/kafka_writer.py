@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -61,6 +62,10 @@ def kafka_error(raised: BaseException) -> KafkaError:
     return error
 
 
+_tp_of = itemgetter(slice(0, 2))
+T = TypeVar("T")
+
+
 class KafkaWriter:
     """See `connectors.log.interface.Writer`."""
 
@@ -94,8 +99,14 @@ class KafkaWriter:
         self._guard(self._producer.begin_transaction, "begin")
 
     def send(self, records: Sequence[OutRecord]) -> None:
+        """Only the last record of each partition reports its delivery to Python, which costs as
+        much as sending it. That of the others is the client's own contract: a flush leaves none
+        waiting, and a transaction of which one has failed cannot be committed.
+        """
         produce, delivered = self._producer.produce, self._delivered
-        for topic, partition, key, value, timestamp_ms, headers in records:
+        last = set(dict(zip(map(_tp_of, records), range(len(records)), strict=True)).values())
+        self._unconfirmed += len(last)
+        for at, (topic, partition, key, value, timestamp_ms, headers) in enumerate(records):
             name = self._names.get(topic) or self._names.setdefault(topic, self._prefix + topic)
             while True:
                 try:
@@ -104,16 +115,15 @@ class KafkaWriter:
                         value,
                         key,
                         partition,
-                        on_delivery=delivered,
+                        on_delivery=delivered if at in last else None,
                         timestamp=timestamp_ms,
-                        headers=list(headers),
+                        headers=headers if headers.__class__ is list else list(headers),
                     )
                     break
                 except BufferError:
                     self._poll(0.05)  # the local queue is full: let deliveries make room
                 except _RAISED as error:
                     raise self._typed(error, "produce") from None
-            self._unconfirmed += 1
         self._poll(0)
 
     def _poll(self, timeout_s: float) -> None:
@@ -137,7 +147,7 @@ class KafkaWriter:
         )
 
     def commit(self) -> Mapping[Tp, int]:
-        self._guard(self._producer.flush, "flush")  # so that EndTxn alone is timed
+        self._flush()  # so that EndTxn alone is timed
         asked = time.monotonic()
         self._guard(self._producer.commit_transaction, COMMIT)
         took_s = time.monotonic() - asked
@@ -154,6 +164,11 @@ class KafkaWriter:
             Tp(tp.topic.removeprefix(self._prefix), tp.partition): end for tp, end in ends.items()
         }
 
+    def _flush(self) -> None:
+        waiting = self._guard(self._producer.flush, "flush")
+        if waiting:
+            raise OutcomeUnknown(f"{waiting} records wait for delivery after a flush")
+
     def _check_sure(self, took_s: float) -> None:
         """Raises `OutcomeUnknown` where EndTxn may have been sent twice (see RULE)."""
         if took_s > UNSURE_S:
@@ -162,9 +177,9 @@ class KafkaWriter:
                 "would tear the next transaction"
             )
 
-    def _guard(self, call: Callable[[], object], doing: str) -> None:
+    def _guard(self, call: Callable[[], T], doing: str) -> T:
         try:
-            call()
+            return call()
         except _RAISED as error:
             raise self._typed(error, doing) from None
 
