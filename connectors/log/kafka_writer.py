@@ -51,19 +51,20 @@ def writer_error(error: KafkaError, doing: str) -> WriterError:
     return OutcomeUnknown(text)
 
 
-def kafka_error(raised: BaseException) -> KafkaError:
+def kafka_error(raised: BaseException | None) -> KafkaError | None:
     """A fatal error is raised by whatever call serves callbacks; amid a callback it becomes the
-    cause of a SystemError.
+    cause of a SystemError, or is lost.
     """
-    found = raised if isinstance(raised, KafkaException) else raised.__cause__
-    if not isinstance(found, KafkaException):
-        raise raised
-    error: KafkaError = found.args[0]
-    return error
+    found = raised if isinstance(raised, KafkaException) else getattr(raised, "__cause__", None)
+    return found.args[0] if isinstance(found, KafkaException) else None
 
 
-_tp_of = itemgetter(slice(0, 2))
-T = TypeVar("T")
+def raised_by(call: Callable[[], object]) -> BaseException | None:
+    try:
+        call()
+    except _RAISED as error:
+        return error
+    return None
 
 
 class KafkaWriter:
@@ -185,15 +186,14 @@ class KafkaWriter:
 
     def _typed(self, raised: Exception, doing: str) -> WriterError:
         """A producer that failed earlier answers every call with its state alone: what its polling
-        raises, or the first delivery that failed, says why.
+        raises, or the first delivery that failed, says why. Where the client lost the error, an
+        abort gives it again: nothing follows on this producer.
         """
-        try:
-            self._producer.poll(0)
-        except _RAISED as fatal:
-            raised = fatal
-        error = kafka_error(raised)
-        fenced = self._failure is not None and self._failure.code() in _FENCED
-        return writer_error(self._failure if fenced and self._failure else error, doing)
+        error = kafka_error(raised_by(partial(self._producer.poll, 0))) or kafka_error(raised)
+        error = error or kafka_error(raised_by(partial(self._producer.abort_transaction, 1.0)))
+        if self._failure is not None and (error is None or self._failure.code() in _FENCED):
+            error = self._failure
+        return writer_error(error, doing) if error else Aborted(f"{doing}: {raised}")
 
     def close(self) -> None:
         """Nothing to do: a producer without an open transaction holds nothing, one with an open
