@@ -1,4 +1,4 @@
-"""A record that the broker refuses ends the transaction, also one whose delivery is not reported."""
+"""A record that the broker refuses ends the transaction, whether its delivery is reported or not."""
 
 from __future__ import annotations
 
