@@ -35,6 +35,8 @@ UNSURE_S = 1.5
 FENCE_TIMEOUT_S = 60.0
 COMMIT = "commit"
 _RAISED = (KafkaException, SystemError)
+_tp_of = itemgetter(0, 1)
+T = TypeVar("T")
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 _GAP_MIN_S, _GAP_MAX_S, _SLOW_ACK_S = 0.002, 0.020, 0.010
 
