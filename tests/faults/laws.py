@@ -5,6 +5,7 @@ recovery time.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from tests.faults.rig import Rig, trades
 
 ROOT = Path(__file__).parents[2]
 HOUR_S = 3_600
+RERUN_MAX = 5
 STALE_MS = 2_000
 
 
@@ -71,14 +73,14 @@ def replays_under_other_hash_seeds(rig: Rig, seeds: int) -> None:
 
 
 def hour_of_backlog(rig: Rig) -> None:
-    """One trade per second and instrument and one tick per second, an hour of it, all there at the
-    start: no tick is handed out while a trade `STALE_MS` older waits, so nothing looks stale.
+    """Five trades per second and instrument and one tick per second, an hour of it, all there at
+    the start: no tick is handed out while a trade `STALE_MS` older waits, so nothing looks stale.
     """
     begin_ms = time.time_ns() // 1_000_000 - HOUR_S * 1_000
     records = []
     for second in range(HOUR_S):
         at_ms = begin_ms + second * 1_000
-        records += [toy.trade_record(second, at_ms, name) for name in toy.INSTRUMENTS]
+        records += [toy.trade_record(second, at_ms, name) for name in 5 * toy.INSTRUMENTS]
         records.append(toy.tick_record(at_ms + 500))
     cluster.write(rig.servers, rig.prefix, records)
     rig.finish()
@@ -147,6 +149,8 @@ def recovery_time(rig: Rig, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
         victim = rig.victim(**bounds)
         wait_for(lambda end=end: rig.epochs_end() >= end + 4, "the first epoch")  # type: ignore[misc]
         rows.append((size, round(1000 * (time.monotonic() - begun))))
+        rerun_epochs = int(re.findall(r"(\d+) to re-run", victim.said())[-1])
+        assert rerun_epochs < RERUN_MAX, f"{rerun_epochs} epochs re-run at {size} events"
         victim.kill()
         rig.counts[f"recovery ms at {size} events"] = rows[-1][1]
     return rows

@@ -6,6 +6,7 @@ the n-th time (from 0) it passes a named point, `TAPE_TEST_STOP_AT` stops it the
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import signal
@@ -54,6 +55,7 @@ def main(orders: Orders) -> None:
         handle = os.open(orders.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
+    logging.basicConfig(level=logging.INFO)
     try:
         session = open_victim(orders)
         stop_on_signals(session)
