@@ -1,4 +1,4 @@
-"""A record that the broker refuses ends the transaction, whether its delivery is reported or not."""
+"""A record that the broker refuses ends the transaction, reported to Python or not."""
 
 from __future__ import annotations
 
