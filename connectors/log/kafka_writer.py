@@ -116,7 +116,7 @@ class KafkaWriter:
                     report = delivered if at in last else None
                     plain = headers if headers.__class__ is list else list(headers)
                     # By position: keywords cost a third of the call.
-                    produce(name, value, key, partition, None, report, timestamp_ms, plain)
+                    produce(name, value, key, partition, report, None, timestamp_ms, plain)
                     break
                 except BufferError:
                     self._poll(0.05)  # the local queue is full: let deliveries make room
