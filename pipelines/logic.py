@@ -45,6 +45,9 @@ class Output(NamedTuple):
     detail: str = ""
 
 
+ROWS_MAX = 100  # a batch of fewer records costs less row by row
+
+
 class Batch(Protocol):
     """One epoch's inputs, decoded. Row order everywhere is the epoch's merged order.
 

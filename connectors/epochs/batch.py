@@ -17,7 +17,7 @@ import polars as pl
 from connectors.epochs.merge import in_order, merged_order
 from connectors.epochs.runs import Slice, longs
 from pipelines.items import Epoch
-from pipelines.logic import Input, Output, Position
+from pipelines.logic import ROWS_MAX, Input, Output, Position
 from schemas.codec import Codec
 from schemas.columns import Block
 from schemas.errors import DecodeError, UnknownSchemaError
@@ -25,7 +25,6 @@ from schemas.events import DeadLettered
 from schemas.packed import Packed
 
 ORIGINAL_BYTES_MAX = 15_000_000
-ROWS_MAX = 100  # an epoch of fewer records is decoded row by row before it is a table
 
 
 class Record(NamedTuple):

@@ -6,19 +6,35 @@ signals, instrument). Long only is execution's business: a target may be negativ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+import polars as pl
 
 from pipelines.dead_letters import DeadLetterLimit, count, count_all
-from pipelines.logic import Batch, Input, InputTopic, Output, StateVersionError
+from pipelines.logic import (
+    ROWS_MAX,
+    Batch,
+    Input,
+    InputTopic,
+    Output,
+    StateVersionError,
+)
 from pipelines.strategy.changes import TARGETS, Tick, output_of
 from pipelines.strategy.columnar import Grouped, Plan, group, ticks_of
 from pipelines.strategy.rows import Run, react, run_rows
 from pipelines.strategy.signal import ClockedSignal, ColumnarSignal, LoadedSignal
 from pipelines.strategy.state import Held, StrategyState, dump, load
 from schemas.errors import TapeError
-from schemas.events import ClockTick, DeadLettered, QuoteChanged, TargetChanged, TradePrinted
+from schemas.events import (
+    CLASSES,
+    ClockTick,
+    DeadLettered,
+    QuoteChanged,
+    TargetChanged,
+    TradePrinted,
+)
 
 
 class StrategySettings(NamedTuple):
@@ -83,7 +99,7 @@ class StrategyLogic:
 
     def step(self, state: StrategyState, batch: Batch) -> tuple[StrategyState, list[Output]]:
         """Changes `state` only once everything is decided: a signal that raises leaves it whole."""
-        view = _View(batch)
+        view = _View(batch, min(ROWS_MAX, self._settings.columnar_from))
         runs = [(loaded, self._run(loaded, state.held[loaded.name], view)) for loaded in self._all]
         limit = self._settings.dead_letters
         count_all(state.dead_letters, (error.position for error in batch.errors), limit)
@@ -122,14 +138,18 @@ class StrategyLogic:
 class _View:
     """One batch as its signals want it; forms that several want are made once."""
 
-    def __init__(self, batch: Batch) -> None:
-        self._tables = batch.tables
+    def __init__(self, batch: Batch, tables_from: int) -> None:
         self._ticks: dict[str, list[Tick]] = {}
         self._groups: dict[tuple[str, frozenset[str]], Grouped] = {}
+        few = batch.count < tables_from
+        self._tables: Mapping[str, pl.DataFrame] = {} if few else batch.tables
+        for place, row in enumerate(batch.rows() if few else ()):
+            tick = Tick(place, row.position, row.timestamp_ms, row.event)
+            self._ticks.setdefault(type(row.event).__name__, []).append(tick)
 
     def count(self, loaded: LoadedSignal) -> int:
-        table = self._tables.get(loaded.signal.reads.__name__)
-        return 0 if table is None else table.height
+        name = loaded.signal.reads.__name__
+        return self._tables[name].height if name in self._tables else len(self._of(name))
 
     def grouped(self, loaded: LoadedSignal) -> Grouped:
         key = loaded.signal.reads.__name__, loaded.instruments
@@ -139,16 +159,16 @@ class _View:
 
     def ticks(self, loaded: LoadedSignal) -> list[Tick]:
         """The signal's events in order, and those of the clock for one that follows it."""
-        ticks = self._of(loaded.signal.reads)
+        ticks = self._of(loaded.signal.reads.__name__)
         if isinstance(loaded.signal, ClockedSignal):
-            return sorted([*ticks, *self._of(ClockTick)], key=lambda tick: tick.place)
+            clock = self._of(ClockTick.__name__)
+            return sorted([*ticks, *clock], key=lambda tick: tick.place)
         return ticks
 
-    def _of(self, event: type[Any]) -> list[Tick]:
-        name = event.__name__
+    def _of(self, name: str) -> list[Tick]:
         if name not in self._ticks:
             table = self._tables.get(name)
-            self._ticks[name] = [] if table is None else ticks_of(table, event)
+            self._ticks[name] = [] if table is None else ticks_of(table, CLASSES[name])
         return self._ticks[name]
 
 
