@@ -79,6 +79,7 @@ def partition_counts(records: Sequence[OutRecord]) -> dict[Tp, int]:
 
 
 _tp_of = itemgetter(slice(0, 2))
+CHAIN_LENGTH = b"\x40"  # 32, as Avro writes the length of bytes
 
 
 def snapshot_ref(
@@ -89,9 +90,10 @@ def snapshot_ref(
     )
 
 
-def seal(codec: Codec, previous: bytes, epoch: EpochCommitted) -> EpochCommitted:
-    """The epoch with its chain: the link covers the record's Avro body up to its last field,
-    which is the chain itself.
+def seal(codec: Codec, previous: bytes, epoch: EpochCommitted) -> tuple[EpochCommitted, bytes]:
+    """The epoch with its chain, and its encoded value: the link covers the record's Avro body up
+    to its last field, which is the chain itself.
     """
-    covered = codec.encode(epoch._replace(chain=b""))[FRAME_BYTES:-1]
-    return epoch._replace(chain=chain_digest(previous, covered))
+    unsealed = codec.encode(epoch._replace(chain=b""))[:-1]
+    chain = chain_digest(previous, unsealed[FRAME_BYTES:])
+    return epoch._replace(chain=chain), unsealed + CHAIN_LENGTH + chain

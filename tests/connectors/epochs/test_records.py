@@ -1,0 +1,34 @@
+"""The record of an epoch: one encoding gives its chain and its value."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from connectors.epochs.records import seal
+from connectors.log.memory import MemoryLog
+from schemas.events import EpochCommitted
+from tests.connectors.epochs.crash import epochs
+from tests.connectors.epochs.toy import CODEC, TOPICS, live, trade_record
+
+
+def recorded() -> EpochCommitted:
+    log = MemoryLog(TOPICS)
+    log.append(trade_record(1, 1_000))
+    live(log)
+    return epochs(log)[0]
+
+
+def test_a_sealed_value_is_its_epoch() -> None:
+    epoch, value = seal(CODEC, b"before", recorded())
+    assert value == CODEC.encode(epoch)
+    assert CODEC.decode(value) == epoch
+
+
+def test_the_chain_covers_all_but_itself() -> None:
+    unsealed = recorded()
+    epoch, value = seal(CODEC, b"before", unsealed)
+    covered = value[5 : -len(epoch.chain) - 1]
+    assert epoch.chain == sha256(b"before" + covered).digest()
+    other, _ = seal(CODEC, b"before", unsealed._replace(instance="other"))
+    assert other.chain != epoch.chain
+    assert seal(CODEC, b"another", unsealed)[0].chain != epoch.chain
