@@ -19,6 +19,7 @@ from ops import stack as local_stack
 from ops.stack import StackInfo
 
 _KEPT = ("TAPE_CACHE", "TAPE_DEBUG")
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # `make test` must not speak through a test's make
 _FOLDER = "tape-tests-"
 
 
@@ -38,6 +39,8 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("TAPE_")]:
             if name not in _KEPT:
                 patch.delenv(name)
+        for name in _OF_MAKE:
+            patch.delenv(name, raising=False)
         patch.setenv("TAPE_CONFIG", str(folder / "tape.toml"))
         patch.setenv("TAPE_RUN_DIR", str(folder / "run"))
         yield
