@@ -32,7 +32,8 @@ def create(servers: str, prefix: str, topics: Mapping[str, int] = TOPICS) -> Kaf
 
 def write(servers: str, prefix: str, records: Iterable[OutRecord]) -> None:
     """Writes records outside any transaction, as an edge does; returns when all are there."""
-    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "log_level": 0})
+    options = {"bootstrap.servers": servers, "linger.ms": 5, "log_level": 0}
+    producer = Producer({**options, "enable.idempotence": True})  # or a retry changes the order
     for number, r in enumerate(records):
         producer.produce(prefix + r.topic, r.value, r.key, r.partition, timestamp=r.timestamp_ms)
         if number % 10_000 == 9_999:
