@@ -23,7 +23,8 @@ FENCING_S_MAX = 60.0
 SESSION_MS = 500
 _CLEAN_SHUTDOWN = ".kafka_cleanshutdown"  # Kafka writes it as its last act, and removes it at start
 _ACTIVE, _FENCED = "Becoming the active controller", "handleBrokerFenced"
-_WRITTEN_S = 0.3  # the line is printed before the record is appended
+_QUIET_S = 0.5  # the line is printed before the records are appended; then nothing more is said
+_GRACE_S = 10.0
 _NOBODY_S = 4 * SESSION_MS / 1000
 
 
@@ -50,21 +51,22 @@ def fence_predecessor(
     try:
         _wait(process, log)
     finally:
-        process.kill()
+        processes.end(folder, _GRACE_S)
         process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
     """Until the predecessor is fenced, or the controller had long enough to find that it was."""
     limit, active_at = time.monotonic() + FENCING_S_MAX, 0.0
+    said, said_at = 0, 0.0
     while True:
         text, now = log.read_text(errors="replace"), time.monotonic()
-        if _FENCED in text:
-            time.sleep(_WRITTEN_S)
-            return
+        if len(text) > said:
+            said, said_at = len(text), now
         if not active_at and _ACTIVE in text:
             active_at = now
-        if active_at and now > active_at + _NOBODY_S:
+        fenced = _FENCED in text or (active_at and now > active_at + _NOBODY_S)
+        if fenced and now > said_at + _QUIET_S:
             return
         if process.poll() is not None or now > limit:
             raise NotStarted(f"the crashed broker could not be fenced: see {log}")
