@@ -58,6 +58,7 @@ RATIOS = (
 BESIDE = (
     ("log to columns / messages only in a tuned process", "columns", "messages_tuned"),
     ("`strategy` / messages only in a tuned process", "strategy", "messages_tuned"),
+    ("`market` as two shards in two processes / json.loads alone", "market_pair", "json_loads"),
     ("`strategy` over 200 instruments / over 2", "strategy_many", "strategy_two"),
 )
 MEMORY = Target("peak memory catching up", 600, 350, "MB", most=True)
@@ -80,8 +81,8 @@ def beside(found: Samples) -> list[tuple[str, str]]:
     """What else the run says: harder bases, and whether cost grows."""
     said = [(name, ratios(found, top, base)) for name, top, base in BESIDE]
     for name in ("strategy", "market"):
-        ages = [s.extra["quarters"] for s in found.get(name, [])]
-        said.append((f"`{name}`: last quarter of a run / first", [a[-1] / a[0] for a in ages]))
+        ages = [s.extra["quarters"] for s in found.get(name, []) if s.extra["quarters"]]
+        said.append((f"`{name}`: last quarter of a run / second", [a[-1] / a[1] for a in ages]))
     lines = [(name, spread(values)) for name, values in said if values]
     for name in ("strategy", "strategy_two"):
         if some := found.get(name, []):
@@ -213,8 +214,8 @@ FIGURES = """\
 - `stock_bytewax`: KafkaSource, fastavro, `stateful_map`, KafkaSink; at least once. `quixstreams`:
   one stateful apply over fastavro values, at least once, without its start-up. Both read the same
   topic and keep the same averages per instrument.
-- `market`: captured Binance spot frames to events, committed; `json_loads`: `json.loads` over the
-  same frames, from memory.
+- `market`: captured Binance spot frames to events, committed, in one process; `market_pair`: the
+  same as two shards; `json_loads`: `json.loads` over the same frames, from memory.
 - Trades carry the four headers that the market pipeline writes, which every reader pays for.
 - CPU counts all threads of the process, not the broker's."""
 

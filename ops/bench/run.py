@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from schemas.catalog import load_catalog
 from schemas.errors import TapeError
 from schemas.registry import Registry, register
 
-MAIN, TWO, MANY, LIVE = "bench.", "two.", "many.", "live."
+MAIN, RAW, TWO, MANY, LIVE = "bench.", "raw.", "two.", "many.", "live."
 PEER_OUT = "peer.changes"
 WORK_S_MAX = 900.0
 READY_S = 30.0
@@ -106,18 +107,18 @@ class Bench:
         return self._found
 
     def _fill(self) -> None:
-        plan, names = self._plan, {MAIN}
-        self._prepare(MAIN)
+        plan, trades = self._plan, {}
         if plan.groups & {"messages", "columns", "strategy", "stock", "quix"}:
-            self._work("fill_trades", MAIN, plan.events, {"instruments": 4})
-        if "market" in plan.groups:
-            self._work("fill_frames", MAIN, plan.frames, {})
+            trades[MAIN] = (plan.events, 4)
         if "growth" in plan.groups:
-            for prefix, instruments in ((TWO, 2), (MANY, 200)):
-                self._prepare(prefix)
-                self._work("fill_trades", prefix, plan.growth_events, {"instruments": instruments})
-                names.add(prefix)
-        self._create_private(names)
+            trades |= {TWO: (plan.growth_events, 2), MANY: (plan.growth_events, 200)}
+        for prefix, (events, instruments) in trades.items():
+            self._prepare(prefix)
+            self._work("fill_trades", prefix, events, {"instruments": instruments})
+        if "market" in plan.groups:
+            self._prepare(RAW)
+            self._work("fill_frames", RAW, plan.frames, {})
+        self._create_private()
 
     def _prepare(self, prefix: str) -> None:
         settings = self._settings(prefix)
@@ -126,13 +127,14 @@ class Bench:
         registry = Registry(settings.registry_url(), settings.registry.client_options())
         list(register(registry, catalog, prefix))
 
-    def _create_private(self, prefixes: set[str]) -> None:
+    def _create_private(self) -> None:
         """Each run of a pipeline has epochs and snapshots of its own."""
         names = [PEER_OUT]
-        for prefix in sorted(prefixes):
-            for number in range(self._plan.repeat):
-                for name in (f"strategy-{number}", f"market-{number}"):
-                    names += [f"{prefix}{name}.epochs.v1", f"{prefix}{name}.snapshots.v1"]
+        for number in range(self._plan.repeat):
+            strategies = [f"{prefix}strategy" for prefix in (MAIN, TWO, MANY)]
+            for place in (*strategies, f"{RAW}market", f"{RAW}market_pair"):
+                own = f"{place}-{number}"
+                names += [f"{own}.epochs.v1", f"{own}.snapshots.v1"]
         admin = AdminClient(self._settings(MAIN).kafka_options())
         for created in admin.create_topics([NewTopic(name, 4, 1) for name in names]).values():
             created.result()
@@ -152,8 +154,9 @@ class Bench:
         if "quix" in groups:
             yield "quixstreams", MAIN, plan.peer_events, {}
         if "market" in groups:
-            yield "json_loads", MAIN, plan.frames, {}
-            yield "market", MAIN, plan.frames, {"pipeline": f"market-{number}"}
+            yield "json_loads", RAW, plan.frames, {}
+            yield "market", RAW, plan.frames, {"pipeline": f"market-{number}"}
+            yield "market_pair", RAW, plan.frames, {"pipeline": f"market_pair-{number}"}
         if "growth" in groups:
             yield "strategy", TWO, plan.growth_events, own
             yield "strategy", MANY, plan.growth_events, own
@@ -165,8 +168,10 @@ class Bench:
             return self._stock(events)
         if name == "quixstreams":
             return self._quix(events)
+        if name == "market_pair":
+            return self._pair(events, arguments)
         sample = self._work(name, prefix, events, arguments)
-        if prefix != MAIN:
+        if prefix in (TWO, MANY):
             sample.work = f"{name}_{prefix.rstrip('.')}"
         return sample
 
@@ -180,6 +185,17 @@ class Bench:
         if name != "latency" and sample.events < events:
             raise WorkFailed(f"{name} saw {sample.events} of {events} events")
         return sample
+
+    def _pair(self, events: int, arguments: dict[str, Any]) -> Sample:
+        """The market pipeline as two shards, a process each, at the same time."""
+        shards = [{**arguments, "shards": 2, "shard": number} for number in range(2)]
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(lambda own: self._work("market", RAW, 0, own), shards))
+        counted = sum(sample.events for sample in both)
+        if counted < events:
+            raise WorkFailed(f"two shards saw {counted} of {events} events")
+        cpu_s, rss_mb = sum(s.cpu_s for s in both), max(s.rss_mb for s in both)
+        return Sample("market_pair", events, max(s.seconds for s in both), cpu_s, rss_mb)
 
     def _stock(self, events: int) -> Sample:
         start = (self._plan.events - events) // 4

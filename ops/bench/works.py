@@ -107,7 +107,8 @@ def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any
     log, codec = kafka_log(settings), codec_of(settings)
     began = time.perf_counter()
     made = pipeline(name, settings)
-    shard = replace(shard_of(made, 0, 1, settings), pipeline=arguments["pipeline"])
+    number, shards = arguments.get("shard", 0), arguments.get("shards", 1)
+    shard = replace(shard_of(made, number, shards, settings), pipeline=arguments["pipeline"])
     session = open_session(log, codec, shard, Intent(start="earliest"), until=lambda: True)
     opening_s = time.perf_counter() - began
     steps: list[tuple[int, float]] = []
@@ -139,12 +140,14 @@ def _drive(session: Session, logic: Any, codec: Codec, settings: Settings) -> No
 
 
 def quarters(steps: list[tuple[int, float]], start: float) -> list[float]:
-    """Events a second in each quarter of a run."""
+    """Events a second in each quarter of a run; none of a run of a few epochs."""
     total, rates = steps[-1][0], []
     before = (0, start)
     for part in range(1, PARTS + 1):
         now = next(step for step in steps if step[0] >= total * part / PARTS)
-        rates.append((now[0] - before[0]) / (now[1] - before[1]) if now[0] > before[0] else 0.0)
+        if now[0] == before[0]:
+            return []
+        rates.append((now[0] - before[0]) / (now[1] - before[1]))
         before = now
     return rates
 

@@ -17,6 +17,7 @@ from bytewax.dataflow import Dataflow
 from connectors.epochs.bytewax_ends import stop_on_signals
 from connectors.epochs.errors import EpochsMerged
 from connectors.epochs.model import Intent
+from connectors.epochs.tuning import tune
 from ops.processes.exits import die
 from ops.processes.run import open_pipeline
 from ops.processes.shards import chosen as shard_of_this
@@ -36,6 +37,7 @@ def flow(name: str, number: int | None = None, start: str | int | None = None) -
     except TapeError as error:
         die(2, str(error))
     stop_on_signals(session)
+    tune()
     return built
 
 

@@ -1,0 +1,141 @@
+"""The benchmark's harness on tiny counts: that it measures what it says, never how fast."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.feed.capture import load
+from connectors.partitioner import murmur2_partition
+from ops.bench import data, report, run, works
+from ops.bench.peers import quix_environment
+from ops.bench.run import GROUPS, Bench, Found, Plan
+from ops.bench.samples import Sample, ratios
+from ops.stack import StackInfo
+from ops.stack.progress import silent
+from tests.connectors.epochs.toy import CODEC
+
+EVENTS = 2_000
+MEASURED = frozenset(GROUPS) - {"growth"}
+
+
+@pytest.fixture(scope="module")
+def found(stack: StackInfo, stack_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """All but the peer that has to be installed, and what measures the same again."""
+    folder = tmp_path_factory.mktemp("bench")
+    shutil.copy(stack_dir / "stack.json", folder)
+    (folder / "tape.toml").write_text(f'topic_prefix = "{run.LIVE}"\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quix_environment, "_uv", _no_uv)
+        return Bench(Plan(MEASURED, EVENTS, 1, 2.0), folder, silent).run()
+
+
+def _no_uv() -> str:
+    raise quix_environment.NotInstalled("uv is not here")
+
+
+def test_every_measurement_saw_all_its_events(found: Found) -> None:
+    counted = {name: [sample.events for sample in some] for name, some in found.samples.items()}
+    whole, frames = EVENTS, EVENTS // 8
+    assert counted.pop("latency")[0] > 0
+    assert counted.pop("market")[0] > frames  # the clock's ticks come with them
+    assert counted == {
+        "messages": [whole],
+        "messages_tuned": [whole],
+        "columns": [whole],
+        "strategy": [whole],
+        "stock_bytewax": [whole // 5],
+        "json_loads": [frames],
+        "market_pair": [frames],
+    }
+
+
+def test_pipelines_committed_what_they_decided(found: Found) -> None:
+    [market], [strategy] = found.samples["market"], found.samples["strategy"]
+    assert market.extra["outputs"] > 0
+    assert strategy.extra["outputs"] > 0
+    assert strategy.extra["epochs"] > 0
+    assert market.rss_mb > 10
+
+
+def test_what_could_not_be_measured_is_named(found: Found) -> None:
+    assert found.missing == {"quixstreams": "uv is not here"}
+    verdicts = {row[0]: row[-1] for row in report.verdicts(found)}
+    assert verdicts["`strategy` / quixstreams"] == "not measured"
+    assert "uv is not here" in report.as_markdown(found, Plan(frozenset(GROUPS)), 0.1)
+
+
+def test_latency_counts_what_consumers_saw(found: Found) -> None:
+    [sample] = found.samples["latency"]
+    assert sample.extra.keys() == {"md.trade.v1", "md.quote.v1", "signal.target.v1"}
+    assert found.samples["latency"][0].events > 100
+
+
+def test_the_report_has_all_targets_and_no_host_name(found: Found) -> None:
+    page = report.as_markdown(found, Plan(frozenset(GROUPS)), 3.0)
+    assert all(target.name in page for target, _, _ in report.RATIOS)
+    assert "did other work as well" in page
+    assert str(Path.home()) not in page
+    as_json = report.as_json(found, 0.1)
+    assert as_json["samples"]["strategy"][0]["events"] == EVENTS
+
+
+def sample(work: str, rate: float, **extra: Any) -> Sample:
+    return Sample(work, 1_000, 1_000 / rate, rss_mb=100.0, extra=extra)
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "verdict"),
+    [
+        (0.9, False, "aim"),
+        (0.8, False, "aim"),
+        (0.7, False, "reached"),
+        (0.5, False, "MISSED"),
+        (0.5, True, "aim"),
+        (0.7, True, "reached"),
+        (0.9, True, "MISSED"),
+    ],
+)
+def test_a_verdict(value: float, most: bool, verdict: str) -> None:
+    bounds = (0.8, 0.6) if most else (0.6, 0.8)
+    assert report.Row(report.Target("x", *bounds, most=most), [value]).verdict == verdict
+
+
+def test_a_ratio_compares_within_one_repetition() -> None:
+    found = {"a": [sample("a", 10), sample("a", 40)], "b": [sample("b", 20), sample("b", 40)]}
+    assert ratios(found, "a", "b") == pytest.approx([0.5, 1.0])
+    assert ratios(found, "a", "absent") == []
+
+
+def test_quarters_are_rates_of_each_quarter() -> None:
+    steps = [(25, 1.0), (50, 2.0), (75, 4.0), (100, 5.0)]
+    assert works.quarters(steps, 0.0) == [25.0, 25.0, 12.5, 25.0]
+    assert works.quarters([(100, 5.0)], 0.0) == []
+
+
+@pytest.mark.parametrize("number", [2, 4, 200])
+def test_instruments_spread_over_the_partitions(number: int) -> None:
+    names = data.instruments(number)
+    partitions = [murmur2_partition(name.encode(), data.PARTITIONS) for name in names]
+    assert len(set(names)) == number
+    assert max(map(partitions.count, range(4))) - min(map(partitions.count, range(4))) <= 1
+
+
+def test_repeated_frames_are_of_other_instruments() -> None:
+    once = len(load(data.CAPTURES))
+    frames = list(data.frames(once + 50))
+    assert len(frames) == once + 50
+    assert [f.at_ns for f in frames] == sorted(f.at_ns for f in frames)
+    assert b"usdt1@" in frames[once + 10].payload[:60]
+    assert len({f.payload for f in frames[once:]} & {f.payload for f in frames[:once]}) == 0
+
+
+def test_raw_records_decode_and_the_clock_ticks_between_them() -> None:
+    records = list(data.raw_records(data.frames(500), CODEC))
+    kinds = [type(CODEC.decode(record.value)).__name__ for record in records]
+    assert kinds[0] == "ClockTick"
+    assert kinds.count("FrameReceived") == 500
+    assert {record.partition for record in records} <= set(range(data.PARTITIONS))
