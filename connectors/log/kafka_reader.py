@@ -26,9 +26,9 @@ DEFAULTS = {
     "fetch.wait.max.ms": 10,
     "fetch.error.backoff.ms": 20,
     "fetch.queue.backoff.ms": 2,
-    "queued.min.messages": 100_000,
-    "queued.max.messages.kbytes": 65_536,
-    "fetch.message.max.bytes": 4_194_304,
+    "queued.min.messages": 20_000,
+    "queued.max.messages.kbytes": 32_768,
+    "fetch.message.max.bytes": 1_048_576,
 }
 _FATAL_TIMEOUT_CODES = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 _TRANSIENT = {
