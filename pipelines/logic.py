@@ -8,9 +8,10 @@ Nothing here reads a clock, a file, the network or a random source: time arrives
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Position(NamedTuple):

@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 
 from schemas import columns, events
+from schemas.blocks import FRAME_BYTES, Block
 from schemas.catalog import Catalog, EventType, load_catalog
-from schemas.columns import Block, Table, Tables
-from schemas.decoders import FRAME_BYTES, Decode, compile_decoder
+from schemas.columns import Table, Tables
+from schemas.decoders import Decode, compile_decoder
 from schemas.encoders import Encode, compile_encoder
 from schemas.errors import DecodeError, EncodeError, UnknownSchemaError
 from schemas.ids import SchemaIds
@@ -57,7 +58,7 @@ class Codec:
         return columns.decode(values, self._table)
 
     def table(self, blocks: Sequence[Block]) -> tuple[str, pl.DataFrame] | None:
-        """The event and the table of blocks of one frame (`schemas.columns.block_of`).
+        """The event and the table of blocks of one frame (`schemas.blocks.block_of`).
 
         None where `tables` has to tell what is wrong with which value.
         """

@@ -10,24 +10,20 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 
 from schemas import avsc
-from schemas.decoders import FRAME_BYTES, Decode
+from schemas.blocks import FRAME_BYTES, MARK, Block, block_of
+from schemas.decoders import Decode
 from schemas.encoders import varint
 from schemas.errors import DecodeError
-from schemas.packed import Packed, pack
 from schemas.projection import column_type, project, readable
 
-MARK: Final = bytes.fromhex("f7b3c9a1e58d2f96")
 _MARKS: Final = pl.Series([MARK])
 _SYNC: Final = bytes(16)
-_body_of: Final = itemgetter(slice(FRAME_BYTES, None))
 
 
 class Tables(NamedTuple):
@@ -40,31 +36,6 @@ class Tables(NamedTuple):
 
     frames: dict[str, tuple[pl.DataFrame, list[int] | None]]
     errors: list[tuple[int, str]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Values that share a frame: the frame, and what follows it in each, after a mark."""
-
-    frame: bytes
-    bodies: Packed
-
-    @property
-    def count(self) -> int:
-        return self.bodies.count
-
-    @property
-    def size(self) -> int:
-        """Bytes of all values."""
-        return self.bodies.size + FRAME_BYTES * self.bodies.count
-
-    def part(self, start: int, stop: int) -> Block:
-        """The values from `start` to before `stop`."""
-        return Block(self.frame, self.bodies.part(start, stop))
-
-    def values(self) -> Iterator[bytes]:
-        """The values themselves."""
-        return (self.frame + body for body in self.bodies)
 
 
 class Rows(NamedTuple):
@@ -111,22 +82,6 @@ class Table:
             except DecodeError as error:
                 errors.append((place, str(error)))
         return Rows(pl.DataFrame(rows, schema=self._schema, orient="row"), good, errors)
-
-
-def block_of(values: Sequence[bytes]) -> Block | None:
-    """The values as one block; None where they do not share a frame, or there are none."""
-    first = values[0] if values else None
-    if first is None or len(first) < FRAME_BYTES or first[0]:
-        return None
-    frame = first[:FRAME_BYTES]
-    try:
-        bodies = list(map(_body_of, values))
-        # Joining costs a fraction of looking at each frame; equal only if all frames are.
-        if b"".join(values) != frame + frame.join(bodies):
-            return None
-    except TypeError:  # a value is None
-        return None
-    return Block(frame, pack(bodies, MARK))
 
 
 def read_block(header: bytes, count: int, parts: Sequence[bytes]) -> pl.DataFrame:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import fastavro
 
 from schemas import avsc, events
+from schemas.blocks import FRAME_BYTES
 from schemas.errors import DecodeError
 from schemas.numbers import body_decoder
 
 Decode = Callable[[bytes], Any]
-FRAME_BYTES: Final = 5  # 0x00 and the schema id, big-endian
 
 
 def compile_decoder(writer: avsc.Parsed, reader: avsc.Parsed) -> Decode:

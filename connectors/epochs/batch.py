@@ -18,8 +18,8 @@ from connectors.epochs.merge import in_order, merged_order
 from connectors.epochs.runs import Slice, longs
 from pipelines.items import Epoch
 from pipelines.logic import ROWS_MAX, Input, Output, Position
+from schemas.blocks import Block
 from schemas.codec import Codec
-from schemas.columns import Block
 from schemas.errors import DecodeError, UnknownSchemaError
 from schemas.events import DeadLettered
 from schemas.packed import Packed

@@ -14,11 +14,10 @@ from operator import itemgetter
 
 from connectors.epochs.runs import Run, Slice
 from connectors.log.interface import OutRecord
-from schemas.columns import MARK, Block
+from schemas.blocks import FRAME_BYTES, MARK, Block
 from schemas.errors import TapeError
 from schemas.packed import Packed, pack
 
-FRAME_BYTES = 5  # Confluent framing: magic byte and schema id
 Fingerprint = Callable[[bytes], bytes]
 _frame_of = itemgetter(slice(0, FRAME_BYTES))
 _body_of = itemgetter(slice(FRAME_BYTES, None))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from connectors.epochs.digest import FRAME_BYTES, chain_digest
+from connectors.epochs.digest import chain_digest
 from connectors.epochs.errors import HistoryBroken, HistoryTrimmed, SnapshotCorrupt
 from connectors.epochs.model import Base, History, Place, Shard
 from connectors.epochs.snapshots import join
 from connectors.log.interface import Log, Tp
+from schemas.blocks import FRAME_BYTES
 from schemas.codec import Codec
 from schemas.events import EpochCommitted, ShardOpened, SnapshotRef, StateSnapshotted
 

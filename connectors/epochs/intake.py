@@ -1,9 +1,8 @@
 """What a reader brings, as columns, together with what was seen of each partition's end.
 
-A reader that waits for a broker is polled by a thread of its own, so that records are fetched and
-taken apart while the shard decodes, decides and commits: half of its time is spent outside of
-Python's lock. When its records are handed out decides nothing that is not recorded, so no run
-depends on the thread.
+`Intake` polls when asked; `ThreadedIntake` reads ahead, in the process that `intake_process` starts
+for a reader that waits for a broker. When records are handed out decides nothing that is not
+recorded, so no run depends on either.
 """
 
 from __future__ import annotations
@@ -32,28 +31,10 @@ class Ends(NamedTuple):
 Runs = list[tuple[Tp, Run]]
 
 
-def intake_of(reader: Reader, positions: Mapping[Tp, int]) -> Intake:
-    """In a thread where the reader waits for something, in line where it does not."""
-    return ThreadedIntake(reader, positions) if reader.waits else Intake(reader, positions)
+class Known:
+    """What is known of the partitions' ends, never ahead of the records handed out."""
 
-
-class Intake:
-    """In line: polls when asked."""
-
-    def __init__(self, reader: Reader, positions: Mapping[Tp, int]) -> None:
-        self._reader = reader
-        self._next = dict(positions)
-        self._held: frozenset[Tp] = frozenset()
-        self._ends = self._known()
-
-    def poll(self, timeout_s: float) -> Runs:
-        """What is there; waits up to `timeout_s` for something. Raises what the reader raises."""
-        runs, self._ends = self._fetch(timeout_s)
-        return runs
-
-    def hold(self, tps: Collection[Tp]) -> None:
-        """Reads no further in these partitions, and again in all others."""
-        self._held = frozenset(tps)
+    ends: dict[Tp, Ends]
 
     def has_backlog(self, tp: Tp, position: int) -> bool:
         """Whether records at or after `position`, the next one to be polled, are known to lie on
@@ -61,11 +42,30 @@ class Intake:
         """
         # One offset short of the end is a transaction marker or a single record: no backlog worth
         # waiting for.
-        return self.end_seen(tp, position) + 1 < self._ends[tp].end
+        return self.end_seen(tp, position) + 1 < self.ends[tp].end
 
     def end_seen(self, tp: Tp, position: int) -> int:
         """`position`, or what was seen beyond it when only transaction markers lie between."""
-        return max(position, self._ends[tp].seen)
+        return max(position, self.ends[tp].seen)
+
+
+class Intake(Known):
+    """In line: polls when asked."""
+
+    def __init__(self, reader: Reader, positions: Mapping[Tp, int]) -> None:
+        self._reader = reader
+        self._next = dict(positions)
+        self._held: frozenset[Tp] = frozenset()
+        self.ends = self._known()
+
+    def poll(self, timeout_s: float) -> Runs:
+        """What is there; waits up to `timeout_s` for something. Raises what the reader raises."""
+        runs, self.ends = self._fetch(timeout_s)
+        return runs
+
+    def hold(self, tps: Collection[Tp]) -> None:
+        """Reads no further in these partitions, and again in all others."""
+        self._held = frozenset(tps)
 
     def _fetch(self, timeout_s: float) -> tuple[Runs, dict[Tp, Ends]]:
         held = self._held
@@ -97,7 +97,7 @@ class ThreadedIntake(Intake):
         self._changed = Condition()
         self._waiting: Runs = []
         self._waiting_records = 0
-        self._waiting_ends = self._ends
+        self._waiting_ends = self.ends
         self._error: Exception | None = None
         self._closed = False
         self._thread = Thread(target=self._work, name="tape-intake", daemon=True)
@@ -110,12 +110,12 @@ class ThreadedIntake(Intake):
             if self._error is not None and not self._waiting:
                 raise self._error
             runs, self._waiting, self._waiting_records = self._waiting, [], 0
-            self._ends = self._waiting_ends
+            self.ends = self._waiting_ends
             self._changed.notify()
         return runs
 
     def _news(self) -> bool:
-        return bool(self._waiting) or self._error is not None or self._ends != self._waiting_ends
+        return bool(self._waiting) or self._error is not None or self.ends != self._waiting_ends
 
     def _work(self) -> None:
         try:

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from operator import itemgetter
 
-from connectors.epochs.digest import FRAME_BYTES, Fingerprint, chain_digest, input_digest
+from connectors.epochs.digest import Fingerprint, chain_digest, input_digest
 from connectors.epochs.model import Place, Shard
 from connectors.epochs.runs import Slice
 from connectors.log.interface import OutRecord, Tp
+from schemas.blocks import FRAME_BYTES
 from schemas.codec import Codec
 from schemas.events import (
     EpochCommitted,

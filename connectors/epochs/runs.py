@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from connectors.log.interface import Message, Tp
 from pipelines.logic import Position
-from schemas.columns import Block, block_of
+from schemas.blocks import Block, block_of
 from schemas.packed import Packed, pack
 
 _milliseconds = itemgetter(1)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from connectors.epochs.errors import HistoryBroken
-from connectors.epochs.intake import intake_of
+from connectors.epochs.intake_process import intake_of
 from connectors.epochs.merge import PartitionBuffer, limit_ms, plan
 from connectors.epochs.model import Place, Shard
 from connectors.epochs.runs import Slice
@@ -31,7 +31,7 @@ class Supply:
         self._blocked = False
         self._held: set[Tp] = set()
         positions = {tp: place.offset for tp, place in places.items()}
-        self._intake = intake_of(log.reader(positions), positions)
+        self._intake = intake_of(log, positions)
 
     @property
     def log_time_ms(self) -> int:

@@ -4,7 +4,7 @@ environment's prefix itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn, Protocol
 
 
@@ -38,19 +38,11 @@ class Message(Protocol):
     def headers(self) -> list[tuple[str, bytes]] | None: ...
 
 
-class Runs(NamedTuple):
-    """What one poll brought, split by partition; offsets rise within each list."""
-
-    messages: Mapping[Tp, list[Message]]
-
-
 class Reader(Protocol):
     """Reads committed records of fixed partitions from given offsets. Never joins a group.
 
     For one thread: a client's object that two threads call at once stands still.
     """
-
-    waits: bool  # whether a poll spends its time waiting for something outside of this process
 
     def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]: ...
 
@@ -109,6 +101,12 @@ class Log(Protocol):
         ...
 
     def reader(self, positions: Mapping[Tp, int]) -> Reader: ...
+    def opener(self, positions: Mapping[Tp, int]) -> Callable[[], Reader] | None:
+        """What opens the same reader in another process too (it can be pickled); None for a log
+        that lives in this one.
+        """
+        ...
+
     def writer(self, transactional_id: str) -> Writer: ...
     def group_offsets(self, group: str, tps: Sequence[Tp]) -> Mapping[Tp, int]:
         """Committed offsets of a consumer group, for those partitions that have one."""

@@ -155,8 +155,11 @@ class KafkaLog:
         return [m for m in messages if m.offset() < end]
 
     def reader(self, positions: Mapping[Tp, int]) -> KafkaReader:
+        return self.opener(positions)()
+
+    def opener(self, positions: Mapping[Tp, int]) -> Callable[[], KafkaReader]:
         ends = {tp: self.bounds(tp)[1] for tp in positions}
-        return KafkaReader(self._options, self.prefix, positions, ends)
+        return partial(KafkaReader, self._options, self.prefix, positions, ends)
 
     def writer(self, transactional_id: str) -> KafkaWriter:
         return KafkaWriter(self._options, self.prefix, transactional_id)

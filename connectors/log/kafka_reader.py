@@ -44,8 +44,6 @@ class KafkaReader:
     reconnects by itself.
     """
 
-    waits = True
-
     def __init__(
         self,
         options: Mapping[str, Any],

@@ -154,6 +154,9 @@ class MemoryLog:
     def reader(self, positions: Mapping[Tp, int]) -> MemoryReader:
         return MemoryReader(self, positions)
 
+    def opener(self, positions: Mapping[Tp, int]) -> None:
+        return None
+
     def writer(self, transactional_id: str) -> MemoryWriter:
         return MemoryWriter(self, transactional_id)
 
@@ -169,8 +172,6 @@ class MemoryLog:
 
 class MemoryReader:
     """See `connectors.log.interface.Reader`."""
-
-    waits = False
 
     def __init__(self, log: MemoryLog, positions: Mapping[Tp, int]) -> None:
         self._log = log

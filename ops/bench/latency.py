@@ -32,7 +32,7 @@ CAPTURES = (
     "binance_usdm_ethusdt_20240808",
 )
 WATCHED = ("md.trade.v1", "md.quote.v1", "signal.target.v1")
-WARM_S = 3.0  # books open, processes import, caches fill: not counted
+WARM_S = 15.0  # books open, caches fill, the broker compiles what it runs often: not counted
 QUIET_S = 2.0
 
 

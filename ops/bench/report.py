@@ -217,7 +217,7 @@ FIGURES = """\
 - `market`: captured Binance spot frames to events, committed, in one process; `market_pair`: the
   same as two shards; `json_loads`: `json.loads` over the same frames, from memory.
 - Trades carry the four headers that the market pipeline writes, which every reader pays for.
-- CPU counts all threads of the process, not the broker's."""
+- CPU and memory count the process with the one that reads ahead for it, not the broker."""
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

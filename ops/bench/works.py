@@ -38,17 +38,32 @@ class Watch:
     """Wall and processor time since it was made."""
 
     def __init__(self) -> None:
-        self._began, self._cpu = time.perf_counter(), time.process_time()
+        self._began, self._cpu = time.perf_counter(), cpu_s()
 
-    def sample(self, work: str, events: int, **extra: Any) -> Sample:
-        seconds, cpu_s = time.perf_counter() - self._began, time.process_time() - self._cpu
-        return Sample(work, events, seconds, cpu_s, peak_mb(), extra)
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def sample(self, work: str, events: int, seconds: float | None = None) -> Sample:
+        """`seconds` are those until now. To be asked for once the process that reads ahead has
+        ended, whose share counts too.
+        """
+        return Sample(work, events, seconds or self.seconds, cpu_s() - self._cpu, peak_mb())
+
+
+def cpu_s() -> float:
+    """Processor time of this process and of those it has waited for."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 def peak_mb() -> float:
-    """The most memory this process held, in 10**6 bytes."""
+    """The most memory this process held, and the most that one it waited for held, together, in
+    10**6 bytes.
+    """
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(who).ru_maxrss for who in whose) * unit / 1e6
 
 
 def messages(settings: Settings, events: int, _: dict[str, Any]) -> Sample:
@@ -87,9 +102,9 @@ def columns(settings: Settings, events: int, _: dict[str, Any]) -> Sample:
         if counts is not None:
             batch = EpochBatch(supply.take(counts), codec, "bench")
             found += sum(table.height for table in batch.tables.values())
-    sample = watch.sample("columns", found)
+    seconds = watch.seconds
     supply.close()
-    return sample
+    return watch.sample("columns", found, seconds)
 
 
 def strategy(settings: Settings, events: int, arguments: dict[str, Any]) -> Sample:
@@ -115,9 +130,9 @@ def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any
     session.on_settled = lambda progress: steps.append((progress.records, time.perf_counter()))
     watch, start = Watch(), time.perf_counter()
     _drive(session, made.logic, codec, settings)
-    sample = watch.sample(name, session.progress.records)
+    # What follows the last input is the last snapshot and the end.
     reached = next(at for records, at in steps if records == session.progress.records)
-    sample.seconds = reached - start  # the rest is the last snapshot and the end
+    sample = watch.sample(name, session.progress.records, reached - start)
     sample.extra = {
         "outputs": session.progress.outputs,
         "epochs": session.progress.epochs_committed,

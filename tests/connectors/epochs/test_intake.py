@@ -1,7 +1,6 @@
 """The intake: the same records with a thread as without, never knowledge ahead of the records.
 
-The reader here is the in-memory log's; `waits` puts a thread in front of it. Nothing sleeps: a poll
-waits for the thread's news.
+The reader here is the in-memory log's. Nothing sleeps: a poll waits for the thread's news.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from threading import Event, active_count
 import pytest
 
 from connectors.epochs import intake
-from connectors.epochs.intake import Intake, ThreadedIntake, intake_of
+from connectors.epochs.intake import Intake, ThreadedIntake
+from connectors.epochs.intake_process import ProcessIntake
 from connectors.epochs.runs import Run
 from connectors.log.errors import OffsetsGone
 from connectors.log.interface import Message, OutRecord, Tp
@@ -24,8 +24,6 @@ PATIENCE_S = 5.0
 
 class Waiting(MemoryReader):
     """A reader of the in-memory log that is polled in a thread; `gate` lets it go on."""
-
-    waits = True
 
     def __init__(self, log: MemoryLog, positions: Mapping[Tp, int]) -> None:
         super().__init__(log, positions)
@@ -46,7 +44,7 @@ def log_of(counts: Sequence[int]) -> MemoryLog:
     return log
 
 
-def everything(source: Intake, count: int) -> dict[Tp, list[Run]]:
+def everything(source: Intake | ProcessIntake, count: int) -> dict[Tp, list[Run]]:
     found: dict[Tp, list[Run]] = {tp: [] for tp in TPS}
     while sum(run.length for runs in found.values() for run in runs) < count:
         for tp, run in source.poll(PATIENCE_S):
@@ -64,10 +62,8 @@ def columns(runs: list[Run]) -> list[tuple[int, bytes, bytes, int]]:
 
 def test_a_thread_brings_the_same_records() -> None:
     log, positions = log_of([7_000, 5_000]), {TPS[0]: 10, TPS[1]: 0}
-    threaded = intake_of(Waiting(log, positions), positions)
-    inline = intake_of(MemoryReader(log, positions), positions)
-    assert isinstance(threaded, ThreadedIntake)
-    assert not isinstance(inline, ThreadedIntake)
+    threaded = ThreadedIntake(Waiting(log, positions), positions)
+    inline = Intake(MemoryReader(log, positions), positions)
     brought, wanted = everything(threaded, 11_990), everything(inline, 11_990)
     threaded.close()
     assert {tp: columns(runs) for tp, runs in brought.items()} == {

@@ -1,0 +1,155 @@
+"""Reads ahead in a process of its own, so that taking messages apart and deciding what they mean
+do not wait for one another's lock: in one process both together are no faster than in turn.
+
+The pipeline's process starts it, tells it what to read over a socket pair and gets columns back
+(`Run`), with what is known of each partition's end. It ends with the socket: whatever ends the
+pipeline, `kill -9` too, ends it. Nothing secret is on its command line.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Mapping
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from connectors.epochs.intake import (
+    AHEAD_RECORDS,
+    WAIT_S,
+    Ends,
+    Intake,
+    Known,
+    Runs,
+    ThreadedIntake,
+)
+from connectors.epochs.tuning import tune
+from connectors.log.errors import LogUnreachable
+from connectors.log.interface import Log, Reader, Tp
+from schemas.errors import TapeError
+
+ROOT = Path(__file__).parents[2]
+END_S = 5.0
+
+Found = tuple[Runs, dict[Tp, Ends]] | TapeError
+
+
+def intake_of(log: Log, positions: Mapping[Tp, int]) -> Intake | ProcessIntake:
+    """In a process of its own where the log is elsewhere too, in line where it is in memory."""
+    opener = log.opener(positions)
+    if opener is None:
+        return Intake(log.reader(positions), positions)
+    return ProcessIntake(opener, positions)
+
+
+class ProcessIntake(Known):
+    """The pipeline's end: an `Intake` whose records come from the other process."""
+
+    def __init__(self, opener: Callable[[], Reader], positions: Mapping[Tp, int]) -> None:
+        self._pipe, theirs = Pipe()
+        with theirs:
+            self._process = _start(theirs.fileno())
+        self._ready = select.poll()
+        self._ready.register(self._pipe.fileno(), select.POLLIN)
+        self.ends = {tp: Ends(at, at) for tp, at in positions.items()}
+        self._held: frozenset[Tp] = frozenset()
+        self._error: TapeError | None = None
+        self._pipe.send((opener, dict(positions)))
+        self._take()  # what is known of the ends before the first record
+
+    def poll(self, timeout_s: float) -> Runs:
+        """See `Intake.poll`."""
+        runs, records = self._receive(timeout_s), 0
+        while runs and (more := self._receive(0.0)):
+            runs += more
+            records += sum(run.length for _, run in more)
+            if records > AHEAD_RECORDS:
+                break
+        if self._error is not None and not runs:
+            raise self._error
+        return runs
+
+    def _receive(self, timeout_s: float) -> Runs:
+        if self._error is None and self._ready.poll(timeout_s * 1_000):
+            return self._take()
+        return []
+
+    def _take(self) -> Runs:
+        try:
+            found: Found = self._pipe.recv()
+        except (EOFError, OSError):
+            code = self._process.wait(END_S)
+            found = LogUnreachable(f"the process that reads ahead ended with exit code {code}")
+        if isinstance(found, TapeError):
+            self._error = found
+            return []
+        runs, self.ends = found
+        return runs
+
+    def hold(self, tps: Collection[Tp]) -> None:
+        """See `Intake.hold`."""
+        held = frozenset(tps)
+        if held != self._held:
+            self._held = held
+            self._pipe.send(held)
+
+    def close(self) -> None:
+        self._pipe.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _start(socket: int) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, str(socket)],
+        pass_fds=[socket],
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def serve(pipe: Connection) -> None:
+    """The other end, until the pipeline closes its own."""
+    try:
+        opener, positions = pipe.recv()
+        intake = ThreadedIntake(opener(), positions)
+        pipe.send(([], intake.ends))
+        _serve(pipe, intake)
+    except TapeError as error:
+        pipe.send(error)
+        pipe.poll(None)  # until it is read and the pipeline ends
+    except (EOFError, OSError):
+        pass  # the pipeline has ended
+
+
+def _serve(pipe: Connection, intake: Intake) -> None:
+    sent = intake.ends
+    while True:
+        while pipe.poll(0):
+            intake.hold(pipe.recv())
+        runs = intake.poll(WAIT_S)
+        if runs or intake.ends != sent:
+            sent = intake.ends
+            pipe.send((runs, sent))
+
+
+def main(socket: int) -> None:
+    # A terminal's Ctrl-C and a supervisor's SIGTERM are for the pipeline, which ends this one.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    tune()
+    with Connection(socket) as pipe:
+        serve(pipe)
+    os._exit(0)  # the reader's thread has nothing that needs an end
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
