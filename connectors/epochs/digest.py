@@ -74,9 +74,9 @@ def _identity(value: bytes, fingerprint: Fingerprint) -> bytes:
 def outputs_digest(records: Sequence[OutRecord], fingerprint: Fingerprint) -> bytes:
     """SHA-256 over the outputs of one epoch, in the order they were decided.
 
-    First the kinds of output (logical topic and schema), in order of appearance; then, column by
-    column: each output's kind (4 bytes), partition (4), length of key (4), key, length of body (4),
-    body.
+    First how many kinds of output and how many outputs there are (4 bytes each) and the kinds
+    (logical topic and schema), in order of appearance; then, column by column: each output's kind
+    (4 bytes), partition (4), length of key (4), key, length of body (4), body.
     """
     if not records:
         return sha256().digest()
@@ -86,7 +86,8 @@ def outputs_digest(records: Sequence[OutRecord], fingerprint: Fingerprint) -> by
     heads = [
         sha256(topic.encode() + b"\0" + fingerprint(frame)).digest() for topic, frame in numbers
     ]
-    hasher = sha256(b"".join(heads))
+    hasher = sha256(_ints((len(heads), len(records))))
+    hasher.update(b"".join(heads))
     hasher.update(_ints(map(numbers.__getitem__, kinds)))
     hasher.update(_ints(partitions))
     for column in (keys, list(map(_body_of, values))):

@@ -12,7 +12,7 @@ from connectors.epochs.digest import chain_digest
 from connectors.epochs.errors import HistoryBroken, HistoryTrimmed, SnapshotCorrupt
 from connectors.epochs.model import Base, History, Place, Shard
 from connectors.epochs.snapshots import join
-from connectors.log.interface import Log, Tp
+from connectors.log.interface import Log, Message, Tp
 from schemas.blocks import FRAME_BYTES
 from schemas.codec import Codec
 from schemas.events import EpochCommitted, ShardOpened, SnapshotRef, StateSnapshotted
@@ -21,6 +21,7 @@ from schemas.events import EpochCommitted, ShardOpened, SnapshotRef, StateSnapsh
 # second
 DEADLINE_S = 30.0
 TAIL = 64
+GLANCE_S = 1.0
 CHAIN_BYTES = 33  # the last field of an epoch record on the wire: one byte of length, 32 of digest
 
 
@@ -78,6 +79,20 @@ class Ledger:
         if body is None:
             raise SnapshotCorrupt(f"{name} does not match the digest its epoch recorded")
         return body
+
+
+def newest_committed(log: Log, codec: Codec, shard: Shard) -> EpochCommitted | None:
+    """The newest epoch among the last records, without waiting for a transaction that is still
+    open; None where they hold none.
+    """
+    low, end = log.bounds(shard.epochs)
+    reader = log.reader({shard.epochs: max(low, end - TAIL)})
+    found: list[Message] = []
+    while more := reader.poll(TAIL, GLANCE_S).get(shard.epochs):
+        found += more
+    reader.close()
+    events = (codec.decode(message.value()) for message in reversed(found))
+    return next((event for event in events if isinstance(event, EpochCommitted)), None)
 
 
 def read_history(ledger: Ledger, shard: Shard) -> History | None:

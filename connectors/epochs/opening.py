@@ -32,6 +32,7 @@ from connectors.epochs.history import (
     DEADLINE_S,
     Ledger,
     history_from_start,
+    newest_committed,
     read_history,
 )
 from connectors.epochs.model import Base, History, Intent, Place, Shard
@@ -64,6 +65,7 @@ def open_session(
     """
     tps = shard.tps([log.partition_count(topic.topic) for topic in shard.inputs])
     check_epochs_topics(log, shard)
+    check_version(newest_committed(log, codec, shard), shard, intent, rebuildable)
     writer = log.writer(shard.transactional_id)
     point("before-fence")
     writer.fence()
@@ -101,6 +103,14 @@ def check_epochs_topics(log: Log, shard: Shard) -> None:
     for tp in (shard.epochs, shard.snapshots):
         if log.partition_count(tp.topic) <= shard.number:
             raise PartitionsChanged(f"{tp.topic} has no partition {shard.number} for this shard")
+
+
+def check_version(
+    newest: EpochCommitted | None, shard: Shard, intent: Intent, rebuildable: bool
+) -> None:
+    """Refuses another version before it fences the process that runs."""
+    if newest is not None and newest.version != shard.version:
+        upgrade_kind(shard, intent, newest.version, rebuildable)
 
 
 def first_history(log: Log, shard: Shard, tps: list[Tp], intent: Intent) -> History:

@@ -76,6 +76,16 @@ def test_another_version_needs_to_be_told_how() -> None:
     assert boundaries(log) == []
 
 
+def test_a_refused_upgrade_leaves_the_running_process_alone() -> None:
+    log = recorded_by_v1(killed=False)
+    running = open_session(log, toy.CODEC, V1, Intent(), until=lambda: True)
+    for upgrade in (None, "rebuild"):
+        with pytest.raises((VersionChanged, UpgradeRefused)):
+            open_session(log, toy.CODEC, V2, Intent(upgrade=upgrade), rebuildable=False)
+    toy.run(running, log)
+    assert running.progress.records == 30
+
+
 def test_carry_counts_what_the_new_code_would_have_decided() -> None:
     log = recorded_by_v1()
     toy.live(log, V2, Counting(), upgrade="carry", reason="a better salt")
