@@ -9,6 +9,8 @@ from __future__ import annotations
 class TapeError(Exception):
     """The root. Its text is one line that says what is wrong and, where it can, what to do."""
 
+    exit_code = 2  # of the process that it ends
+
 
 class SchemaError(TapeError):
     """A schema, topic or example file is wrong."""

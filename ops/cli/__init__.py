@@ -34,7 +34,7 @@ class _Commands(TyperGroup):
             if os.environ.get("TAPE_DEBUG"):
                 traceback.print_exc()
             print(f"tape: {' '.join(str(error).split())}", file=sys.stderr)
-            raise typer.Exit(getattr(error, "exit_code", COULD_NOT_RUN)) from None
+            raise typer.Exit(error.exit_code) from None
         except BrokenPipeError:
             # The reader (`| head`) has had enough; flushing what is left must not fail either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -35,7 +35,7 @@ def flow(name: str, number: int | None = None, start: str | int | None = None) -
         chosen = shard_of_this(settings, number, None)
         session, built = open_pipeline(name, *chosen, Intent(start=start), settings)
     except TapeError as error:
-        die(2, str(error))
+        die(error.exit_code, str(error))
     stop_on_signals(session)
     tune()
     return built

@@ -23,7 +23,6 @@ from connectors.epochs.model import Intent
 from connectors.epochs.opening import open_session
 from connectors.epochs.session import Session
 from connectors.log import kafka_writer
-from connectors.log.errors import WriterError
 from connectors.log.kafka import KafkaLog
 from ops.processes.exits import Abort, die
 from pipelines.flow import build_flow
@@ -65,10 +64,8 @@ def main(orders: Orders) -> None:
         decode = Decoder(toy.CODEC, "toy")
         source, sink = EpochSource(session), EpochSink(session, abort)
         run_flow(build_flow(source, sink, toy.ToyLogic(), decode, encode))
-    except WriterError as error:
-        die(error.exit_code, str(error))
     except TapeError as error:
-        die(getattr(error, "exit_code", 2), str(error))
+        die(error.exit_code, str(error))
     os._exit(0)
 
 
