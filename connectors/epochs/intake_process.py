@@ -18,6 +18,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from connectors import log_lines
 from connectors.epochs.intake import (
     AHEAD_RECORDS,
     WAIT_S,
@@ -145,6 +146,7 @@ def main(socket: int) -> None:
     # A terminal's Ctrl-C and a supervisor's SIGTERM are for the pipeline, which ends this one.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    log_lines.to_stderr()
     tune()
     with Connection(socket) as pipe:
         serve(pipe)

@@ -18,6 +18,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from connectors import log_lines
 from schemas.errors import TapeError
 
 FINDING = 1
@@ -60,13 +61,10 @@ def build() -> typer.Typer:
 
 
 def _begin() -> None:
-    logging.basicConfig(
-        stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", level="WARNING"
-    )
     level = os.environ.get("TAPE_LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         raise TapeError(f"TAPE_LOG_LEVEL is {level}, not a level (DEBUG, INFO, WARNING, ERROR)")
-    logging.getLogger("tape").setLevel(level)
+    log_lines.to_stderr(level)
 
 
 def main() -> None:
