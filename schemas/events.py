@@ -1,3 +1,4 @@
+# tidy: generated, and as long as there are events
 """The events as Python classes; fields in the order of the schema.
 
 Generated from `schemas/avro` by `python -m schemas.generate`: change the schema, not this file.
