@@ -1,0 +1,100 @@
+"""What risk says, as events. An approval repeats the whole order: it is all the gateway reads."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipelines.exact import money
+from pipelines.logic import Input, Output
+from pipelines.risk.checks import Denial, reserve_px
+from pipelines.risk.state import Cell, RiskState, Working
+from schemas.events import (
+    CancelApproved,
+    CancelReason,
+    CancelRequested,
+    OrderApproved,
+    OrderDenied,
+    OrderRequested,
+)
+
+DECISIONS: Final = "risk.decision.v1"
+_new: Any = tuple.__new__  # a NamedTuple's own constructor costs three times this
+_TERMS: Final = slice(0, OrderRequested._fields.index("mark_px"))
+_HEAD: Final = OrderRequested._fields[_TERMS]
+assert OrderApproved._fields[_TERMS] == OrderDenied._fields[_TERMS] == _HEAD
+
+
+def approved(item: Input, request: OrderRequested, cell: Cell, state: RiskState) -> Output:
+    mark = cell.mark
+    px = reserve_px(cell.rules, request.side, request.price, mark.px)
+    reserved = money(px * request.order_qty)
+    says = (reserved, state.table.version, mark.px, mark.ts_recv_ns, *_tail(item, request))
+    event = _new(OrderApproved, _terms(request) + says)
+    return _output(item, request.account, event)
+
+
+def denied(
+    item: Input, request: OrderRequested, cell: Cell, state: RiskState, denial: Denial
+) -> Output:
+    px = cell.mark.px
+    mark = (px, None if px is None else cell.mark.ts_recv_ns)
+    says = (denial.reason, denial.facts, state.table.version, *mark, *_tail(item, request))
+    event = _new(OrderDenied, _terms(request) + says)
+    return _output(item, request.account, event)
+
+
+def _terms(request: OrderRequested) -> tuple[Any, ...]:
+    """The fields that decisions repeat, in the order of the schema."""
+    fields: tuple[Any, ...] = request
+    return fields[_TERMS]
+
+
+def _tail(item: Input, request: OrderRequested) -> tuple[Any, ...]:
+    times = (request.ts_event_ns, request.ts_recv_ns)
+    return (request.correlation_id, place(item), *times)
+
+
+def cancel_passed(item: Input, request: CancelRequested) -> Output:
+    """A cancel always passes, also of an order that risk does not know."""
+    event = CancelApproved(
+        request.account,
+        request.strategy,
+        request.venue,
+        request.instrument,
+        request.cl_ord_id,
+        request.reason,
+        request.correlation_id,
+        place(item),
+        request.ts_event_ns,
+        request.ts_recv_ns,
+    )
+    return _output(item, request.account, event)
+
+
+def cancel_asked(item: Input, cl_ord_id: str, working: Working, reason: CancelReason) -> Output:
+    """A cancel that risk asks for itself, because trading was reduced or halted."""
+    cell = working.cell
+    event = CancelApproved(
+        cell.account,
+        cell.strategy,
+        working.venue,
+        cell.instrument,
+        cl_ord_id,
+        reason,
+        working.correlation_id,
+        place(item),
+        None,
+        item.event.ts_ns,
+    )
+    return _output(item, cell.account, event)
+
+
+def _output(item: Input, account: str, event: Any) -> Output:
+    made: Output = _new(Output, (item.position, item.timestamp_ms, DECISIONS, account, event, ""))
+    return made
+
+
+def place(item: Input) -> str:
+    """The record that decided, as `causation_id` names it."""
+    topic, partition, offset = item.position
+    return f"{topic}/{partition}/{offset}"

@@ -1,0 +1,287 @@
+"""How positions, money and sums follow approvals, order events, marks, transfers and the clock.
+
+An approval counts at once, with all of its quantity; a fill counts once, by the venue's ids of
+order and trade. An order in doubt keeps its whole rest reserved.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pipelines.exact import ZERO
+from pipelines.orders.order import Order, Refusal, follow
+from pipelines.risk.checks import MINUTE_NS, alike, reserve_px
+from pipelines.risk.state import (
+    DAY_NS,
+    Cell,
+    Level,
+    Mark,
+    RiskState,
+    Unpriced,
+    Working,
+    cell_of,
+    fund_of,
+    mark_of,
+)
+from schemas.events import (
+    ClockTick,
+    MarkPublished,
+    OrderApproved,
+    OrderFilled,
+    PositionAdjusted,
+    TransferAnnounced,
+)
+
+
+def approve(state: RiskState, event: OrderApproved) -> None:
+    """An approved order is open from now on, and all of it is reserved."""
+    cell = cell_of(state, event.account, event.strategy, event.instrument)
+    is_buy = event.side == "BUY"
+    px = reserve_px(cell.rules, event.side, event.price, event.mark_px)
+    order = Order(event.order_qty)
+    working = Working(order, cell, is_buy, px, event.price, event.venue, event.correlation_id)
+    state.orders[event.cl_ord_id] = working
+    enter(working)
+    now_ns = state.now_ns
+    for level in cell.levels:
+        times = level.approved_ns
+        times.append(now_ns)
+        while times[0] <= now_ns - MINUTE_NS:
+            times.popleft()
+    if state.table.duplicate_ns_max:
+        remember(state, event, now_ns)
+
+
+def enter(working: Working) -> None:
+    """Adds an order to the sums."""
+    _reserve(working.cell, working.is_buy, working.order.reserved_qty, working.px)
+    if working.price is not None:
+        working.cell.resting.add(working.is_buy, working.price)
+    for level in working.cell.levels:
+        level.open_orders += 1
+
+
+def remember(state: RiskState, event: OrderApproved, now_ns: int) -> None:
+    """For the check of duplicates; what is older than every window is forgotten."""
+    recent, newest, request = state.recent, state.recent_ns, alike(event)
+    recent.append((now_ns, request))
+    newest[request] = now_ns
+    while recent and recent[0][0] <= now_ns - state.table.duplicate_ns_max:
+        at_ns, old = recent.popleft()
+        if newest.get(old) == at_ns:
+            del newest[old]
+
+
+def _reserve(cell: Cell, is_buy: bool, qty: Decimal, px: Decimal) -> None:
+    """Reserves more, or less where `qty` is below zero."""
+    if is_buy:
+        cell.open_buy += qty
+        for net in cell.nets:
+            net.long_qty += qty
+        notional = qty * px
+        for level in cell.levels:
+            level.reserved += notional
+        if cell.quote is not None:
+            cell.quote.reserved += notional
+    else:
+        cell.open_sell += qty
+        if cell.base is not None:
+            cell.base.reserved += qty
+
+
+# ---- order events --------------------------------------------------------------------------------
+
+
+def follow_order(state: RiskState, event: Any) -> None:
+    """What became of an order. A fill of an order that is not ours counts as well."""
+    working = state.orders.get(event.cl_ord_id)
+    if working is None or not _is_of(working.cell, event):
+        if isinstance(event, OrderFilled):
+            _foreign(state, event)
+        return
+    before = working.order
+    after = follow(before, event)
+    if isinstance(after, Refusal):
+        if not isinstance(event, OrderFilled) or after.reason == "FILL_REPEATED":
+            return
+        # The venue says that it traded: the position follows, whatever the order's state is.
+        key = event.order_id, event.trade_id
+        after = before._replace(trades=before.trades | {key})
+    _settle(state, working, after)
+    if isinstance(event, OrderFilled):
+        if not before.trades:
+            _executed(state, working.cell)
+        fill(state, working.cell, event)
+
+
+def _is_of(cell: Cell, event: Any) -> bool:
+    return bool(cell.account == event.account and cell.instrument == event.instrument)
+
+
+def _settle(state: RiskState, working: Working, after: Order) -> None:
+    """The order's new rest, and its end."""
+    freed = after.reserved_qty - working.order.reserved_qty
+    working.order = after
+    if freed:
+        _reserve(working.cell, working.is_buy, freed, working.px)
+    if after.ended and working.ended_day is None:
+        working.ended_day = state.day
+        leave(working)
+
+
+def leave(working: Working) -> None:
+    if working.price is not None:
+        working.cell.resting.remove(working.is_buy, working.price)
+    for level in working.cell.levels:
+        level.open_orders -= 1
+
+
+def _executed(state: RiskState, cell: Cell) -> None:
+    times, rules = cell.executions_ns, cell.rules
+    if rules.executions_max is not None:
+        times.append(state.now_ns)
+        while times[0] <= state.now_ns - rules.executions_ns:
+            times.popleft()
+
+
+def _foreign(state: RiskState, event: OrderFilled) -> None:
+    identity = (event.venue, event.account, event.instrument, event.order_id, event.trade_id)
+    if identity not in state.foreign:
+        state.foreign[identity] = state.day
+        fill(state, cell_of(state, event.account, event.strategy, event.instrument), event)
+
+
+def fill(state: RiskState, cell: Cell, event: OrderFilled) -> None:
+    qty = event.last_qty if event.side == "BUY" else -event.last_qty
+    _trade(cell, qty, event.last_px)
+    if event.commission:
+        _fee(state, cell, event.comm_currency, event.commission)
+
+
+def _trade(cell: Cell, qty: Decimal, px: Decimal) -> None:
+    """Buys (qty above zero) or sells at `px`: position and money move, profit by the mark."""
+    if cell.quote is not None:
+        cell.quote.total -= qty * px
+    if cell.mark.value_px is None:
+        cell.mark.value_px = px
+    _move(cell, qty)
+    gained = qty * (cell.mark.value_px - px)
+    for level in cell.levels:
+        level.gain(gained)
+
+
+def _move(cell: Cell, qty: Decimal) -> None:
+    """Changes position and balance, without a price."""
+    before, cell.position = cell.position, cell.position + qty
+    if cell.base is not None:
+        cell.base.total += qty
+    grown = (abs(cell.position) - abs(before)) * (cell.mark.value_px or ZERO)
+    for level, net in zip(cell.levels, cell.nets, strict=True):
+        net.long_qty += qty
+        level.gross += grown
+
+
+def _fee(state: RiskState, cell: Cell, asset: str, qty: Decimal) -> None:
+    """A fee in the base asset lowers the position, any other one the balance alone."""
+    if asset == state.assets.get(cell.instrument, ("", ""))[0]:
+        _move(cell, -qty)
+        cost = qty * (cell.mark.value_px or ZERO)
+        for level in cell.levels:
+            level.gain(-cost)
+        return
+    fund_of(state, cell.account, asset).total -= qty
+    unpriced = Unpriced(cell.account, cell.strategy, cell.instrument, asset, qty)
+    if not _charge(state, unpriced):
+        state.unpriced.append(unpriced)
+
+
+def _charge(state: RiskState, fee: Unpriced) -> bool:
+    """Takes a fee off the profit, if its asset has a price by now."""
+    if fee.asset == state.table.currency:
+        px: Decimal | None = Decimal(1)
+    else:
+        priced = state.table.priced.get(fee.asset)
+        px = mark_of(state, priced).px if priced else None
+    if px is None:
+        return False
+    for level in cell_of(state, fee.account, fee.strategy, fee.instrument).levels:
+        level.gain(-fee.qty * px)
+    return True
+
+
+def charge_waiting(state: RiskState) -> None:
+    """Fees whose asset has a price by now."""
+    if state.unpriced:
+        state.unpriced = [fee for fee in state.unpriced if not _charge(state, fee)]
+
+
+# ---- marks, people, clock ------------------------------------------------------------------------
+
+
+def follow_mark(state: RiskState, event: MarkPublished) -> None:
+    """Revalues what is held; the newest mark counts, whatever order they come in."""
+    mark = mark_of(state, event.instrument)
+    if mark.px is not None and event.ts_recv_ns < mark.ts_recv_ns:
+        return
+    before, mark.px = mark.value_px, event.mark_px
+    mark.ts_recv_ns, mark.value_px = event.ts_recv_ns, event.mark_px
+    _revalue(mark, event.mark_px - (before or ZERO), before is not None)
+    charge_waiting(state)
+
+
+def _revalue(mark: Mark, change: Decimal, gains: bool) -> None:
+    """A first price is no gain: what is held by then was taken over without one."""
+    for cell in mark.cells:
+        if cell.position:
+            gained, grown = cell.position * change, abs(cell.position) * change
+            for level in cell.levels:
+                level.gross += grown
+                if gains:
+                    level.gain(gained)
+
+
+def transfer(state: RiskState, event: TransferAnnounced) -> None:
+    if event.transfer_id not in state.applied:
+        state.applied.add(event.transfer_id)
+        fund_of(state, event.account, event.asset).total += event.qty
+
+
+def adjust(state: RiskState, event: PositionAdjusted) -> None:
+    """Without a price nothing is gained or lost by it."""
+    if event.adjustment_id in state.applied:
+        return
+    state.applied.add(event.adjustment_id)
+    cell = cell_of(state, event.account, event.strategy, event.instrument)
+    if event.price is None:
+        _move(cell, event.qty)
+    else:
+        _trade(cell, event.qty, event.price)
+
+
+def tick(state: RiskState, event: ClockTick) -> None:
+    state.clock_ns = max(state.clock_ns, event.ts_ns)
+    day = event.ts_ns // DAY_NS
+    if day > state.day:
+        if state.day >= 0:
+            for level in state.levels.values():
+                _begin_day(level)
+            _forget(state, day - 1)
+        state.day = day
+
+
+def _begin_day(level: Level) -> None:
+    level.day_pnl = level.pnl
+
+
+def _forget(state: RiskState, before_day: int) -> None:
+    """Orders that ended, and foreign fills, of days before the given one."""
+    ended = [
+        name
+        for name, working in state.orders.items()
+        if working.ended_day is not None and working.ended_day < before_day
+    ]
+    for name in ended:
+        del state.orders[name]
+    for identity in [i for i, day in state.foreign.items() if day < before_day]:
+        del state.foreign[identity]
