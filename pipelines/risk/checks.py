@@ -229,7 +229,7 @@ def alike(request: OrderRequested | OrderApproved) -> Request:
 
 def _reached(times: deque[int], most: int, since_ns: int) -> bool:
     """Whether `most` of the times, ascending, lie after `since_ns`."""
-    return not most or (len(times) >= most and times[-most] > since_ns)
+    return len(times) >= most and (not most or times[-most] > since_ns)
 
 
 # ---- room: money, position, sums -----------------------------------------------------------------
@@ -262,39 +262,32 @@ def _sale(cell: Cell, qty: Decimal) -> Denial | None:
 
 def _levels(cell: Cell, notional: Decimal, raising: bool, now_ns: int) -> Denial | None:
     for level in cell.levels:
-        denial = _counts(level, now_ns)
-        if denial is None and raising:
-            denial = _sums(level, notional)
+        denial = _level(level, notional, raising, now_ns)
         if denial is not None:
             scope = "/".join(part or "*" for part in level.scope)
             return Denial(denial.reason, (Fact("scope", scope), *denial.facts))
     return None
 
 
-def _counts(level: Level, now_ns: int) -> Denial | None:
-    bounds, times = level.bounds, level.approved_ns
-    if bounds.open_max is not None and level.open_orders >= bounds.open_max:
-        return deny("ORDERS_OPEN", open=level.open_orders, max=bounds.open_max)
-    most = bounds.per_second_max
-    if most is not None and _reached(times, most, now_ns - SECOND_NS):
-        return deny("ORDERS_PER_SECOND", max=most)
-    most = bounds.per_minute_max
-    if most is not None and _reached(times, most, now_ns - MINUTE_NS):
-        return deny("ORDERS_PER_MINUTE", max=most)
-    return None
-
-
-def _sums(level: Level, notional: Decimal) -> Denial | None:
-    """Only for orders that may raise exposure: the way out stays open."""
-    bounds = level.bounds
-    if bounds.exposure_max is not None:
+def _level(level: Level, notional: Decimal, raising: bool, now_ns: int) -> Denial | None:
+    """Money only limits orders that may raise exposure: the way out stays open."""
+    exposure_max, open_max, per_second, per_minute, loss_max, drawdown_max = level.bounds
+    if open_max is not None and level.open_orders >= open_max:
+        return deny("ORDERS_OPEN", open=level.open_orders, max=open_max)
+    times = level.approved_ns
+    if per_second is not None and _reached(times, per_second, now_ns - SECOND_NS):
+        return deny("ORDERS_PER_SECOND", max=per_second)
+    if per_minute is not None and _reached(times, per_minute, now_ns - MINUTE_NS):
+        return deny("ORDERS_PER_MINUTE", max=per_minute)
+    if not raising:
+        return None
+    if exposure_max is not None and level.gross + level.reserved + notional > exposure_max:
         exposure = level.gross + level.reserved
-        if exposure + notional > bounds.exposure_max:
-            most = bounds.exposure_max
-            return deny("EXPOSURE_ABOVE_MAX", exposure=exposure, order=money(notional), max=most)
-    if bounds.loss_max is not None and level.day_pnl - level.pnl > bounds.loss_max:
-        return deny("LOSS_DAILY", loss=money(level.day_pnl - level.pnl), max=bounds.loss_max)
-    if bounds.drawdown_max is not None and level.peak_pnl - level.pnl > bounds.drawdown_max:
-        loss = money(level.peak_pnl - level.pnl)
-        return deny("LOSS_DRAWDOWN", drawdown=loss, max=bounds.drawdown_max)
+        most = exposure_max
+        return deny("EXPOSURE_ABOVE_MAX", exposure=exposure, order=money(notional), max=most)
+    if loss_max is not None and level.day_pnl - level.pnl > loss_max:
+        return deny("LOSS_DAILY", loss=money(level.day_pnl - level.pnl), max=loss_max)
+    if drawdown_max is not None and level.peak_pnl - level.pnl > drawdown_max:
+        drawdown = money(level.peak_pnl - level.pnl)
+        return deny("LOSS_DRAWDOWN", drawdown=drawdown, max=drawdown_max)
     return None

@@ -27,9 +27,20 @@ assert OrderApproved._fields[_TERMS] == OrderDenied._fields[_TERMS] == _HEAD
 def approved(item: Input, request: OrderRequested, cell: Cell, state: RiskState) -> Output:
     mark = cell.mark
     px = reserve_px(cell.rules, request.side, request.price, mark.px)
-    reserved = money(px * request.order_qty)
-    says = (reserved, state.table.version, mark.px, mark.ts_recv_ns, *_tail(item, request))
-    event = _new(OrderApproved, _terms(request) + says)
+    event = _new(
+        OrderApproved,
+        (
+            *_terms(request),
+            money(px * request.order_qty),
+            state.table.version,
+            mark.px,
+            mark.ts_recv_ns,
+            request.correlation_id,
+            place(item),
+            request.ts_event_ns,
+            request.ts_recv_ns,
+        ),
+    )
     return _output(item, request.account, event)
 
 
@@ -37,9 +48,21 @@ def denied(
     item: Input, request: OrderRequested, cell: Cell, state: RiskState, denial: Denial
 ) -> Output:
     px = cell.mark.px
-    mark = (px, None if px is None else cell.mark.ts_recv_ns)
-    says = (denial.reason, denial.facts, state.table.version, *mark, *_tail(item, request))
-    event = _new(OrderDenied, _terms(request) + says)
+    event = _new(
+        OrderDenied,
+        (
+            *_terms(request),
+            denial.reason,
+            denial.facts,
+            state.table.version,
+            px,
+            None if px is None else cell.mark.ts_recv_ns,
+            request.correlation_id,
+            place(item),
+            request.ts_event_ns,
+            request.ts_recv_ns,
+        ),
+    )
     return _output(item, request.account, event)
 
 
@@ -47,11 +70,6 @@ def _terms(request: OrderRequested) -> tuple[Any, ...]:
     """The fields that decisions repeat, in the order of the schema."""
     fields: tuple[Any, ...] = request
     return fields[_TERMS]
-
-
-def _tail(item: Input, request: OrderRequested) -> tuple[Any, ...]:
-    times = (request.ts_event_ns, request.ts_recv_ns)
-    return (request.correlation_id, place(item), *times)
 
 
 def cancel_passed(item: Input, request: CancelRequested) -> Output:

@@ -44,10 +44,11 @@ def approve(state: RiskState, event: OrderApproved) -> None:
     state.orders[event.cl_ord_id] = working
     enter(working)
     now_ns = state.now_ns
+    since_ns = now_ns - MINUTE_NS
     for level in cell.levels:
         times = level.approved_ns
         times.append(now_ns)
-        while times[0] <= now_ns - MINUTE_NS:
+        while times[0] <= since_ns:
             times.popleft()
     if state.table.duplicate_ns_max:
         remember(state, event, now_ns)

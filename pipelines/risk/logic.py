@@ -79,8 +79,8 @@ class RiskLogic:
         with localcontext(EXACTLY):
             for item in batch.rows():
                 if item.event.__class__ is OrderRequested:
+                    _pass_time(state, item)  # deciding does so itself, if only for its own use
                     output = _answer(state, item, item.event)
-                    _pass_time(state, item)
                     _evolve_output(state, output)
                     outputs.append(output)
                 else:
@@ -123,7 +123,8 @@ def _answer(state: RiskState, item: Input, request: OrderRequested) -> Output:
 
 def _now_ns(state: RiskState, item: Input) -> int:
     """Log time: it never goes back."""
-    return max(state.now_ns, item.timestamp_ms * NS_PER_MS)
+    at_ns = item.timestamp_ms * NS_PER_MS
+    return at_ns if at_ns > state.now_ns else state.now_ns
 
 
 def _pass_time(state: RiskState, item: Input) -> None:

@@ -35,8 +35,8 @@ ELSEWHERE = {
 def decision(desk: Desk, order: str, **given: Any) -> Any:
     side, qty, price, *name = order.split()
     cl_ord_id = name[0] if name else "new"
-    order = request(cl_ord_id, side, qty, None if price == "-" else price)
-    return desk.ask(order._replace(**given))
+    asked = request(cl_ord_id, side, qty, None if price == "-" else price)
+    return desk.ask(asked._replace(**given))
 
 
 def said(answer: Any) -> str:
