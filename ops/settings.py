@@ -127,6 +127,19 @@ class StrategySettings(_Section):
     ]
 
 
+class RiskSettings(_Section):
+    """The `risk` pipeline. What it decides by are events on the log, not settings."""
+
+    signing_key: str | None = None  # env:NAME or file:PATH of a private key in PEM
+
+    @field_validator("signing_key")
+    @classmethod
+    def _by_reference(cls, signing_key: str | None) -> str | None:
+        if signing_key is not None and not _REFERENCE.fullmatch(signing_key):
+            raise ValueError("a key is given by reference: env:NAME or file:PATH")
+        return signing_key
+
+
 class Settings(BaseSettings):
     """Everything a command can be told without a flag."""
 
@@ -140,6 +153,8 @@ class Settings(BaseSettings):
     epochs: EpochSettings = EpochSettings()
     market: MarketSettings = MarketSettings()
     strategy: StrategySettings = StrategySettings()
+    risk: RiskSettings = RiskSettings()
+    environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
     shards: int = Field(default=1, ge=1)
@@ -178,6 +193,16 @@ class Settings(BaseSettings):
     def kafka_options(self) -> dict[str, Option]:
         """What every Kafka client starts from: the address and the user's own options."""
         return {"bootstrap.servers": self.bootstrap_servers(), **self.kafka.client_options()}
+
+    @property
+    def own_signing_key(self) -> Path:
+        """Where the key lies that risk makes for itself where none is named."""
+        return self.run_dir / "risk-signing-key.pem"
+
+    def signing_pem(self) -> str:
+        """Risk's private key. Raises `SettingsError` for a dangling reference."""
+        reference = self.risk.signing_key or f"file:{self.own_signing_key}"
+        return str(_resolved("risk.signing_key", reference))
 
     def _recorded(self, name: str, variable: str) -> str:
         try:

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.cli._output import Form, Output, emit
+from ops.cli._output import Form, Output, columns, emit
 from ops.cli._times import Date, From, To, span_of
 from ops.cli.run import Signal, with_signals
 
 if TYPE_CHECKING:
-    from replay.rerun import Verdict
+    from replay.rerun import Span, Verdict
+    from replay.what_if import WhatIf
 
 FINDING = 1
 
@@ -27,13 +29,16 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    pipeline: Annotated[str, typer.Argument(help="market or strategy")],
+    pipeline: Annotated[str, typer.Argument(help="market, strategy or risk")],
     start: From = None,
     end: To = None,
     date: Date = None,
     shards: Annotated[int | None, typer.Option(help="number of shards it was run with")] = None,
     shard: Annotated[int | None, typer.Option(help="only this one")] = None,
     signal: Signal = None,
+    limits: Annotated[
+        Path | None, typer.Option(help="risk: judge the requests by this file's limits instead")
+    ] = None,
     output: Output = Form.TEXT,
 ) -> None:
     """Run recorded epochs again in this process and compare every digest and snapshot.
@@ -44,11 +49,37 @@ def replay(
     from ops.stack.progress import Bars
 
     span = span_of(start, end, date)
+    if limits is not None:
+        replay_other(pipeline, limits, span, output)
+        return
     with Bars() as bars:
         verdicts = replay_shards(pipeline, with_signals(signal), span, shards, shard, bars)
     emit(output, [as_json(v) for v in verdicts], "\n".join(as_text(v) for v in verdicts))
     if not all(v.clean for v in verdicts):
         raise typer.Exit(FINDING)
+
+
+def replay_other(pipeline: str, limits: Path, span: Span, output: Form) -> None:
+    """What other limits would have denied or approved. Exit code 1 where anything differs."""
+    from ops.processes.replaying import replay_limits
+    from ops.settings import load
+    from ops.stack.progress import Bars
+
+    with Bars() as bars:
+        found = replay_limits(pipeline, limits, load(), span, bars)
+    changed = [change._asdict() for change in found.changed]
+    emit(output, {**vars(found), "counts": found.counts, "changed": changed}, what_if_text(found))
+    if found.changed:
+        raise typer.Exit(FINDING)
+
+
+def what_if_text(found: WhatIf) -> str:
+    """One line per request that would have been answered otherwise, and how many of each kind."""
+    head = f"{found.requests} requests in {found.epochs} epochs: {len(found.changed)} differ"
+    names = ("account", "strategy", "instrument", "order", "was", "would be")
+    rows = [(*change[2:6], change.recorded, change.now) for change in found.changed]
+    counts = [f"{count} {change}" for change, count in found.counts.items()]
+    return "\n".join([head, *([columns([names, *rows]), *counts] if rows else [])])
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:

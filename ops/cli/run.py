@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     )
     run.command()(market)
     run.command()(strategy)
+    run.command()(risk)
     run.command()(connector)
     run.command()(clock)
     app.add_typer(run, name="run")
@@ -73,6 +74,21 @@ def strategy(
     """Trades and quotes to wanted positions."""
     intent = intent_of(start, upgrade, skip, accept, reason)
     pipeline("strategy", shard, shards, intent, with_signals(signal), takeover)
+
+
+def risk(
+    start: Start = None,
+    upgrade: Upgrade = None,
+    skip: SkipRecord = None,
+    accept: Accept = None,
+    reason: Reason = "",
+    takeover: Takeover = False,
+) -> None:
+    """Order requests to signed approvals and denials; one process for the whole desk."""
+    from ops.settings import load
+
+    intent = intent_of(start, upgrade, skip, accept, reason)
+    pipeline("risk", 0, 1, intent, load(), takeover)
 
 
 def with_signals(signal: list[str] | None) -> Settings:

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from connectors.log.interface import Log
 from connectors.venues import FOLDERS, venue
+from ops.processes.sealing import Seal, signing
 from ops.processes.version import version_of
 from ops.settings import Settings, config_file
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.logic import Logic
 from pipelines.market.logic import MarketLogic
 from pipelines.market.settings import MarketSettings
+from pipelines.risk.logic import RiskLogic
 from pipelines.strategy.loading import load_signal
 from pipelines.strategy.logic import StrategyLogic, StrategySettings
+from schemas.codec import Codec
 from schemas.errors import TapeError
 
 
 class Pipeline(NamedTuple):
-    """A pipeline ready to run."""
+    """A pipeline ready to run. `seal` adds to what it writes what only a live process can."""
 
     name: str
     logic: Logic[Any]
     version: str
     rebuildable: bool = True
+    one_shard: bool = False
+    seal: Callable[[Settings, Log, Codec], Seal] | None = None
 
 
 class NoSuchPipeline(TapeError):
@@ -65,7 +71,18 @@ def strategy(settings: Settings) -> Pipeline:
     return Pipeline("strategy", StrategyLogic(signals, logic), version)
 
 
-PIPELINES: dict[str, Callable[[Settings], Pipeline]] = {"market": market, "strategy": strategy}
+def risk(settings: Settings) -> Pipeline:
+    """One shard: a desk's limits are sums over all of it. State depends on own outputs."""
+    patterns = ("pipelines/risk/*.py", "pipelines/orders/*.py")
+    version = version_of(patterns, {})
+    return Pipeline("risk", RiskLogic(), version, rebuildable=False, one_shard=True, seal=signing)
+
+
+PIPELINES: dict[str, Callable[[Settings], Pipeline]] = {
+    "market": market,
+    "strategy": strategy,
+    "risk": risk,
+}
 
 
 def pipeline(name: str, settings: Settings) -> Pipeline:

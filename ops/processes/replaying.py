@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+from ops.limits import load_limits
 from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import codec_of, kafka_log, shard_of
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
 from replay.rerun import Span, Verdict, rerun
+from replay.what_if import WhatIf, what_if
+from schemas.errors import TapeError
 
 
 def replay_shards(
@@ -21,7 +25,8 @@ def replay_shards(
 ) -> list[Verdict]:
     """One verdict per shard. Raises `TapeError` when it cannot run."""
     log, codec = kafka_log(settings), codec_of(settings)
-    count = shards if shards is not None else settings.shards
+    made = made_of(name, settings)
+    count = 1 if made.one_shard else shards if shards is not None else settings.shards
     verdicts = []
     for number in range(count) if only is None else [only]:
         made = made_of(name, settings)
@@ -29,3 +34,19 @@ def replay_shards(
         step = partial(report, f"replay {name}-{number}")
         verdicts.append(rerun(log, codec, shard, made.logic, span, step))
     return verdicts
+
+
+def replay_limits(
+    name: str, file: Path, settings: Settings, span: Span, report: Report = silent
+) -> WhatIf:
+    """What the limits of a file would have decided. Raises `TapeError` when it cannot run."""
+    if name != "risk":
+        raise NoLimitsThere(f"--limits are risk's: {name} has none")
+    limits = load_limits(file, 1, "replay", "what if", 0)
+    log, codec = kafka_log(settings), codec_of(settings)
+    shard = shard_of(made_of(name, settings), 0, 1, settings)
+    return what_if(log, codec, shard, limits, span, partial(report, f"replay {name}-0"))
+
+
+class NoLimitsThere(TapeError):
+    """Limits were given to a pipeline that knows none."""

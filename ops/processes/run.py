@@ -22,6 +22,7 @@ from ops.processes.exits import Abort
 from ops.processes.lock import hold
 from ops.settings import Settings
 from pipelines.flow import build_flow
+from pipelines.items import Decided, Encoded
 from schemas.catalog import load_catalog
 from schemas.codec import Codec
 from schemas.ids import SchemaIds
@@ -61,11 +62,24 @@ def open_pipeline(
     made = pipeline(name, settings)
     log, codec = kafka_log(settings), codec_of(settings)
     shard = shard_of(made, number, shards, settings)
+    encode = encoding(made, shard, log, codec, settings)
     session = open_session(log, codec, shard, intent, rebuildable=made.rebuildable, until=until)
     abort = Abort(log, codec, shard, session.parts.instance)
     source, sink = EpochSource(session), EpochSink(session, abort)
-    encode = Encoder(shard, codec, counts_of(log))
     return session, build_flow(source, sink, made.logic, Decoder(codec, name), encode)
+
+
+def encoding(
+    made: Pipeline, shard: Shard, log: KafkaLog, codec: Codec, settings: Settings
+) -> Callable[[Decided], Encoded]:
+    """Decisions to records, sealed where the pipeline asks for it; a key that cannot be had is
+    refused here, before anybody is fenced.
+    """
+    encode = Encoder(shard, codec, counts_of(log))
+    if made.seal is None:
+        return encode
+    seal = made.seal(settings, log, codec)
+    return lambda decided: seal(encode(decided))
 
 
 def _stop_before_opening(number: int, frame: FrameType | None) -> None:
