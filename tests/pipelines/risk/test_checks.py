@@ -116,7 +116,6 @@ def test_a_strategy_that_trades_again_and_again_is_paused_until_resumed() -> Non
     desk.play("pos:1 pos:1")
     denied = decision(desk, "BUY 1 100")
     assert said(denied) == "EXECUTION_REPEATED"
-    desk.play("+30s mark:100")
     assert said(decision(desk, "BUY 1 100")) == "STATE_PAUSED"
     assert said(decision(desk, "SELL 2 100.5 exit")) == "APPROVED"
     desk.play("resume:ema")
@@ -135,6 +134,15 @@ def test_limits_hold_for_an_account_a_strategy_and_the_desk() -> None:
         assert said(decision(desk, f"BUY 1 99 {name}", strategy="s2")) == "APPROVED"
     denied = decision(desk, "BUY 1 99 d", strategy="s3")
     assert (said(denied), denied.facts[0].value) == ("ORDERS_OPEN", "*/*/*")
+
+
+def test_the_strictest_order_limit_holds() -> None:
+    desk = Desk().begin()
+    other = limits_of({"ORDER_NOTIONAL_MAX": "100"}, scope=(None, "ema")).limits
+    both = limits_of(desk.limits, 2)
+    desk.put("ops.control.v1", both._replace(limits=(*both.limits, *other)))
+    assert said(decision(desk, "BUY 1.01 100")) == "NOTIONAL_ABOVE_MAX"
+    assert said(decision(desk, "BUY 1.01 100", strategy="s2")) == "APPROVED"
 
 
 def test_a_denial_names_what_it_looked_at() -> None:
