@@ -1,0 +1,140 @@
+"""The displayed market of one instrument: what was shown, less what simulated orders took of it.
+
+What an order took stays taken until the venue says something new about that level: a depth message
+that names it, or a quote with another quantity. (A quote repeats the side that did not change.)
+
+Quotes overtake depth messages. Older depth says nothing about the prices at or inside a newer
+quote, so those parts of it are passed over.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from decimal import Decimal
+
+from pipelines.matching.amounts import ZERO
+from pipelines.matching.model import OTHER_SIDE, Side
+from schemas.events import BookChanged, QuoteChanged, TradePrinted
+
+
+class Levels:
+    """One side: prices with what is displayed. `best` first means: highest bid, lowest ask."""
+
+    def __init__(self, side: Side) -> None:
+        self._sign = -1 if side == "BUY" else 1
+        self._keys: list[Decimal] = []  # price times sign: the best is the smallest
+        self._shown: dict[Decimal, Decimal] = {}
+        self._taken: dict[Decimal, Decimal] = {}
+
+    def best(self) -> Decimal | None:
+        return self._keys[0] * self._sign if self._keys else None
+
+    def shown(self, px: Decimal) -> Decimal:
+        return self._shown.get(px, ZERO)
+
+    def left(self, px: Decimal) -> Decimal:
+        """Displayed and not taken."""
+        taken = self._taken.get(px)
+        shown = self._shown.get(px, ZERO)
+        return shown if taken is None else max(ZERO, shown - taken)
+
+    def prices(self) -> Iterator[Decimal]:
+        """Best first."""
+        for key in self._keys:
+            yield key * self._sign
+
+    def set(self, px: Decimal, qty: Decimal) -> None:
+        """What is displayed from now on; nothing of it is taken. A quantity of 0: no level."""
+        key = px * self._sign
+        self._taken.pop(px, None)
+        if qty:
+            if px not in self._shown:
+                insort(self._keys, key)
+            self._shown[px] = qty
+        elif self._shown.pop(px, None) is not None:
+            del self._keys[bisect_left(self._keys, key)]
+
+    def take(self, px: Decimal, qty: Decimal) -> None:
+        if px in self._shown:
+            self._taken[px] = self._taken.get(px, ZERO) + qty
+
+    def quote(self, px: Decimal, qty: Decimal) -> None:
+        """The best level and its quantity: what was better is gone."""
+        while self._keys and self._keys[0] < px * self._sign:
+            self.set(self._keys[0] * self._sign, ZERO)
+        if self.shown(px) != qty:
+            self.set(px, qty)
+
+    def clear(self, behind: Decimal | None) -> None:
+        """Forget all levels, or those behind a price."""
+        for px in [px for px in self.prices() if behind is None or self.is_behind(px, behind)]:
+            self.set(px, ZERO)
+
+    def is_behind(self, px: Decimal, other: Decimal) -> bool:
+        return px * self._sign > other * self._sign
+
+
+class Depth:
+    """`whole` once a snapshot has been seen: until then levels behind the quote are not known."""
+
+    def __init__(self) -> None:
+        self.sides: dict[Side, Levels] = {"BUY": Levels("BUY"), "SELL": Levels("SELL")}
+        self.whole = False
+        self.last_px: Decimal | None = None
+        self.quote_sequence = -1
+        self.sequence = -1  # newest update id of either kind, where the venue has them
+
+    def knows(self, side: Side, px: Decimal) -> bool:
+        """Whether what is displayed at a price is known."""
+        best = self.sides[side].best()
+        return self.whole or (best is not None and not self.sides[side].is_behind(px, best))
+
+    def reference_px(self) -> Decimal | None:
+        """The last trade's price, else the best bid, else the best ask."""
+        if self.last_px is not None:
+            return self.last_px
+        return self.sides["BUY"].best() or self.sides["SELL"].best()
+
+    def crosses(self, side: Side, price: Decimal, px: Decimal) -> bool:
+        """Whether an order on `side` with limit `price` may trade at `px`."""
+        return not self.sides[OTHER_SIDE[side]].is_behind(px, price)
+
+    def follow(self, event: BookChanged | QuoteChanged | TradePrinted) -> None:
+        """One market event."""
+        if isinstance(event, TradePrinted):
+            self.last_px = event.last_px
+        elif isinstance(event, QuoteChanged):
+            self._quoted(event)
+        else:
+            self._changed(event)
+
+    def _quoted(self, event: QuoteChanged) -> None:
+        self.quote_sequence = -1 if event.sequence is None else event.sequence
+        self.sequence = max(self.sequence, self.quote_sequence)
+        self.sides["BUY"].quote(event.bid_px, event.bid_qty)
+        self.sides["SELL"].quote(event.ask_px, event.ask_qty)
+
+    def _changed(self, event: BookChanged) -> None:
+        last = event.last_sequence
+        self.sequence = max(self.sequence, -1 if last is None else last)
+        older = last is not None and last < self.quote_sequence
+        self._side("BUY", event.bid_px, event.bid_qty, event.snapshot, older)
+        self._side("SELL", event.ask_px, event.ask_qty, event.snapshot, older)
+        self.whole = self.whole or event.snapshot
+
+    def _side(
+        self,
+        side: Side,
+        prices: tuple[Decimal, ...],
+        quantities: tuple[Decimal, ...],
+        snapshot: bool,
+        older: bool,
+    ) -> None:
+        levels = self.sides[side]
+        best = levels.best() if older else None
+        if snapshot:
+            levels.clear(best)
+        for px, qty in zip(prices, quantities, strict=True):
+            if best is None or levels.is_behind(px, best):
+                levels.set(px, qty)
