@@ -18,7 +18,9 @@ from decimal import (
 from typing import Final
 
 EXACT: Final = Context(prec=76, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
-_COARSE: Final = Context(prec=76, traps=[InvalidOperation, Overflow, DivisionByZero])
+_COARSE: Final = Context(
+    prec=76, rounding=ROUND_DOWN, traps=[InvalidOperation, Overflow, DivisionByZero]
+)
 ZERO: Final = Decimal(0)
 _EIGHT: Final = Decimal("0.00000001")  # assets have eight decimals at the venue
 
