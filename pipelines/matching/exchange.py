@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
 
 from pipelines.matching.amounts import EXACT, commission
@@ -44,16 +44,27 @@ from pipelines.matching.state import (
 from pipelines.matching.walk import Step, Walk, walk, would_take
 from schemas.events import TradePrinted
 
+Seen = Callable[[Event], None]
 
-def step(exchange: Exchange, request: Request, now_ns: int) -> list[Event]:
-    """Decides a request and applies the outcome. Raises `OrderRefused`: nothing changed."""
+
+def _unseen(event: Event) -> None:
+    pass
+
+
+def step(exchange: Exchange, request: Request, now_ns: int, seen: Seen = _unseen) -> list[Event]:
+    """Decides a request and applies the outcome; `seen` is called right after each event.
+
+    Raises `OrderRefused`: nothing changed.
+    """
     with localcontext(EXACT):
         events = decide(exchange, request, now_ns)
-        apply(exchange, events)
+        apply(exchange, events, seen)
         return events
 
 
-def hear(exchange: Exchange, event: Market, symbol: str, now_ns: int) -> list[Event]:
+def hear(
+    exchange: Exchange, event: Market, symbol: str, now_ns: int, seen: Seen = _unseen
+) -> list[Event]:
     """Follows the market and gives what resting orders trade."""
     with localcontext(EXACT):
         book = exchange.books[symbol]
@@ -65,7 +76,7 @@ def hear(exchange: Exchange, event: Market, symbol: str, now_ns: int) -> list[Ev
             for queue, one in zip(book.queues.values(), allotments, strict=True):
                 queue.follow(event, one.eaten_qty)
         follow(exchange, event, symbol)
-        apply(exchange, events)
+        apply(exchange, events, seen)
         return events
 
 
@@ -78,10 +89,11 @@ def decide(exchange: Exchange, request: Request, now_ns: int) -> list[Event]:
     return [_transfer(exchange, request, now_ns)]
 
 
-def apply(exchange: Exchange, events: list[Event]) -> None:
+def apply(exchange: Exchange, events: list[Event], seen: Seen = _unseen) -> None:
     """Applies the events of one decision; what is open after it rests."""
     for event in events:
         evolve(exchange, event)
+        seen(event)
     if events and isinstance(events[0], OrderAdded):
         order = exchange.orders[events[0].order.order_id]
         if order.open:

@@ -175,11 +175,8 @@ def follow(exchange: Exchange, event: Market, symbol: str) -> None:
         book.unplaced = [one for one in book.unplaced if one.ahead_qty is None and one.open]
 
 
-def restored(exchange: Exchange, events: Iterable[Event]) -> Exchange:
-    """The exchange after events of before; its open orders rest again, their places unknown."""
-    for event in events:
-        evolve(exchange, event)
+def reopen(exchange: Exchange) -> None:
+    """After the events of before: open orders rest again, what is ahead of them unknown."""
     numbers = (number for ids in exchange.open_ids.values() for number in ids.values())
     for number in sorted(numbers):
         rest(exchange, exchange.orders[number])
-    return exchange

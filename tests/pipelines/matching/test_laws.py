@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipelines.matching.latency import Latency
 from pipelines.matching.model import Event, OrderAdded, OrderEnded, OrderTraded, Transferred
-from pipelines.matching.state import Exchange, restored
+from pipelines.matching.state import Exchange, evolve, reopen
 from tests.pipelines.matching.script import BTCUSDT, FEES, Script, rich
 
 START = Decimal(1_000_000)
@@ -128,7 +128,10 @@ def test_same_inputs_same_outputs_and_the_events_restore_it(lines: list[str]) ->
         _bytes([*funds, *script.events]),
         type=list[OrderAdded | OrderTraded | OrderEnded | Transferred],
     )
-    again = restored(Exchange([BTCUSDT], FEES), events)
+    again = Exchange([BTCUSDT], FEES)
+    for event in events:
+        evolve(again, event)
+    reopen(again)
     assert _state(again) == _state(script.exchange)
 
 

@@ -1,0 +1,82 @@
+"""Who speaks, and when: API key, signature, timestamp, receive window. Limits come before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Final, NamedTuple
+
+from connectors.simulated.errors import Refusal, bad_key, illegal, missing
+from connectors.simulated.keys import Key
+
+RECV_WINDOW_MS: Final = Decimal(5_000)
+RECV_WINDOW_MS_MAX: Final = Decimal(60_000)
+AHEAD_MS_MAX: Final = 1_000
+_MICROSECONDS_FROM: Final = 10**15
+
+
+class Caller(NamedTuple):
+    """A request whose signature holds. `alive` is asked again where the request meets the market:
+    it may have grown too old on its way.
+    """
+
+    key: Key
+    stamp_ms: Decimal
+    recv_window_ms: Decimal
+
+    def alive(self, now_ns: int) -> None:
+        """Raises -1021."""
+        now_ms = Decimal(now_ns) / 1_000_000
+        if self.stamp_ms >= now_ms + AHEAD_MS_MAX:
+            raise Refusal(
+                -1021, "Timestamp for this request was 1000ms ahead of the server's time."
+            )
+        if now_ms - self.stamp_ms > self.recv_window_ms:
+            raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+class Guard:
+    """Knows the keys."""
+
+    def __init__(self, keys: Mapping[str, Key], now_ns: Callable[[], int]) -> None:
+        self._keys, self._now_ns = keys, now_ns
+
+    def check(
+        self,
+        api_key: str | None,
+        permission: str,
+        sent: Mapping[str, str],
+        *payloads: bytes,
+    ) -> Caller:
+        """`payloads`: the bytes that may have been signed. Raises what the venue answers."""
+        if not api_key or not api_key.isalnum():
+            raise bad_key(-2014)
+        for name in ("signature", "timestamp"):
+            if not sent.get(name):
+                raise missing(name)
+        key = self._keys.get(api_key)
+        if key is None or permission not in key.permissions:
+            raise bad_key()
+        caller = Caller(key, _stamp_ms(sent["timestamp"]), _window_ms(sent.get("recvWindow")))
+        caller.alive(self._now_ns())
+        if not any(key.signed(payload, sent["signature"]) for payload in payloads):
+            raise Refusal(-1022, "Signature for this request is not valid.")
+        return caller
+
+
+def _stamp_ms(text: str) -> Decimal:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise illegal("timestamp", "^[0-9]{1,20}$")
+    return Decimal(text) / 1_000 if int(text) >= _MICROSECONDS_FROM else Decimal(text)
+
+
+def _window_ms(text: str | None) -> Decimal:
+    if not text:
+        return RECV_WINDOW_MS
+    try:
+        window = Decimal(text)
+    except InvalidOperation:
+        raise illegal("recvWindow", "^[0-9]{1,5}(\\.[0-9]{1,3})?$") from None
+    if not 0 < window <= RECV_WINDOW_MS_MAX:
+        raise Refusal(-1131, "'recvWindow' must be less than 60000.")
+    return window

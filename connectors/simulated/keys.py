@@ -1,0 +1,128 @@
+"""The accounts of the simulated venue and the keys that may speak for them, from a TOML file.
+
+    [[accounts]]
+    name = "desk"
+    balances = { USDT = "100000", BTC = "1" }
+
+    [[accounts.keys]]
+    api_key = "..."              # 8 to 128 letters and digits
+    secret = "..."               # HMAC; or public_key = "-----BEGIN PUBLIC KEY----- ..." (Ed25519)
+    permissions = ["read", "trade"]
+
+Permissions: `read`, `trade`, `withdraw` (nothing can be withdrawn here; a client that refuses such
+keys wants one to refuse).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import tomllib
+from base64 import b64decode
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from connectors.simulated.errors import VenueError
+from schemas.errors import NotExact
+from schemas.numbers import exact
+
+PERMISSIONS: Final = ("read", "trade", "withdraw")
+
+
+class Key(NamedTuple):
+    """One key; it never shows what it signs with."""
+
+    api_key: str
+    account: str
+    permissions: frozenset[str]
+    proves: HmacProof | Ed25519Proof
+
+    def signed(self, payload: bytes, signature: str) -> bool:
+        return self.proves(payload, signature)
+
+
+class HmacProof:
+    """HMAC SHA-256, hexadecimal."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def __call__(self, payload: bytes, signature: str) -> bool:
+        expected = hmac.new(self._secret, payload, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(expected.encode(), signature.lower().encode())
+
+
+class Ed25519Proof:
+    """Ed25519, base64."""
+
+    def __init__(self, public_key: Ed25519PublicKey) -> None:
+        self._public_key = public_key
+
+    def __call__(self, payload: bytes, signature: str) -> bool:
+        try:
+            self._public_key.verify(b64decode(signature, validate=True), payload)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class Account(NamedTuple):
+    """`balances`: what it starts with, by asset."""
+
+    name: str
+    balances: dict[str, Decimal]
+    keys: tuple[Key, ...]
+
+
+def load_accounts(path: Path) -> list[Account]:
+    """Reads the file. Raises `VenueError`, naming the entry that is wrong, never its content."""
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise VenueError(f"keys file {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise VenueError(f"keys file {path} is not TOML") from None
+    try:
+        accounts = [_account(entry) for entry in document["accounts"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise VenueError(f"keys file {path}: an account lacks {error}") from None
+    names = [one.name for one in accounts]
+    keys = [key.api_key for one in accounts for key in one.keys]
+    if len({*names}) < len(names) or len({*keys}) < len(keys):
+        raise VenueError(f"keys file {path}: an account or a key is named twice")
+    return accounts
+
+
+def _account(entry: dict[str, Any]) -> Account:
+    name = str(entry["name"])
+    try:
+        balances = {str(asset): exact(qty) for asset, qty in entry.get("balances", {}).items()}
+    except (NotExact, TypeError) as error:
+        raise VenueError(f"account {name}: a balance is no number in quotes: {error}") from None
+    return Account(name, balances, tuple(_key(name, one) for one in entry.get("keys", [])))
+
+
+def _key(account: str, entry: dict[str, Any]) -> Key:
+    api_key, permissions = entry["api_key"], frozenset(entry.get("permissions", ("read", "trade")))
+    if not (isinstance(api_key, str) and api_key.isalnum() and 8 <= len(api_key) <= 128):
+        raise VenueError(f"account {account}: an api_key is not 8 to 128 letters and digits")
+    if not permissions <= set(PERMISSIONS):
+        raise VenueError(f"account {account}: permissions are among {', '.join(PERMISSIONS)}")
+    if "public_key" in entry:
+        return Key(api_key, account, permissions, Ed25519Proof(_public_key(account, entry)))
+    return Key(api_key, account, permissions, HmacProof(str(entry["secret"])))
+
+
+def _public_key(account: str, entry: dict[str, Any]) -> Ed25519PublicKey:
+    try:
+        found = load_pem_public_key(entry["public_key"].encode())
+    except (ValueError, TypeError, AttributeError):
+        found = None
+    if not isinstance(found, Ed25519PublicKey):
+        raise VenueError(f"account {account}: a public_key is not an Ed25519 key in PEM form")
+    return found

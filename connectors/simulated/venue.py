@@ -1,0 +1,139 @@
+"""The venue without its sockets: the exchange, what it must not forget, what it tells its accounts.
+
+Nobody is told of anything before it is on disk: reports wait in the outbox for their journal line,
+answers wait for the newest line there was when they were made.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from decimal import localcontext
+from typing import NamedTuple
+
+from connectors.simulated.errors import refusal
+from connectors.simulated.journal import Events, Journal
+from connectors.simulated.render import (
+    Json,
+    Trade,
+    balance_forms,
+    position_form,
+    report,
+    transfer_form,
+)
+from pipelines.matching.amounts import EXACT
+from pipelines.matching.exchange import hear, step
+from pipelines.matching.model import (
+    Event,
+    Order,
+    OrderAdded,
+    OrderEnded,
+    OrderRefused,
+    OrderTraded,
+    Request,
+    Transferred,
+)
+from pipelines.matching.state import Exchange, Market, evolve, reopen
+
+
+class Report(NamedTuple):
+    """What an account is told: an event of its stream, and the balances that go with it."""
+
+    account: str
+    event: Event
+    forms: tuple[Json, ...]
+
+
+class Venue:
+    """`deliver` gets each report once it is on disk; `arrange` may reorder those of a decision."""
+
+    def __init__(self, exchange: Exchange, journal: Journal, now_ns: Callable[[], int]) -> None:
+        self.exchange, self.journal, self.now_ns = exchange, journal, now_ns
+        self.deliver: Callable[[Report], None] = lambda report: None
+        self.arrange: Callable[[list[Report]], None] = lambda reports: None
+        self.trades: dict[tuple[str, str], list[Trade]] = defaultdict(list)
+        self.history: dict[tuple[str, str], list[Order]] = defaultdict(list)
+        self.newest: dict[tuple[str, str, str], int] = {}
+        self.last_line = 0
+        self._executions = 0
+        self._reports: list[Report] = []
+        self._outbox: deque[tuple[int, Report]] = deque()
+        journal.on_durable = self._deliver_durable
+
+    def restore(self, lines: Iterable[Events]) -> int:
+        """Applies the decisions of before; gives their number."""
+        count = 0
+        with localcontext(EXACT):
+            for events in lines:
+                count += 1
+                for event in events:
+                    evolve(self.exchange, event)
+                    self._remember(event)
+            reopen(self.exchange)
+        return count
+
+    def take(self, request: Request) -> list[Event]:
+        """Decides a request now. Raises `Refusal`."""
+        try:
+            events = step(self.exchange, request, self.now_ns(), self._saw)
+        except OrderRefused as refused:
+            raise refusal(refused.reason) from None
+        self._keep(events)
+        return events
+
+    def hear(self, event: Market, symbol: str) -> list[Event]:
+        """Follows the market; symbols that are not traded here are passed over."""
+        if symbol not in self.exchange.books:
+            return []
+        events = hear(self.exchange, event, symbol, self.now_ns(), self._saw)
+        if events:
+            self._keep(events)
+        return events
+
+    async def durable(self) -> None:
+        """Returns when all that happened so far is on disk. Raises `VenueError`."""
+        await self.journal.reached(self.last_line)
+
+    def order_by_client_id(self, account: str, symbol: str, cl_ord_id: str) -> Order | None:
+        """The open order with this id, else the newest that had it."""
+        number = self.newest.get((account, symbol, cl_ord_id))
+        return None if number is None else self.exchange.orders[number]
+
+    def _keep(self, events: list[Event]) -> None:
+        self.last_line = self.journal.append(events)
+        self.arrange(self._reports)
+        self._outbox.extend((self.last_line, one) for one in self._reports)
+        self._reports.clear()
+        self._deliver_durable()
+
+    def _deliver_durable(self) -> None:
+        while self._outbox and self._outbox[0][0] <= self.journal.durable:
+            self.deliver(self._outbox.popleft()[1])
+
+    def _remember(self, event: Event) -> None:
+        if isinstance(event, OrderAdded):
+            order = self.exchange.orders[event.order.order_id]
+            self.history[order.account, order.symbol].append(order)
+            self.newest[order.account, order.symbol, order.cl_ord_id] = order.order_id
+        elif isinstance(event, OrderTraded):
+            order = self.exchange.orders[event.order_id]
+            self.trades[order.account, order.symbol].append(Trade(order, event))
+
+    def _saw(self, event: Event) -> None:
+        self._remember(event)
+        self._executions += 1
+        now_ns = self.now_ns()
+        if isinstance(event, Transferred):
+            told = transfer_form(event.asset, event.amount, now_ns)
+            self._reports.append(Report(event.account, event, (told,)))
+            return
+        number = event.order.order_id if isinstance(event, OrderAdded) else event.order_id
+        order = self.exchange.orders[number]
+        told = report(order, event, now_ns, self._executions)
+        self._reports.append(Report(order.account, event, (told, self._position(order, event))))
+
+    def _position(self, order: Order, event: OrderAdded | OrderTraded | OrderEnded) -> Json:
+        instrument = self.exchange.books[order.symbol].instrument
+        assets = [instrument.base, instrument.quote]
+        balances = balance_forms(self.exchange.balances[order.account], assets)
+        return position_form(balances, self.now_ns())
