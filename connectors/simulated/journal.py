@@ -102,7 +102,16 @@ class FileJournal:
         self._closing = True
         self._work.set()
         await self._task
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file, also of one that was never written to."""
         self._file.close()
+
+    def check(self) -> None:
+        """Raises `VenueError` once a write has failed."""
+        if self._failed is not None:
+            raise self._failed
 
     def append(self, events: Events) -> int:
         body = _encode(events)
@@ -112,8 +121,7 @@ class FileJournal:
         return self._appended
 
     async def reached(self, number: int) -> None:
-        if self._failed is not None:
-            raise self._failed
+        self.check()
         if number > self.durable:
             future = asyncio.get_running_loop().create_future()
             self._waiting.append((number, future))

@@ -105,19 +105,20 @@ class Limits:
         return used
 
     def count_order(self, account: str) -> list[int]:
-        """Orders in each window, this one included. Raises 429."""
-        now_ns = self._now_ns()
-        used = [window.add(account, 1, now_ns) for window in self.orders]
-        for count, window in zip(used, self.orders, strict=True):
+        """Orders in each window, this one included; refused ones count as well."""
+        return [window.add(account, 1, self._now_ns()) for window in self.orders]
+
+    def check_orders(self, counts: list[int]) -> None:
+        """Raises 429."""
+        for count, window in zip(counts, self.orders, strict=True):
             if count > window.limit.limit:
                 raise Refusal(
                     -1015,
                     f"Too many new orders; current limit is {window.limit.limit} orders "
                     f"per {window.limit.number} {window.limit.unit}.",
                     429,
-                    window.left_s(now_ns),
+                    window.left_s(self._now_ns()),
                 )
-        return used
 
     def order_counts(self, account: str) -> list[dict[str, Any]]:
         """As `rateLimit/order` shows them."""

@@ -210,6 +210,7 @@ def _answer_form(order: PlaceOrder, sent: Parameters) -> str:
 
 async def _place(desk: Desk, call: Call, request: PlaceOrder, form: str) -> Json:
     call.counts = desk.limits.count_order(call.account)
+    desk.limits.check_orders(call.counts)
     await desk.travel("order", call.caller)
     return _placed(desk, desk.venue.take(request), form)
 

@@ -70,6 +70,8 @@ class VenueServer:
         self.market_ended = asyncio.Event()
         self.url = self.socket_url = self.admin_url = ""
         self.restored = 0
+        self._file: FileJournal | None = None
+        self._following: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -87,10 +89,17 @@ class VenueServer:
         """What the admin's status shows, and requests."""
         return {"requests": self.rest.requests, **self.admin.status()}
 
+    def check(self) -> None:
+        """Raises what ended the journal or the market: a venue without them must not go on."""
+        if self._following is not None and self._following.done():
+            self._following.result()
+        if self._file is not None:
+            self._file.check()
+
     async def _start(self) -> None:
         options = self._options
         self.venue = Venue(
-            Exchange(options.instruments, options.fees), await self._journal(), self.clock.now_ns
+            Exchange(options.instruments, options.fees), self._journal(), self.clock.now_ns
         )
         self._open()
         self.venue.deliver, self.venue.arrange = self.streams.publish, self.streams.arrange
@@ -103,18 +112,19 @@ class VenueServer:
         self.admin = Admin(desk, self.faults, self.clock)
         await self._serve(desk)
         if options.market is not None:
-            task = asyncio.create_task(self._follow(options.market))
-            self._stack.push_async_callback(_ended, task)
+            self._following = asyncio.create_task(self._follow(options.market))
+            self._stack.push_async_callback(_ended, self._following)
 
-    async def _journal(self) -> Journal:
+    def _journal(self) -> Journal:
         if self._options.state is None:
             return MemoryJournal()
         self._file = FileJournal(self._options.state)
+        self._stack.callback(self._file.close)
         return self._file
 
     def _open(self) -> None:
         """What was before; else the balances that accounts begin with."""
-        if self._options.state is not None:
+        if self._file is not None:
             self.restored = self.venue.restore(self._file.read())
         for account in self._options.accounts:
             if account.name not in self.venue.exchange.balances:
@@ -122,7 +132,7 @@ class VenueServer:
                     self.venue.take(Transfer(account.name, asset, amount))
 
     async def _serve(self, desk: Desk) -> None:
-        if self._options.state is not None:
+        if self._file is not None:
             await self._stack.enter_async_context(self._file)
         sockets = Sockets(desk, self.streams)
         app = web.Application()

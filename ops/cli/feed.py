@@ -59,13 +59,14 @@ def feed(
             print(name)
         return
     options = Options(
-        _speed(speed), wait_for, faults=parse_faults(fault), seed=seed, close_at_end=close_at_end
+        pace(speed), wait_for, faults=parse_faults(fault), seed=seed, close_at_end=close_at_end
     )
     show = _show_json if output is Form.JSON else _show_text
     run_feed(load(captures or (), start, seconds), options, show, host, port)
 
 
-def _speed(text: str) -> float | None:
+def pace(text: str) -> float | None:
+    """`--speed`: a number above 0, None for max. Raises `BadParameter`."""
     try:
         speed = None if text == "max" else float(text)
     except ValueError:
