@@ -21,9 +21,10 @@ import tomllib
 from base64 import b64decode
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Literal, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
+import msgspec
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -31,7 +32,24 @@ from connectors.simulated.errors import VenueError
 from schemas.errors import NotExact
 from schemas.numbers import exact
 
-PERMISSIONS: Final = ("read", "trade", "withdraw")
+Permission = Literal["read", "trade", "withdraw"]
+
+
+class _KeyEntry(msgspec.Struct, forbid_unknown_fields=True):
+    api_key: str
+    secret: str = ""
+    public_key: str = ""
+    permissions: tuple[Permission, ...] = ("read", "trade")
+
+
+class _AccountEntry(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    balances: dict[str, str] = {}
+    keys: tuple[_KeyEntry, ...] = ()
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    accounts: tuple[_AccountEntry, ...]
 
 
 class Key(NamedTuple):
@@ -83,14 +101,14 @@ def load_accounts(path: Path) -> list[Account]:
     """Reads the file. Raises `VenueError`, naming the entry that is wrong, never its content."""
     try:
         document = tomllib.loads(path.read_text())
+        entries = msgspec.convert(document, _File).accounts
     except OSError as error:
         raise VenueError(f"keys file {path}: {error.strerror}") from None
+    except msgspec.ValidationError as error:
+        raise VenueError(f"keys file {path}: {error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise VenueError(f"keys file {path} is not TOML") from None
-    try:
-        accounts = [_account(entry) for entry in document["accounts"]]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise VenueError(f"keys file {path}: an account lacks {error}") from None
+    accounts = [_account(entry) for entry in entries]
     names = [one.name for one in accounts]
     keys = [key.api_key for one in accounts for key in one.keys]
     if len({*names}) < len(names) or len({*keys}) < len(keys):
@@ -98,31 +116,30 @@ def load_accounts(path: Path) -> list[Account]:
     return accounts
 
 
-def _account(entry: dict[str, Any]) -> Account:
-    name = str(entry["name"])
+def _account(entry: _AccountEntry) -> Account:
     try:
-        balances = {str(asset): exact(qty) for asset, qty in entry.get("balances", {}).items()}
-    except (NotExact, TypeError) as error:
-        raise VenueError(f"account {name}: a balance is no number in quotes: {error}") from None
-    return Account(name, balances, tuple(_key(name, one) for one in entry.get("keys", [])))
+        balances = {asset: exact(qty) for asset, qty in entry.balances.items()}
+    except NotExact as error:
+        raise VenueError(f"account {entry.name}: a balance is no amount: {error}") from None
+    if any(qty < 0 for qty in balances.values()):
+        raise VenueError(f"account {entry.name}: a balance is below 0")
+    return Account(entry.name, balances, tuple(_key(entry.name, one) for one in entry.keys))
 
 
-def _key(account: str, entry: dict[str, Any]) -> Key:
-    api_key, permissions = entry["api_key"], frozenset(entry.get("permissions", ("read", "trade")))
-    if not (isinstance(api_key, str) and api_key.isalnum() and 8 <= len(api_key) <= 128):
+def _key(account: str, entry: _KeyEntry) -> Key:
+    if not (entry.api_key.isalnum() and 8 <= len(entry.api_key) <= 128):
         raise VenueError(f"account {account}: an api_key is not 8 to 128 letters and digits")
-    if not permissions <= set(PERMISSIONS):
-        raise VenueError(f"account {account}: permissions are among {', '.join(PERMISSIONS)}")
-    if "public_key" in entry:
-        return Key(api_key, account, permissions, Ed25519Proof(_public_key(account, entry)))
-    return Key(api_key, account, permissions, HmacProof(str(entry["secret"])))
+    if bool(entry.secret) == bool(entry.public_key):
+        raise VenueError(f"account {account}: a key has either a secret or a public_key")
+    proves = HmacProof(entry.secret) if entry.secret else _ed25519(account, entry.public_key)
+    return Key(entry.api_key, account, frozenset(entry.permissions), proves)
 
 
-def _public_key(account: str, entry: dict[str, Any]) -> Ed25519PublicKey:
+def _ed25519(account: str, pem: str) -> Ed25519Proof:
     try:
-        found = load_pem_public_key(entry["public_key"].encode())
-    except (ValueError, TypeError, AttributeError):
+        found = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
         found = None
     if not isinstance(found, Ed25519PublicKey):
         raise VenueError(f"account {account}: a public_key is not an Ed25519 key in PEM form")
-    return found
+    return Ed25519Proof(found)

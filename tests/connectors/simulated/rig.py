@@ -133,7 +133,7 @@ class Client:
         sent = {name: value for name, value in sent.items() if value is not None}
         return await self.call("POST", "order", **sent)
 
-    async def admin(self, verb: str, path: str, **body: Any) -> Any:
+    async def admin(self, verb: str, path: str, /, **body: Any) -> Any:
         """The operator's port."""
         sent = body if verb == "POST" else None
         return (await self.http.request(verb, f"{self.server.admin_url}{path}", json=sent)).json()
