@@ -23,6 +23,7 @@ from connectors.simulated.calls import Desk
 from connectors.simulated.errors import Refusal, VenueError
 from connectors.simulated.faults import Fault, Faults
 from connectors.simulated.render import order_form
+from connectors.simulated.streams import Streams
 from pipelines.matching.model import (
     OrderAdded,
     OrdType,
@@ -66,8 +67,9 @@ class Clock:
 class Admin:
     """Arms faults and does what no client did."""
 
-    def __init__(self, desk: Desk, faults: Faults, clock: Clock) -> None:
+    def __init__(self, desk: Desk, faults: Faults, clock: Clock, streams: Streams) -> None:
         self._desk, self._faults, self._clock = desk, faults, clock
+        self._streams = streams
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[_answers])
@@ -130,6 +132,7 @@ class Admin:
             exact(asked.quantity),
         )
         added = venue.take(order)[0]
+        self._streams.held_answer_s()  # no client waits for this answer
         assert isinstance(added, OrderAdded)
         self._faults.counts["foreign_order"] += 1
         await venue.durable()

@@ -72,7 +72,7 @@ class Rest:
 
     async def _answer(self, request: web.Request, headers: dict[str, str]) -> Any:
         method = _ROUTES.get((request.method, request.path))
-        query, body = request.raw_path.partition("?")[2], (await request.read()).decode("latin-1")
+        query, body = request.raw_path.partition("?")[2], _text(await request.read())
         sent = _pairs(query, body)
         parameters = Parameters(sent)
         weight = 1 if method is None else method.weighs(parameters)
@@ -83,7 +83,8 @@ class Rest:
         call = Call(parameters, None)
         if method.permission:
             key, payload = request.headers.get("X-MBX-APIKEY"), _unsigned(query) + _unsigned(body)
-            caller = self.desk.guard.check(key, method.permission, sent, payload.encode("latin-1"))
+            signed = payload.encode("utf-8", "surrogateescape")
+            caller = self.desk.guard.check(key, method.permission, sent, signed)
             call = Call(parameters, caller)
         try:
             return await self._run(method, call)
@@ -96,8 +97,7 @@ class Rest:
             held_s = self._streams.held_answer_s()
         finally:
             await self.desk.venue.durable()
-        if held_s:
-            await asyncio.sleep(held_s)
+        await asyncio.sleep(held_s)
         return answer
 
     def _count(self, call: Call, headers: dict[str, str]) -> None:
@@ -111,6 +111,11 @@ def _pairs(query: str, body: str) -> dict[str, str]:
     if len(sent) < len(pairs):
         raise Refusal(-1101, "Duplicate values for a parameter detected.")
     return sent
+
+
+def _text(body: bytes) -> str:
+    """Whatever bytes came, so that they can be given back for the signature."""
+    return body.decode("utf-8", "surrogateescape")
 
 
 def _unsigned(part: str) -> str:

@@ -109,7 +109,7 @@ class VenueServer:
         desk = self.desk = Desk(self.venue, guard, limits, options.latency)
         self._stack.callback(desk.disarm)
         self.rest = Rest(desk, self.faults, self.streams)
-        self.admin = Admin(desk, self.faults, self.clock)
+        self.admin = Admin(desk, self.faults, self.clock, self.streams)
         await self._serve(desk)
         if options.market is not None:
             self._following = asyncio.create_task(self._follow(options.market))

@@ -107,9 +107,12 @@ class _Connection:
         if method.permission:
             call = Call(Parameters(sent), self._check(sent, method.permission))
         try:
-            return await method.run(self._desk, call)
+            answer = await method.run(self._desk, call)
+            held_s = self._streams.held_answer_s()
         finally:
             await self._durable()
+        await asyncio.sleep(held_s)
+        return answer
 
     async def _durable(self) -> None:
         try:

@@ -4,7 +4,7 @@ What an order took stays taken until the venue says something new about that lev
 that names it, or a quote with another quantity. (A quote repeats the side that did not change.)
 
 Quotes overtake depth messages. Older depth says nothing about the prices at or inside a newer
-quote, so those parts of it are passed over.
+quote, so those parts of it are passed over; so is a quote older than the newest depth.
 """
 
 from __future__ import annotations
@@ -82,8 +82,12 @@ class Depth:
         self.sides: dict[Side, Levels] = {"BUY": Levels("BUY"), "SELL": Levels("SELL")}
         self.whole = False
         self.last_px: Decimal | None = None
-        self.quote_sequence = -1
-        self.sequence = -1  # newest update id of either kind, where the venue has them
+        self.quote_sequence = self.depth_sequence = -1  # newest update ids, where there are any
+
+    @property
+    def sequence(self) -> int:
+        """The newest update id of either kind; -1 where there is none."""
+        return max(self.quote_sequence, self.depth_sequence)
 
     def knows(self, side: Side, px: Decimal) -> bool:
         """Whether what is displayed at a price is known."""
@@ -110,15 +114,17 @@ class Depth:
             self._changed(event)
 
     def _quoted(self, event: QuoteChanged) -> None:
-        self.quote_sequence = -1 if event.sequence is None else event.sequence
-        self.sequence = max(self.sequence, self.quote_sequence)
+        if event.sequence is not None:
+            if event.sequence < self.depth_sequence:
+                return
+            self.quote_sequence = event.sequence
         self.sides["BUY"].quote(event.bid_px, event.bid_qty)
         self.sides["SELL"].quote(event.ask_px, event.ask_qty)
 
     def _changed(self, event: BookChanged) -> None:
         last = event.last_sequence
-        self.sequence = max(self.sequence, -1 if last is None else last)
         older = last is not None and last < self.quote_sequence
+        self.depth_sequence = self.depth_sequence if last is None else last
         self._side("BUY", event.bid_px, event.bid_qty, event.snapshot, older)
         self._side("SELL", event.ask_px, event.ask_qty, event.snapshot, older)
         self.whole = self.whole or event.snapshot

@@ -187,3 +187,12 @@ def test_older_depth_says_nothing_about_a_newer_quote() -> None:
     script.play("depth 99x7 97x1 | 99.5x8 103x2")
     assert script.play("A BUY 2 @ 100 IOC") == "1 taker 1.0 @ 100, 1 EXPIRED"
     assert script.play("A SELL 7 @ 97 IOC") == "2 taker 5.0 @ 98, 2 taker 1.0 @ 97, 2 EXPIRED"
+
+
+def test_a_quote_older_than_the_depth_is_passed_over() -> None:
+    script = Script(rich("A"))
+    script.sequence = 10
+    script.play(MARKET)
+    script.sequence = 5
+    script.play("quote 98x5 | 100x1")
+    assert script.play("A BUY 1 @ 101 IOC") == "1 taker 1 @ 101"

@@ -1,0 +1,177 @@
+"""The WebSocket API by hand: the same methods as over HTTP, refusals, and the private stream."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from connectors.simulated.limits import LimitSettings
+from connectors.simulated.server import VenueServer
+from pipelines.matching.latency import Latency
+from tests.connectors.asynchronous import run
+from tests.connectors.simulated.rig import (
+    API_KEY,
+    READ_KEY,
+    SECRET,
+    Client,
+    Stream,
+    options,
+    quote,
+    stream,
+)
+
+Scenario = Callable[[VenueServer, Client, Stream], Coroutine[Any, Any, None]]
+
+
+def play(folder: Path, scenario: Scenario, **changes: Any) -> None:
+    async def main() -> None:
+        async with (
+            VenueServer(options(folder, **changes)) as server,
+            Client(server) as client,
+            stream(server) as socket,
+        ):
+            quote(server, "60000", "1", "60001", "1")
+            await scenario(server, client, Stream(socket))
+
+    run(main())
+
+
+def signed(api_key: str = API_KEY, secret: str = SECRET, **params: Any) -> dict[str, Any]:
+    sent = {"apiKey": api_key, "timestamp": time.time_ns() // 1_000_000, **params}
+    payload = "&".join(f"{name}={value}" for name, value in sorted(sent.items()))
+    return sent | {
+        "signature": hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+    }
+
+
+LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+
+
+def test_methods_answer_as_over_http(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        assert (await socket.ask("ping"))["result"] == {}
+        order = signed(**LIMIT, price="59000", quantity="0.01")
+        placed = await socket.ask("order.place", **order)
+        assert (placed["id"], placed["status"], placed["result"]["status"]) == (1, 200, "NEW")
+        assert placed["rateLimits"][0]["count"] == 4
+        _, http = await client.call("GET", "order", symbol="BTCUSDT", orderId=1)
+        assert (await socket.ask("order.status", **signed(symbol="BTCUSDT", orderId=1)))[
+            "result"
+        ] == http
+        gone = await socket.ask("order.cancel", **signed(symbol="BTCUSDT", orderId=1))
+        assert gone["result"]["status"] == "CANCELED"
+        info = await socket.ask("exchangeInfo", symbols=["BTCUSDT"])
+        assert len(info["result"]["symbols"]) == 1
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        pytest.param("{", 400, -1000, id="no JSON"),
+        pytest.param("[" * 100_000, 400, -1000, id="deep JSON"),
+        pytest.param("[]", 400, -1000, id="no object"),
+        pytest.param('{"method":"order.dance"}', 404, -1000, id="unknown method"),
+        pytest.param('{"method":"ping","params":[1]}', 400, -1000, id="no parameters"),
+        pytest.param('{"method":"order.place"}', 401, -2014, id="no key"),
+        pytest.param('{"method":"order.place","params":{"apiKey":"abc"}}', 400, -1102, id="naked"),
+        pytest.param('{"method":"userDataStream.unsubscribe"}', 400, -1100, id="not subscribed"),
+    ],
+)
+def test_a_bad_message_is_refused_and_the_connection_lives(
+    tmp_path: Path, message: str, status: int, code: int
+) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        await socket.socket.send(message[:60_000])
+        answer = json.loads(await socket.socket.recv())
+        assert (answer["status"], answer["error"]["code"]) == (status, code)
+        assert (await socket.ask("ping"))["status"] == 200
+
+    play(tmp_path, scenario)
+
+
+def test_signatures_and_permissions_count_here_too(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        order = {**LIMIT, "price": "59000", "quantity": "0.01"}
+        bad = await socket.ask("order.place", **(signed(**order) | {"quantity": "0.02"}))
+        assert bad["error"]["code"] == -1022
+        reader = await socket.ask("order.place", **signed(READ_KEY, **order))
+        assert (reader["status"], reader["error"]["code"]) == (401, -2015)
+        assert (await socket.subscribe(READ_KEY))["result"] == {"subscriptionId": 0}
+        assert (await socket.subscribe(API_KEY, "wrong"))["error"]["code"] == -1022
+        assert not server.venue.exchange.orders
+
+    play(tmp_path, scenario)
+
+
+def test_unsubscribing_ends_the_stream(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        await socket.subscribe()
+        await client.order("BUY", "0.01", "59000")
+        assert (await socket.report())["x"] == "NEW"
+        assert (await socket.event())["e"] == "outboundAccountPosition"
+        ended = await socket.ask("userDataStream.unsubscribe", subscriptionId=0)
+        assert ended["event"]["e"] == "eventStreamTerminated"
+        assert json.loads(await socket.socket.recv())["status"] == 200
+        await client.order("BUY", "0.01", "59001")
+        assert (await socket.ask("ping"))["result"] == {}
+
+    play(tmp_path, scenario)
+
+
+def test_two_connections_hear_the_same(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, first: Stream) -> None:
+        async with stream(server) as socket:
+            second = Stream(socket)
+            await first.subscribe()
+            await second.subscribe()
+            await client.order("BUY", "0.01")
+            reports = [await first.report(), await first.report()]
+            assert reports == [await second.report(), await second.report()]
+            assert [one["x"] for one in reports] == ["NEW", "TRADE"]
+            assert reports[1]["n"] == "0.00001000"
+
+    play(tmp_path, scenario)
+
+
+def test_weight_is_one_for_http_and_websocket(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        for _ in range(2):
+            assert (await socket.ask("ping"))["status"] == 200
+        assert (await client.raw("GET", "/api/v3/ping"))[0] == 429
+        assert (await socket.ask("ping"))["error"]["code"] == -1003
+
+    play(tmp_path, scenario, limits=LimitSettings(weight=4))
+
+
+def test_reports_travel_in_order(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        await socket.subscribe()
+        for number in range(20):
+            await client.order("BUY", "0.01", f"{59_000 + number}")
+        assert [(await socket.report())["i"] for _ in range(20)] == list(range(1, 21))
+
+    latency = Latency(report_ns=1_000_000, jitter_ns=30_000_000, seed=3)
+    play(tmp_path, scenario, latency=latency)
+
+
+def test_the_venue_says_goodbye(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            socket = await stream(server)
+            await Stream(socket).subscribe()
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+    run(main())
