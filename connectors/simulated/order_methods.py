@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from connectors.simulated.calls import Call, Desk, Method, symbol_of
@@ -34,11 +35,11 @@ from pipelines.matching.model import (
 )
 
 COUNTDOWN_MS_MAX: Final = 24 * 3_600_000
-_SIDE: Final = Refusal(-1117, "Invalid side.")
-_TYPE: Final = Refusal(-1116, "Invalid orderType.")
-_TIF: Final = Refusal(-1115, "Invalid timeInForce.")
+_SIDE: Final = (-1117, "Invalid side.")
+_TYPE: Final = (-1116, "Invalid orderType.")
+_TIF: Final = (-1115, "Invalid timeInForce.")
 _FORMS: Final = ("ACK", "RESULT", "FULL")
-_STP: Final = Refusal(-1013, "This symbol does not allow the specified self-trade prevention mode.")
+_STP: Final = (-1013, "This symbol does not allow the specified self-trade prevention mode.")
 # Conditional orders exist at the venue; here they are refused as for a symbol without them.
 _NOT_HERE: Final = (
     "STOP_LOSS",
@@ -53,7 +54,8 @@ async def place(desk: Desk, call: Call) -> Json:
     order = _read_order(desk, call)
     form = _answer_form(order, call.parameters)
     call.parameters.all_read()
-    return await _place(desk, call, order, form)
+    await _arrive(desk, call)
+    return _placed(desk, desk.venue.take(order), form)
 
 
 async def test(desk: Desk, call: Call) -> Json:
@@ -93,13 +95,11 @@ async def cancel_open(desk: Desk, call: Call) -> list[Json]:
 
 
 async def replace(desk: Desk, call: Call) -> Json:
-    """POST order/cancelReplace: cancel, then place. Raises -2022 and, where one half worked,
-    -2021 with 409.
+    """POST order/cancelReplace: cancel, then place, at one moment. Raises -2022 and, where one half
+    worked, -2021 with 409.
     """
-    sent = call.parameters
-    mode = sent.one_of(
-        "cancelReplaceMode", ("STOP_ON_FAILURE", "ALLOW_FAILURE"), missing("cancelReplaceMode")
-    )
+    sent, modes = call.parameters, ("STOP_ON_FAILURE", "ALLOW_FAILURE")
+    mode = sent.one_of("cancelReplaceMode", modes, -1102, missing("cancelReplaceMode").message)
     if mode is None:
         raise missing("cancelReplaceMode")
     order = _read_order(desk, call)
@@ -110,18 +110,15 @@ async def replace(desk: Desk, call: Call) -> Json:
         sent.text("cancelRestrictions"),
     )
     sent.all_read("orderRateLimitExceededMode")
-    cancelled: Json | Refusal
-    try:
-        target = _pick(desk, call, order.symbol, old, orig)
-        cancelled = _cancel(desk, call, target, cl_ord_id, restriction)
-    except Refusal as refused:
-        cancelled = refused
+    await _arrive(desk, call)
+    cancelled = _attempt(
+        lambda: _cancel(
+            desk, call, _pick(desk, call, order.symbol, old, orig), cl_ord_id, restriction
+        )
+    )
     placed: Json | Refusal | None = None
     if isinstance(cancelled, dict) or mode == "ALLOW_FAILURE":
-        try:
-            placed = await _place(desk, call, order, form)
-        except Refusal as refused:
-            placed = refused
+        placed = _attempt(lambda: _placed(desk, desk.venue.take(order), form))
     return _replaced(cancelled, placed)
 
 
@@ -159,12 +156,12 @@ def _read_order(desk: Desk, call: Call) -> PlaceOrder:
     sent = call.parameters
     symbol = symbol_of(desk, sent)
     side, kind = sent.must("side"), sent.must("type")
-    sent.one_of("side", ("BUY", "SELL"), _SIDE)
-    sent.one_of("type", (*ORDER_TYPES, *_NOT_HERE), _TYPE)
+    sent.one_of("side", ("BUY", "SELL"), *_SIDE)
+    sent.one_of("type", (*ORDER_TYPES, *_NOT_HERE), *_TYPE)
     if kind in _NOT_HERE:
         raise Refusal(-2010, "Stop loss orders are not supported for this symbol.")
-    tif = sent.one_of("timeInForce", ("GTC", "IOC", "FOK"), _TIF)
-    stp = sent.one_of("selfTradePreventionMode", tuple(STP_MODES), _STP)
+    tif = sent.one_of("timeInForce", ("GTC", "IOC", "FOK"), *_TIF)
+    stp = sent.one_of("selfTradePreventionMode", tuple(STP_MODES), *_STP)
     order = PlaceOrder(
         call.account,
         symbol,
@@ -204,15 +201,22 @@ def _made_up(desk: Desk, account: str) -> str:
 
 def _answer_form(order: PlaceOrder, sent: Parameters) -> str:
     usual = "ACK" if order.ord_type == "LIMIT_MAKER" else "FULL"
-    refused = Refusal(-1014, "Unsupported order combination.")
-    return sent.one_of("newOrderRespType", _FORMS, refused) or usual
+    refused = (-1014, "Unsupported order combination.")
+    return sent.one_of("newOrderRespType", _FORMS, *refused) or usual
 
 
-async def _place(desk: Desk, call: Call, request: PlaceOrder, form: str) -> Json:
+async def _arrive(desk: Desk, call: Call) -> None:
+    """Counts an order and brings it to the market. Raises -1015, -1021."""
     call.counts = desk.limits.count_order(call.account)
     desk.limits.check_orders(call.counts)
     await desk.travel("order", call.caller)
-    return _placed(desk, desk.venue.take(request), form)
+
+
+def _attempt(half: Callable[[], Json]) -> Json | Refusal:
+    try:
+        return half()
+    except Refusal as refused:
+        return refused
 
 
 def _placed(desk: Desk, events: list[Event], form: str) -> Json:

@@ -37,11 +37,11 @@ class Parameters:
             raise missing(name)
         return found
 
-    def one_of(self, name: str, choices: tuple[str, ...], refused: Refusal) -> str | None:
-        """Raises `refused` for anything else."""
+    def one_of(self, name: str, choices: tuple[str, ...], code: int, message: str) -> str | None:
+        """Raises a refusal with this code and message for anything else."""
         found = self.text(name)
         if found is not None and found not in choices:
-            raise refused
+            raise Refusal(code, message)
         return found
 
     def integer(self, name: str) -> int | None:

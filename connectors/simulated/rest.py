@@ -96,7 +96,8 @@ class Rest:
             answer = await method.run(self.desk, call)
             held_s = self._streams.held_answer_s()
         finally:
-            await self.desk.venue.durable()
+            if method.permission:
+                await self.desk.venue.durable()
         await asyncio.sleep(held_s)
         return answer
 

@@ -110,7 +110,8 @@ class _Connection:
             answer = await method.run(self._desk, call)
             held_s = self._streams.held_answer_s()
         finally:
-            await self._durable()
+            if method.permission:
+                await self._durable()
         await asyncio.sleep(held_s)
         return answer
 

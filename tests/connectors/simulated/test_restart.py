@@ -28,7 +28,7 @@ from connectors.simulated.journal import FILE, FileJournal
 from connectors.simulated.server import VenueServer
 from pipelines.matching.model import Transferred
 from tests.connectors.asynchronous import run, until
-from tests.connectors.simulated.rig import KEYS, Client, options, quote
+from tests.connectors.simulated.rig import KEYS, Client, Stream, options, quote, stream
 
 ROOT = Path(__file__).parents[3]
 KILLS = 3
@@ -212,9 +212,11 @@ def test_nobody_is_answered_before_the_disk_has_it(tmp_path: Path) -> None:
             await journal.reached(server.venue.last_line)
             read_only = (tmp_path / "state" / FILE).open("rb")
             journal._file, kept = read_only, journal._file
-            async with Client(server) as client:
+            async with Client(server) as client, stream(server) as socket:
+                await Stream(socket).subscribe()
                 with pytest.raises(httpx.TransportError):
                     await client.order("BUY", "0.01", "60000")
+                assert (await Stream(socket).ask("ping"))["result"] == {}, "a report came"
             with pytest.raises(VenueError, match="cannot write"):
                 server.check()
             read_only.close()
