@@ -16,15 +16,17 @@ from connectors.log.interface import Tp
 from ops import stack as local_stack
 from schemas.events import EpochCommitted
 from tests.connectors.epochs import toy
+from tests.faults import cluster
 from tests.faults.nursery import Victim, wait_for
 from tests.faults.oracle import examine
 from tests.faults.proxy import Harm, Proxy
-from tests.faults.rig import Rig
+from tests.faults.rig import Rig, trades
 
 ONCE = {"before-fence", "fenced", "history-read", "opening-sent", "opened"}
 ZOMBIE_POINTS = tuple(name for name in POINTS if name != "before-fence")
 RESTART = {2, 71, 72}  # what a supervisor restarts after
 STOP_S_MAX = 10.0
+TORN_RECORDS_MAX = 100
 INVALID_PRODUCER_EPOCH = 47
 SKIPPED_MARKER = "find leader endpoint for partitions"  # see ops/stack/fencing.py
 
@@ -174,14 +176,14 @@ def last_epoch(rig: Rig) -> EpochCommitted:
     return next(e for e in reversed(events) if isinstance(e, EpochCommitted))
 
 
-def harmed_end_txn(rig: Rig, harm: Harm, trusting: bool = False) -> Proxy:
+def harmed_end_txn(rig: Rig, harm: Harm, trusting: bool = False, **bounds: int) -> Proxy:
     """A victim behind a proxy that harms one EndTxn. Ends when the victim did; the log is not yet
     judged.
     """
     port = int(rig.servers.rpartition(":")[2])
     proxy = Proxy(port, harm, target=rig.chance.randrange(2, 6))
     with rig.feeding():
-        victim = rig.victim(servers=proxy.address, trusting=trusting)
+        victim = rig.victim(servers=proxy.address, trusting=trusting, **bounds)
         code = victim.wait()
         rig.counts[f"{harm}: exits {code}"] += 1
         assert code == (71 if trusting else 72), (code, victim.said())
@@ -208,7 +210,12 @@ def end_txn_without_the_exit_rule(rig: Rig) -> int:
     half of the next transaction. Gives the number of outputs that are there twice, or missing,
     depending on which half.
     """
-    proxy = harmed_end_txn(rig, "late request", trusting=True)
+    # From a backlog every epoch has outputs for every partition: one Produce is never all of it.
+    backlog = 10 * TORN_RECORDS_MAX
+    begin_ms = time.time_ns() // 1_000_000 - backlog
+    cluster.write(rig.servers, rig.prefix, trades(backlog, begin_ms))
+    bounds = {"records_max": TORN_RECORDS_MAX}
+    proxy = harmed_end_txn(rig, "late request", trusting=True, **bounds)
     assert proxy.late_answers == [0], "the broker takes it"
     assert rig.victim(finish=True).wait() == 0
     report = examine(rig.log)
