@@ -9,12 +9,13 @@ import json
 import sys
 
 from ops.bench.latency import LATENCY
+from ops.bench.risk import RISK
 from ops.bench.works import WORKS
 from ops.settings import load
 
 
 def main(name: str, events: str, arguments: str) -> None:
-    sample = {**WORKS, **LATENCY}[name](load(), int(events), json.loads(arguments))
+    sample = {**WORKS, **LATENCY, **RISK}[name](load(), int(events), json.loads(arguments))
     print(json.dumps(sample.to_json()), flush=True)
 
 

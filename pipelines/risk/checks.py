@@ -261,33 +261,36 @@ def _sale(cell: Cell, qty: Decimal) -> Denial | None:
 
 
 def _levels(cell: Cell, notional: Decimal, raising: bool, now_ns: int) -> Denial | None:
+    """The sums of desk, account and strategy. Asked for every order, so without further calls."""
+    since_second, since_minute = now_ns - SECOND_NS, now_ns - MINUTE_NS
     for level in cell.levels:
-        denial = _level(level, notional, raising, now_ns)
-        if denial is not None:
-            scope = "/".join(part or "*" for part in level.scope)
-            return Denial(denial.reason, (Fact("scope", scope), *denial.facts))
+        exposure_max, open_max, per_second, per_minute, _, _ = level.bounds
+        times = level.approved_ns
+        count = len(times)
+        if level.open_orders >= open_max:
+            return _at(level, "ORDERS_OPEN", open=level.open_orders, max=open_max)
+        if count >= per_second and (not per_second or times[-per_second] > since_second):
+            return _at(level, "ORDERS_PER_SECOND", max=per_second)
+        if count >= per_minute and (not per_minute or times[-per_minute] > since_minute):
+            return _at(level, "ORDERS_PER_MINUTE", max=per_minute)
+        if raising:  # money only limits what may raise exposure: the way out stays open
+            exposure = level.gross + level.reserved
+            if exposure + notional > exposure_max:
+                what = {"exposure": exposure, "order": money(notional), "max": exposure_max}
+                return _at(level, "EXPOSURE_ABOVE_MAX", **what)
+            if level.pnl < level.floor_pnl:
+                return _loss(level)
     return None
 
 
-def _level(level: Level, notional: Decimal, raising: bool, now_ns: int) -> Denial | None:
-    """Money only limits orders that may raise exposure: the way out stays open."""
-    exposure_max, open_max, per_second, per_minute, loss_max, drawdown_max = level.bounds
-    if open_max is not None and level.open_orders >= open_max:
-        return deny("ORDERS_OPEN", open=level.open_orders, max=open_max)
-    times = level.approved_ns
-    if per_second is not None and _reached(times, per_second, now_ns - SECOND_NS):
-        return deny("ORDERS_PER_SECOND", max=per_second)
-    if per_minute is not None and _reached(times, per_minute, now_ns - MINUTE_NS):
-        return deny("ORDERS_PER_MINUTE", max=per_minute)
-    if not raising:
-        return None
-    if exposure_max is not None and level.gross + level.reserved + notional > exposure_max:
-        exposure = level.gross + level.reserved
-        most = exposure_max
-        return deny("EXPOSURE_ABOVE_MAX", exposure=exposure, order=money(notional), max=most)
-    if loss_max is not None and level.day_pnl - level.pnl > loss_max:
-        return deny("LOSS_DAILY", loss=money(level.day_pnl - level.pnl), max=loss_max)
-    if drawdown_max is not None and level.peak_pnl - level.pnl > drawdown_max:
-        drawdown = money(level.peak_pnl - level.pnl)
-        return deny("LOSS_DRAWDOWN", drawdown=drawdown, max=drawdown_max)
-    return None
+def _loss(level: Level) -> Denial:
+    loss, most = level.day_pnl - level.pnl, level.bounds.loss_max
+    if loss > most:
+        return _at(level, "LOSS_DAILY", loss=money(loss), max=most)
+    drawdown = money(level.peak_pnl - level.pnl)
+    return _at(level, "LOSS_DRAWDOWN", drawdown=drawdown, max=level.bounds.drawdown_max)
+
+
+def _at(level: Level, reason: DenialReason, **facts: object) -> Denial:
+    scope = "/".join(part or "*" for part in level.scope)
+    return deny(reason, scope=scope, **facts)

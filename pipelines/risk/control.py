@@ -40,6 +40,7 @@ def resume(state: RiskState, event: TradingResumed) -> None:
     level = state.levels.get(scope)
     if level is not None:
         level.peak_pnl = level.pnl
+        level.refloor()
     for cell in state.cells.values():
         if within(cell, scope):
             cell.executions_ns.clear()
@@ -62,6 +63,7 @@ def adopt(state: RiskState) -> None:
         state.assets.setdefault(terms.instrument, (terms.base_asset, terms.quote_asset))
     for scope, level in state.levels.items():
         level.bounds = table.bounds(scope)
+        level.refloor()
     for (scope, instrument), net in state.nets.items():
         net.max_qty = table.position_max(scope, instrument)
     for cell in state.cells.values():

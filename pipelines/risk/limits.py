@@ -50,18 +50,20 @@ REQUIRED: Final[tuple[LimitKind, ...]] = (
     "LOSS_DAILY_MAX",
 )
 NS_PER_MS: Final = 1_000_000
+ENDLESS: Final = Decimal("Infinity")
+COUNTLESS: Final = 2**62
 _ONE, _BPS = Decimal(1), Decimal("0.0001")
 
 
 class Bounds(NamedTuple):
-    """The sum limits of one level; None is no limit."""
+    """The sum limits of one level; what is not limited has a limit that nothing reaches."""
 
-    exposure_max: Decimal | None = None
-    open_max: int | None = None
-    per_second_max: int | None = None
-    per_minute_max: int | None = None
-    loss_max: Decimal | None = None
-    drawdown_max: Decimal | None = None
+    exposure_max: Decimal = ENDLESS
+    open_max: int = COUNTLESS
+    per_second_max: int = COUNTLESS
+    per_minute_max: int = COUNTLESS
+    loss_max: Decimal = ENDLESS
+    drawdown_max: Decimal = ENDLESS
 
 
 class Rules(NamedTuple):
@@ -110,10 +112,20 @@ class LimitTable:
 
     def bounds(self, scope: Scope) -> Bounds:
         """The limits of a level named by just this scope."""
-        exposure, opened, second, minute, loss, drawdown = (
-            self._values.get(kind, {}).get(scope) for kind in SUM_KINDS
+        found = {kind: self._values.get(kind, {}).get(scope) for kind in SUM_KINDS}
+
+        def number(kind: LimitKind) -> Decimal:
+            value = found[kind]
+            return ENDLESS if value is None else value
+
+        return Bounds(
+            number("EXPOSURE_GROSS_MAX"),
+            _count(found["ORDERS_OPEN_MAX"]),
+            _count(found["ORDERS_PER_SECOND_MAX"]),
+            _count(found["ORDERS_PER_MINUTE_MAX"]),
+            number("LOSS_DAILY_MAX"),
+            number("LOSS_DRAWDOWN_MAX"),
         )
-        return Bounds(exposure, _whole(opened), _whole(second), _whole(minute), loss, drawdown)
 
     def position_max(self, scope: Scope, instrument: str) -> Decimal | None:
         return self._values.get(POSITION, {}).get((scope[0], scope[1], instrument))
@@ -140,14 +152,14 @@ class LimitTable:
             None if tick_age is None else int(tick_age) * NS_PER_MS,
             strictest("ORDER_NOTIONAL_MAX") or ZERO,
             int(strictest("DUPLICATE_WINDOW_MS") or 0) * NS_PER_MS,
-            _whole(repeats),
+            None if repeats is None else int(repeats),
             int(strictest("EXECUTIONS_WINDOW_MS") or 0) * NS_PER_MS,
             terms.band_instrument if terms else None,
         )
 
 
-def _whole(value: Decimal | None) -> int | None:
-    return None if value is None else int(value)
+def _count(value: Decimal | None) -> int:
+    return COUNTLESS if value is None else int(value)
 
 
 def _scopes(account: str, strategy: str, instrument: str) -> Iterator[Scope]:

@@ -114,7 +114,8 @@ CONTROL: Final = ("ops.control.v1", "recon.control.v1")
 
 
 def _answer(state: RiskState, item: Input, request: OrderRequested) -> Output:
-    cell = cell_of(state, request.account, request.strategy, request.instrument)
+    key = (request.account, request.strategy, request.instrument)
+    cell = state.cells.get(key) or cell_of(state, *key)
     denial = refusal(state, cell, request, _now_ns(state, item))
     if denial is None:
         return approved(item, request, cell, state)

@@ -6,7 +6,6 @@ they surface or outnumber the others, so that adding and taking away cost the sa
 
 from __future__ import annotations
 
-from collections import Counter
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
 
@@ -20,13 +19,15 @@ class Side:
 
     def __init__(self) -> None:
         self.heap: list[Decimal] = []
-        self.counts: Counter[Decimal] = Counter()
+        self.counts: dict[Decimal, int] = {}
         self.live = 0
 
     def add(self, key: Decimal) -> None:
-        if key not in self.counts:
+        count = self.counts.get(key)
+        if count is None:
             heappush(self.heap, key)
-        self.counts[key] += 1
+            count = 0
+        self.counts[key] = count + 1
         self.live += 1
 
     def remove(self, key: Decimal) -> None:
@@ -35,7 +36,7 @@ class Side:
         while self.heap and not self.counts[self.heap[0]]:
             del self.counts[heappop(self.heap)]
         if len(self.heap) > 2 * self.live + SPARE:
-            self.counts = +self.counts
+            self.counts = {key: count for key, count in self.counts.items() if count}
             self.heap = list(self.counts)
             heapify(self.heap)
 

@@ -136,6 +136,7 @@ def _load_sums(state: RiskState, found: Any) -> None:
         level = level_of(state, tuple(scope))
         level.pnl, level.day_pnl = Decimal(pnl), Decimal(day_pnl)
         level.peak_pnl, level.approved_ns = Decimal(peak_pnl), deque(times)
+        level.refloor()
     for account, asset, total in found["funds"]:
         fund_of(state, account, asset).total = Decimal(total)
     for account, strategy, instrument, position, times in found["cells"]:
@@ -147,7 +148,7 @@ def _load_sums(state: RiskState, found: Any) -> None:
 def _hold(cell: Cell, position: Decimal) -> None:
     cell.position = position
     value = abs(position) * (cell.mark.value_px or ZERO)
-    for level, net in zip(cell.levels, cell.nets, strict=True):
+    for level, net in cell.sums:
         level.gross += value
         net.long_qty += position
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from pipelines.exact import ZERO
 from pipelines.orders.order import Order
-from pipelines.risk.limits import NO_BOUNDS, NO_RULES, Bounds, LimitTable, Rules, Scope
+from pipelines.risk.limits import ENDLESS, NO_BOUNDS, NO_RULES, Bounds, LimitTable, Rules, Scope
 from pipelines.risk.resting import Resting
 from schemas.events import LimitsChanged
 
@@ -51,10 +51,18 @@ class Level:
     reserved: Decimal = ZERO  # open buys, at the prices reserved
     gross: Decimal = ZERO  # positions, at `Mark.value_px`
     bounds: Bounds = NO_BOUNDS
+    floor_pnl: Decimal = -ENDLESS  # below it, a loss limit is reached
 
     def gain(self, amount: Decimal) -> None:
         self.pnl += amount
-        self.peak_pnl = max(self.peak_pnl, self.pnl)
+        if self.pnl > self.peak_pnl:
+            self.peak_pnl = self.pnl
+            self.refloor()
+
+    def refloor(self) -> None:
+        """To be called when a bound changed, or what it is counted from."""
+        daily = self.day_pnl - self.bounds.loss_max
+        self.floor_pnl = max(daily, self.peak_pnl - self.bounds.drawdown_max)
 
 
 @dataclass(slots=True)
@@ -93,6 +101,7 @@ class Cell:
     band_mark: Mark | None = None
     levels: tuple[Level, ...] = ()
     nets: tuple[Net, ...] = ()
+    sums: tuple[tuple[Level, Net], ...] = ()  # the two together
     base: Fund | None = None
     quote: Fund | None = None
     resting: Resting = field(default_factory=Resting, repr=False)
@@ -168,6 +177,7 @@ def level_of(state: RiskState, scope: Scope) -> Level:
     level = state.levels.get(scope)
     if level is None:
         level = state.levels[scope] = Level(scope, bounds=state.table.bounds(scope))
+        level.refloor()
     return level
 
 
@@ -187,6 +197,7 @@ def _made(state: RiskState, cell: Cell) -> Cell:
     scopes: tuple[Scope, ...] = ((None,) * 3, (account, None, None), (None, strategy, None))
     cell.levels = tuple(level_of(state, scope) for scope in scopes)
     cell.nets = tuple(_net_of(state, scope, instrument) for scope in scopes)
+    cell.sums = tuple(zip(cell.levels, cell.nets, strict=True))
     cell.mark = mark_of(state, instrument)
     cell.mark.cells.append(cell)
     cell.resting = state.resting.setdefault((account, instrument), Resting())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from ops.bench import data, report, run, works
 from ops.bench.peers import quix_environment
 from ops.bench.run import GROUPS, Bench, Found, Plan
 from ops.bench.samples import Sample, ratios
+from ops.settings import ROOT
 from ops.stack import StackInfo
 from ops.stack.progress import silent
 from tests.connectors.epochs.toy import CODEC
@@ -139,3 +143,19 @@ def test_raw_records_decode_and_the_clock_ticks_between_them() -> None:
     assert kinds[0] == "ClockTick"
     assert kinds.count("FrameReceived") == 500
     assert {record.partition for record in records} <= set(range(data.PARTITIONS))
+
+
+@pytest.mark.parametrize("opened", [1, 30])
+def test_risk_approves_every_request_of_its_measurement(opened: int) -> None:
+    command = (
+        sys.executable,
+        "-m",
+        "ops.bench.work",
+        "risk",
+        "2500",
+        f'{{"open_orders":{opened}}}',
+    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    sample = json.loads(done.stdout.splitlines()[-1])
+    assert sample["events"] == 2_500
+    assert sample["extra"] == {"open_orders": opened, "approved": 2_500}
