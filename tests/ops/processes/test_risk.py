@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from connectors.control import log_identity
+from connectors.control import ControlWriter, log_identity
 from connectors.log.interface import Message, Tp
 from connectors.partitioner import murmur2_partition
 from connectors.signing import Scope, Verifier
-from ops.settings import ROOT
+from ops.limits import load_limits
+from ops.processes.limits import change_limits, newest_limits
+from ops.settings import ROOT, load
 from ops.stack import StackInfo
 from schemas.events import ClockTick, MarkPublished, TransferAnnounced
 from tests.ops.processes.desk import Desk
@@ -114,7 +116,8 @@ def test_every_decision_is_signed_for_this_log(desk: Desk) -> None:
 
 
 def test_replay_finds_no_difference_and_needs_no_key(desk: Desk) -> None:
-    found = desk.tape("replay", "risk", TAPE_RISK__SIGNING_KEY="env:NOT_THERE")
+    variables = {"TAPE_RISK__SIGNING_KEY": "env:NOT_THERE", "TAPE_SHARDS": "3"}
+    found = desk.tape("replay", "risk", **variables)
     assert (found.code, "0 differences" in found.out) == (0, True), found
 
 
@@ -181,3 +184,32 @@ def test_what_is_wrong_is_one_line(
     assert said in lines[0]
     assert "Traceback" not in refused.err
     assert "canary" not in refused.err
+
+
+def test_a_restart_remembers_what_was_approved(desk: Desk, stack: StackInfo) -> None:
+    before = len(answers(desk))
+    order = request("o0", "BUY", "0.5", "100")
+    Scribe(desk, stack).write(REQUESTS, order)
+    desk.run_until_drained("risk", inputs=INPUTS, TAPE_SHARDS="3")
+    found = [desk.codec.decode(message.value()) for message in answers(desk)]
+    assert len(found) == before + 1
+    assert found[-1].reason == "ORDER_ID_REPEATED"
+    assert desk.tape("replay", "risk").code == 0
+
+
+def test_limits_written_meanwhile_by_another_are_not_replaced(desk: Desk) -> None:
+    """The one whose version lies first counts; the other is told, and may look again."""
+    settings = load(
+        run_dir=desk.folder / "run",
+        topic_prefix=desk.prefix,
+        kafka={"bootstrap_servers": desk.environment["TAPE_KAFKA__BOOTSTRAP_SERVERS"]},
+        registry={"url": desk.environment["TAPE_REGISTRY__URL"]},
+    )
+    writer = ControlWriter(settings.kafka_options(), desk.codec, desk.prefix)
+    bob = load_limits(desk.folder / "limits.yaml", 2, "bob", "first", 0)
+    writer.write(bob, "desk")
+    writer.write(bob._replace(person="eve"), "desk")
+    assert newest_limits(settings).event.person == "bob"
+    changed = change_limits(desk.folder / "limits.yaml", "ada", "after bob", settings)
+    assert changed.event.limits_version == 3
+    assert newest_limits(settings) == changed
