@@ -5,17 +5,16 @@ Every check only looks. A denial carries the numbers it looked at.
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
-from pipelines.exact import ZERO, money, plain
+from pipelines.exact import ZERO, money
+from pipelines.risk.denial import Denial, deny
 from pipelines.risk.limits import Rules
-from pipelines.risk.state import Cell, Level, Request, RiskState
-from schemas.events import DenialReason, Fact, InstrumentTerms, OrderApproved, OrderRequested, Side
+from pipelines.risk.room import SECOND_NS, capacity, raises, reached
+from pipelines.risk.state import Cell, Request, RiskState
+from schemas.events import DenialReason, InstrumentTerms, OrderApproved, OrderRequested, Side
 
-SECOND_NS: Final = 10**9
-MINUTE_NS: Final = 60 * SECOND_NS
 CLOCK_AGE_MAX_NS: Final = 3 * SECOND_NS
 """A clock silent for longer than this stops all approvals."""
 
@@ -33,21 +32,6 @@ _SHAPES: Final = frozenset(
 )
 
 
-class Denial(NamedTuple):
-    """Why not, and what was looked at."""
-
-    reason: DenialReason
-    facts: tuple[Fact, ...]
-
-
-def deny(reason: DenialReason, **facts: object) -> Denial:
-    return Denial(reason, tuple(Fact(name, _text(value)) for name, value in facts.items()))
-
-
-def _text(value: object) -> str:
-    return plain(value) if isinstance(value, Decimal) else str(value)
-
-
 def refusal(state: RiskState, cell: Cell, request: OrderRequested, now_ns: int) -> Denial | None:
     """None where the order may pass."""
     denial = (
@@ -62,7 +46,7 @@ def refusal(state: RiskState, cell: Cell, request: OrderRequested, now_ns: int) 
     return (
         _notional(cell, notional)
         or _repeats(state, cell, request, now_ns)
-        or _capacity(cell, request, notional, now_ns)
+        or capacity(cell, request, notional, now_ns)
     )
 
 
@@ -72,14 +56,6 @@ def reserve_px(rules: Rules, side: Side, price: Decimal | None, mark_px: Decimal
         return price
     assert mark_px is not None
     return mark_px * rules.collar_high if side == "BUY" else mark_px
-
-
-def raises(cell: Cell, request: OrderRequested) -> bool:
-    """Whether the position may end farther from zero, or beyond it, with every order on this side
-    filled."""
-    if request.side == "BUY":
-        return cell.position + cell.open_buy + request.order_qty > ZERO
-    return cell.position - cell.open_sell - request.order_qty < ZERO
 
 
 # ---- may anything be asked at all? ---------------------------------------------------------------
@@ -206,7 +182,7 @@ def _repeats(state: RiskState, cell: Cell, request: OrderRequested, now_ns: int)
             age_ms, window_ms = (now_ns - last) // 1_000_000, rules.duplicate_ns // 1_000_000
             return deny("ORDER_DUPLICATE", age_ms=age_ms, window_ms=window_ms)
     most, times = rules.executions_max, cell.executions_ns
-    tripped = most is not None and _reached(times, most, now_ns - rules.executions_ns)
+    tripped = most is not None and reached(times, most, now_ns - rules.executions_ns)
     if tripped and raises(cell, request):
         return deny("EXECUTION_REPEATED", executions=len(times), max=most)
     own = cell.resting.crossed(request.side == "BUY", request.price)
@@ -225,72 +201,3 @@ def alike(request: OrderRequested | OrderApproved) -> Request:
         request.price,
         request.order_qty,
     )
-
-
-def _reached(times: deque[int], most: int, since_ns: int) -> bool:
-    """Whether `most` of the times, ascending, lie after `since_ns`."""
-    return len(times) >= most and (not most or times[-most] > since_ns)
-
-
-# ---- room: money, position, sums -----------------------------------------------------------------
-
-
-def _capacity(cell: Cell, request: OrderRequested, notional: Decimal, now_ns: int) -> Denial | None:
-    qty = request.order_qty
-    if request.side == "SELL":
-        return _sale(cell, qty) or _levels(cell, ZERO, False, now_ns)
-    quote = cell.quote
-    if quote is None or quote.total - quote.reserved < notional:
-        total, reserved = (quote.total, quote.reserved) if quote else (ZERO, ZERO)
-        return deny("BALANCE_INSUFFICIENT", total=total, reserved=reserved, needed=money(notional))
-    for net in cell.nets:
-        if net.max_qty is not None and net.long_qty + qty > net.max_qty:
-            return deny("POSITION_ABOVE_MAX", with_open=net.long_qty, qty=qty, max=net.max_qty)
-    return _levels(cell, notional, raises(cell, request), now_ns)
-
-
-def _sale(cell: Cell, qty: Decimal) -> Denial | None:
-    if cell.position - cell.open_sell < qty:
-        open_sell = cell.open_sell
-        return deny("POSITION_BELOW_ZERO", position=cell.position, open_sell=open_sell, qty=qty)
-    base = cell.base
-    if base is None or base.total - base.reserved < qty:
-        total, reserved = (base.total, base.reserved) if base else (ZERO, ZERO)
-        return deny("BALANCE_INSUFFICIENT", total=total, reserved=reserved, needed=qty)
-    return None
-
-
-def _levels(cell: Cell, notional: Decimal, raising: bool, now_ns: int) -> Denial | None:
-    """The sums of desk, account and strategy. Asked for every order, so without further calls."""
-    since_second, since_minute = now_ns - SECOND_NS, now_ns - MINUTE_NS
-    for level in cell.levels:
-        exposure_max, open_max, per_second, per_minute, _, _ = level.bounds
-        times = level.approved_ns
-        count = len(times)
-        if level.open_orders >= open_max:
-            return _at(level, "ORDERS_OPEN", open=level.open_orders, max=open_max)
-        if count >= per_second and (not per_second or times[-per_second] > since_second):
-            return _at(level, "ORDERS_PER_SECOND", max=per_second)
-        if count >= per_minute and (not per_minute or times[-per_minute] > since_minute):
-            return _at(level, "ORDERS_PER_MINUTE", max=per_minute)
-        if raising:  # money only limits what may raise exposure: the way out stays open
-            exposure = level.gross + level.reserved
-            if exposure + notional > exposure_max:
-                what = {"exposure": exposure, "order": money(notional), "max": exposure_max}
-                return _at(level, "EXPOSURE_ABOVE_MAX", **what)
-            if level.pnl < level.floor_pnl:
-                return _loss(level)
-    return None
-
-
-def _loss(level: Level) -> Denial:
-    loss, most = level.day_pnl - level.pnl, level.bounds.loss_max
-    if loss > most:
-        return _at(level, "LOSS_DAILY", loss=money(loss), max=most)
-    drawdown = money(level.peak_pnl - level.pnl)
-    return _at(level, "LOSS_DRAWDOWN", drawdown=drawdown, max=level.bounds.drawdown_max)
-
-
-def _at(level: Level, reason: DenialReason, **facts: object) -> Denial:
-    scope = "/".join(part or "*" for part in level.scope)
-    return deny(reason, scope=scope, **facts)

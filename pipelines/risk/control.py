@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.exact import ZERO
-from pipelines.risk.ledger import charge_waiting
 from pipelines.risk.limits import LimitTable, Scope
+from pipelines.risk.positions import charge_waiting
 from pipelines.risk.state import STRICTNESS, Cell, RiskState, TradingState, Working, renew, within
 from schemas.events import (
     CancelReason,

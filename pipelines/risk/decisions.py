@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from pipelines.exact import money
 from pipelines.logic import Input, Output
-from pipelines.risk.checks import Denial, reserve_px
+from pipelines.risk.checks import reserve_px
+from pipelines.risk.denial import Denial
 from pipelines.risk.state import Cell, RiskState, Working
 from schemas.events import (
     CancelApproved,

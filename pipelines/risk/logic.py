@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pipelines.exact import EXACTLY
 from pipelines.logic import Batch, Input, InputTopic, Output
-from pipelines.risk import control, ledger, saved
+from pipelines.risk import control, ledger, positions, saved
 from pipelines.risk.checks import refusal
 from pipelines.risk.decisions import (
     DECISIONS,
@@ -157,10 +157,10 @@ FOLLOWED: Final[dict[type[Any], Callable[[RiskState, Any], None]]] = {
     ClockTick: _clock,
     GatewayReady: _ready,
     LimitsChanged: control.change_limits,
-    MarkPublished: ledger.follow_mark,
-    PositionAdjusted: ledger.adjust,
+    MarkPublished: positions.follow_mark,
+    PositionAdjusted: positions.adjust,
     TradingResumed: control.resume,
-    TransferAnnounced: ledger.transfer,
+    TransferAnnounced: positions.transfer,
 }
 
 
