@@ -59,12 +59,11 @@ def _prune(times: deque[int], until_ns: int) -> None:
 
 def enter(working: Working) -> None:
     """Adds an order to the sums."""
-    cell, is_buy = working.cell, working.is_buy
-    _reserve(cell, is_buy, working.order.reserved_qty, working.px)
+    cell, is_buy, order = working.cell, working.is_buy, working.order
+    qty = order.reserved_qty if order.cum_qty or order.final_qty is not None else order.order_qty
+    _reserve(cell, is_buy, qty, working.px, 1)
     if working.price is not None:
         cell.resting.add(is_buy, working.price)
-    for level in cell.levels:
-        level.open_orders += 1
 
 
 def remember(state: RiskState, event: OrderApproved, now_ns: int) -> None:
@@ -78,14 +77,15 @@ def remember(state: RiskState, event: OrderApproved, now_ns: int) -> None:
             del newest[old]
 
 
-def _reserve(cell: Cell, is_buy: bool, qty: Decimal, px: Decimal) -> None:
-    """Reserves more, or less where `qty` is below zero."""
+def _reserve(cell: Cell, is_buy: bool, qty: Decimal, px: Decimal, orders: int) -> None:
+    """Reserves more, or less where `qty` is below zero, for so many orders more or less."""
+    bought, notional = (qty, qty * px) if is_buy else (ZERO, ZERO)
+    for level, net in cell.sums:
+        level.open_orders += orders
+        level.reserved += notional
+        net.long_qty += bought
     if is_buy:
         cell.open_buy += qty
-        notional = qty * px
-        for level, net in cell.sums:
-            level.reserved += notional
-            net.long_qty += qty
         if cell.quote is not None:
             cell.quote.reserved += notional
     else:
@@ -126,19 +126,14 @@ def _is_of(cell: Cell, event: Any) -> bool:
 def _settle(state: RiskState, working: Working, after: Order) -> None:
     """The order's new rest, and its end."""
     freed = after.reserved_qty - working.order.reserved_qty
+    ends = after.ended and working.ended_day is None
     working.order = after
-    if freed:
-        _reserve(working.cell, working.is_buy, freed, working.px)
-    if after.ended and working.ended_day is None:
+    if freed or ends:
+        _reserve(working.cell, working.is_buy, freed, working.px, -1 if ends else 0)
+    if ends:
         working.ended_day = state.day
-        leave(working)
-
-
-def leave(working: Working) -> None:
-    if working.price is not None:
-        working.cell.resting.remove(working.is_buy, working.price)
-    for level in working.cell.levels:
-        level.open_orders -= 1
+        if working.price is not None:
+            working.cell.resting.remove(working.is_buy, working.price)
 
 
 def _executed(state: RiskState, cell: Cell) -> None:

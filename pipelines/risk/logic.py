@@ -80,7 +80,7 @@ class RiskLogic:
             for item in batch.rows():
                 if item.event.__class__ is OrderRequested:
                     _pass_time(state, item)  # deciding does so itself, if only for its own use
-                    output = _answer(state, item, item.event)
+                    output = _answer(state, item, item.event, state.now_ns)
                     _evolve_output(state, output)
                     outputs.append(output)
                 else:
@@ -101,7 +101,7 @@ class RiskLogic:
 def _decide(state: RiskState, item: Input) -> list[Output]:
     event = item.event
     if isinstance(event, OrderRequested):
-        return [_answer(state, item, event)]
+        return [_answer(state, item, event, _now_ns(state, item))]
     if isinstance(event, CancelRequested):
         return [cancel_passed(item, event)]
     if item.position.topic in CONTROL:
@@ -113,10 +113,10 @@ def _decide(state: RiskState, item: Input) -> list[Output]:
 CONTROL: Final = ("ops.control.v1", "recon.control.v1")
 
 
-def _answer(state: RiskState, item: Input, request: OrderRequested) -> Output:
+def _answer(state: RiskState, item: Input, request: OrderRequested, now_ns: int) -> Output:
     key = (request.account, request.strategy, request.instrument)
     cell = state.cells.get(key) or cell_of(state, *key)
-    denial = refusal(state, cell, request, _now_ns(state, item))
+    denial = refusal(state, cell, request, now_ns)
     if denial is None:
         return approved(item, request, cell, state)
     return denied(item, request, cell, state, denial)

@@ -40,10 +40,6 @@ class Side:
             self.heap = list(self.counts)
             heapify(self.heap)
 
-    @property
-    def best(self) -> Decimal | None:
-        return self.heap[0] if self.heap else None
-
 
 class Resting:
     """`crosses` tells whether an order would trade with one of the account's own."""
@@ -67,11 +63,11 @@ class Resting:
 
     def crossed(self, is_buy: bool, price: Decimal | None) -> Decimal | None:
         """The own price that an order at `price` (None: at any) would meet, or None."""
-        if is_buy:
-            best = self.sells.best
-            return best if best is not None and (price is None or price >= best) else None
-        worst = self.buys.best
-        if worst is None:
+        heap = self.sells.heap if is_buy else self.buys.heap
+        if not heap:
             return None
-        best = -worst
+        if is_buy:
+            best = heap[0]
+            return best if price is None or price >= best else None
+        best = -heap[0]
         return best if price is None or price <= best else None

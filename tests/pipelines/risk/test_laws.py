@@ -123,7 +123,7 @@ def sums(state: RiskState) -> list[Any]:
 
 
 def best(side: Any) -> tuple[Decimal | None, int]:
-    return side.best, side.live
+    return side.heap[0] if side.heap else None, side.live
 
 
 @steady
