@@ -6,7 +6,8 @@ says.
 
 Reports overtake each other: a fill or the end may precede the acknowledgement, and the answer to a
 repeated cancel may follow the end. After it, fills are
-legal as far as the final quantity named them.
+legal as far as the final quantity named them. An approved order that is not to be sent any more, be
+it canceled before, ends by `DecisionExpired`.
 """
 
 from __future__ import annotations
