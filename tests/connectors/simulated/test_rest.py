@@ -260,6 +260,8 @@ def test_cancelling_and_asking(tmp_path: Path) -> None:
             await client.order("BUY", "0.01", px)
         _, found = await client.call("GET", "openOrders")
         assert [one["orderId"] for one in found] == [1, 2]
+        both = {**btc, "orderId": 1, "origClientOrderId": "another"}
+        assert (await client.call("DELETE", "order", **both))[1]["code"] == -2011
         _, body = await client.call("DELETE", "order", **btc, orderId=1, newClientOrderId="c")
         assert (body["status"], body["clientOrderId"]) == ("CANCELED", "c")
         for verb, code in (("DELETE", -2011), ("GET", -2013)):

@@ -128,6 +128,19 @@ def test_unsubscribing_ends_the_stream(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_a_report_of_a_cancel_names_both_ids(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        await socket.subscribe()
+        await client.order("BUY", "0.01", "59000", newClientOrderId="mine")
+        gone = {"symbol": "BTCUSDT", "origClientOrderId": "mine", "newClientOrderId": "cancel"}
+        await client.call("DELETE", "order", **gone)
+        new, cancelled = await socket.report(), await socket.report()
+        assert (new["c"], new["C"]) == ("mine", "")
+        assert (cancelled["c"], cancelled["C"]) == ("cancel", "mine")
+
+    play(tmp_path, scenario)
+
+
 def test_two_connections_hear_the_same(tmp_path: Path) -> None:
     async def scenario(server: VenueServer, client: Client, first: Stream) -> None:
         async with stream(server) as socket:
