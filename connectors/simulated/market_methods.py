@@ -10,7 +10,8 @@ from typing import Any, Final
 from connectors.simulated.calls import MILLION, Call, Desk, Method, symbol_of
 from connectors.simulated.errors import Refusal, illegal
 from connectors.simulated.parameters import Parameters
-from connectors.simulated.render import Json, instrument_form
+from connectors.simulated.render import Json
+from connectors.simulated.rules import instrument_form
 from pipelines.matching.amounts import ZERO, text
 from pipelines.matching.depth import Levels
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from connectors.simulated.calls import Call, Desk, Method, symbol_of
-from connectors.simulated.errors import Refusal, missing, no_order, refusal, unwanted
+from connectors.simulated.errors import Refusal, missing, no_order, refusal
+from connectors.simulated.order_reading import answer_form, named, read_order
 from connectors.simulated.parameters import Parameters
 from connectors.simulated.render import (
-    ORDER_TYPES,
-    STP_MODES,
     Json,
     Trade,
     ack_form,
@@ -27,41 +26,24 @@ from pipelines.matching.model import (
     Order,
     OrderAdded,
     OrderTraded,
-    OrdType,
-    PlaceOrder,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
 )
 
 COUNTDOWN_MS_MAX: Final = 24 * 3_600_000
-_SIDE: Final = (-1117, "Invalid side.")
-_TYPE: Final = (-1116, "Invalid orderType.")
-_TIF: Final = (-1115, "Invalid timeInForce.")
-_FORMS: Final = ("ACK", "RESULT", "FULL")
-_STP: Final = (-1013, "This symbol does not allow the specified self-trade prevention mode.")
-# Conditional orders exist at the venue; here they are refused as for a symbol without them.
-_NOT_HERE: Final = (
-    "STOP_LOSS",
-    "STOP_LOSS_LIMIT",
-    "TAKE_PROFIT",
-    "TAKE_PROFIT_LIMIT",
-)
 
 
 async def place(desk: Desk, call: Call) -> Json:
     """POST order."""
-    order = _read_order(desk, call)
-    form = _answer_form(order, call.parameters)
+    order = read_order(desk, call)
+    form = answer_form(order, call.parameters)
     call.parameters.all_read()
     await _arrive(desk, call)
-    return _placed(desk, desk.venue.take(order), form)
+    return _placed(desk, desk.venue.take(named(desk, order)), form)
 
 
 async def test(desk: Desk, call: Call) -> Json:
     """POST order/test: checked as an order is, but for money and market."""
-    order = _read_order(desk, call)
-    _answer_form(order, call.parameters)
+    order = read_order(desk, call)
+    answer_form(order, call.parameters)
     call.parameters.all_read("computeCommissionRates")
     book = desk.venue.exchange.books[order.symbol]
     broken = broken_filter(order, book.instrument, book.depth.reference_px())
@@ -102,8 +84,8 @@ async def replace(desk: Desk, call: Call) -> Json:
     mode = sent.one_of("cancelReplaceMode", modes, -1102, missing("cancelReplaceMode").message)
     if mode is None:
         raise missing("cancelReplaceMode")
-    order = _read_order(desk, call)
-    form = _answer_form(order, sent)
+    order = read_order(desk, call)
+    form = answer_form(order, sent)
     old, orig = sent.integer("cancelOrderId"), sent.client_id("cancelOrigClientOrderId")
     cl_ord_id, restriction = (
         sent.client_id("cancelNewClientOrderId"),
@@ -118,7 +100,7 @@ async def replace(desk: Desk, call: Call) -> Json:
     )
     placed: Json | Refusal | None = None
     if isinstance(cancelled, dict) or mode == "ALLOW_FAILURE":
-        placed = _attempt(lambda: _placed(desk, desk.venue.take(order), form))
+        placed = _attempt(lambda: _placed(desk, desk.venue.take(named(desk, order)), form))
     return _replaced(cancelled, placed)
 
 
@@ -150,59 +132,6 @@ async def arm(desk: Desk, call: Call) -> Json:
         raise missing("countdownTime")
     desk.arm(call.account, symbol, countdown_ms)
     return {"symbol": symbol, "countdownTime": str(countdown_ms)}
-
-
-def _read_order(desk: Desk, call: Call) -> PlaceOrder:
-    sent = call.parameters
-    symbol = symbol_of(desk, sent)
-    side, kind = sent.must("side"), sent.must("type")
-    sent.one_of("side", ("BUY", "SELL"), *_SIDE)
-    sent.one_of("type", (*ORDER_TYPES, *_NOT_HERE), *_TYPE)
-    if kind in _NOT_HERE:
-        raise Refusal(-2010, "Stop loss orders are not supported for this symbol.")
-    tif = sent.one_of("timeInForce", ("GTC", "IOC", "FOK"), *_TIF)
-    stp = sent.one_of("selfTradePreventionMode", tuple(STP_MODES), *_STP)
-    order = PlaceOrder(
-        call.account,
-        symbol,
-        sent.client_id("newClientOrderId") or _made_up(desk, call.account),
-        cast(Side, side),
-        cast(OrdType, kind),
-        cast(TimeInForce, tif or "GTC"),
-        sent.number("price"),
-        sent.number("quantity"),
-        sent.number("quoteOrderQty"),
-    )
-    _check_fields(order, tif)
-    return order._replace(self_trade_prevention=cast(SelfTradePrevention, stp)) if stp else order
-
-
-def _check_fields(order: PlaceOrder, tif: str | None) -> None:
-    market = order.ord_type == "MARKET"
-    if tif is None and order.ord_type == "LIMIT":
-        raise missing("timeInForce")
-    if tif is not None and order.ord_type != "LIMIT":
-        raise unwanted("timeInForce")
-    if not order.price and not market:
-        raise missing("price")
-    if order.price and market:
-        raise unwanted("price")
-    if order.quote_order_qty and (order.order_qty or not market):
-        raise unwanted("quoteOrderQty")
-    if not order.order_qty and not order.quote_order_qty:
-        raise missing("quantity")
-
-
-def _made_up(desk: Desk, account: str) -> str:
-    """A client id where none was sent: a function of the order's number, as ids are."""
-    number = desk.venue.exchange.next_order_id
-    return hashlib.sha256(f"{account}:{number}".encode()).hexdigest()[:22]
-
-
-def _answer_form(order: PlaceOrder, sent: Parameters) -> str:
-    usual = "ACK" if order.ord_type == "LIMIT_MAKER" else "FULL"
-    refused = (-1014, "Unsupported order combination.")
-    return sent.one_of("newOrderRespType", _FORMS, *refused) or usual
 
 
 async def _arrive(desk: Desk, call: Call) -> None:

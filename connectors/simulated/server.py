@@ -134,6 +134,7 @@ class VenueServer:
     async def _serve(self, desk: Desk) -> None:
         if self._file is not None:
             await self._stack.enter_async_context(self._file)
+            await self.venue.durable()  # nobody is to hear of the first balances as of news
         sockets = Sockets(desk, self.streams)
         app = web.Application()
         app.router.add_get(PATH, sockets.serve)

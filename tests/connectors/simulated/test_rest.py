@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -249,6 +250,15 @@ def test_client_ids_are_unique_among_open_orders_only(tmp_path: Path) -> None:
         assert (found["orderId"], found["status"]) == (2, "NEW")
 
     play(tmp_path, scenario)
+
+
+def test_orders_without_a_client_id_get_one_each_also_on_a_long_way(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client) -> None:
+        sent = (client.call("POST", "order", **ORDER) for _ in range(5))
+        bodies = [body for _, body in await asyncio.gather(*sent)]
+        assert len({one["clientOrderId"] for one in bodies}) == 5
+
+    play(tmp_path, scenario, latency=Latency(order_ns=50_000_000))
 
 
 def test_cancelling_and_asking(tmp_path: Path) -> None:

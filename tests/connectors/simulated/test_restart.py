@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -223,5 +224,32 @@ def test_nobody_is_told_before_the_disk_has_it(
                 assert (await Stream(socket).ask("ping"))["result"] == {}, "a report came"
             with pytest.raises(VenueError, match=r"cannot write .*: No space left on device"):
                 server.check()
+
+    run(scenario())
+
+
+def test_it_does_not_listen_before_its_first_balances_are_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, go, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def slow(descriptor: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            written.set()
+            go.wait(20)
+        fsync(descriptor)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(os, "fsync", slow)
+        server = VenueServer(options(tmp_path, state=tmp_path / "state"))
+        starting = asyncio.create_task(server.__aenter__())
+        await asyncio.to_thread(written.wait)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not server.url
+        go.set()
+        await starting
+        assert server.url
+        await server.__aexit__()
 
     run(scenario())
