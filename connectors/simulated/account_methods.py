@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final, TypeVar
 from zlib import crc32
 
-from connectors.simulated.calls import MILLION, Call, Desk, Method, symbol_of
+from connectors.simulated.calls import Call, Desk, Method, symbol_of
 from connectors.simulated.errors import illegal
 from connectors.simulated.parameters import Parameters
 from connectors.simulated.render import (
+    MS,
     Json,
     Trade,
     account_form,
@@ -142,8 +143,8 @@ def _window(sent: Parameters) -> tuple[int, int, int]:
     begin, end, limit = (sent.integer(name) for name in ("startTime", "endTime", "limit"))
     if limit is not None and not 0 < limit <= ROWS_MAX:
         raise illegal("limit", "^[1-9][0-9]{0,3}$")
-    end_ns = (1 << 63) - 1 if end is None else (end + 1) * MILLION - 1
-    return (begin or 0) * MILLION, end_ns, limit or ROWS
+    end_ns = (1 << 63) - 1 if end is None else (end + 1) * MS - 1
+    return (begin or 0) * MS, end_ns, limit or ROWS
 
 
 def _cut(found: list[Row], limit: int, oldest: bool) -> list[Row]:

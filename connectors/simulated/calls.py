@@ -17,7 +17,6 @@ from pipelines.matching.latency import Latency, Leg
 from pipelines.matching.model import CancelOrder
 
 log = logging.getLogger("tape.venue")
-MILLION = 1_000_000
 
 
 class Call:

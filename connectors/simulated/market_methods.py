@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from connectors.simulated.calls import MILLION, Call, Desk, Method, symbol_of
+from connectors.simulated.calls import Call, Desk, Method, symbol_of
 from connectors.simulated.errors import Refusal, illegal
 from connectors.simulated.parameters import Parameters
-from connectors.simulated.render import Json
+from connectors.simulated.render import MS, Json
 from connectors.simulated.rules import instrument_form
 from pipelines.matching.amounts import ZERO, text
 from pipelines.matching.depth import Levels
@@ -26,7 +26,7 @@ async def ping(desk: Desk, call: Call) -> Json:
 
 async def time(desk: Desk, call: Call) -> Json:
     """GET time."""
-    return {"serverTime": desk.venue.now_ns() // MILLION}
+    return {"serverTime": desk.venue.now_ns() // MS}
 
 
 async def exchange_info(desk: Desk, call: Call) -> Json:
@@ -36,7 +36,7 @@ async def exchange_info(desk: Desk, call: Call) -> Json:
     call.parameters.all_read("permissions", "showPermissionSets", "symbolStatus")
     return {
         "timezone": "UTC",
-        "serverTime": desk.venue.now_ns() // MILLION,
+        "serverTime": desk.venue.now_ns() // MS,
         "rateLimits": desk.limits.all(),
         "exchangeFilters": [],
         "symbols": [instrument_form(books[one].instrument) for one in symbols],

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from pipelines.matching.amounts import ZERO
-from pipelines.matching.model import OTHER_SIDE, Side
+from pipelines.matching.model import Side
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
 
 
@@ -99,10 +99,6 @@ class Depth:
         if self.last_px is not None:
             return self.last_px
         return self.sides["BUY"].best() or self.sides["SELL"].best()
-
-    def crosses(self, side: Side, price: Decimal, px: Decimal) -> bool:
-        """Whether an order on `side` with limit `price` may trade at `px`."""
-        return not self.sides[OTHER_SIDE[side]].is_behind(px, price)
 
     def follow(self, event: BookChanged | QuoteChanged | TradePrinted) -> None:
         """One market event."""
