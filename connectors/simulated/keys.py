@@ -15,7 +15,6 @@ keys wants one to refuse).
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import tomllib
 from base64 import b64decode
@@ -71,7 +70,7 @@ class HmacProof:
         self._secret = secret.encode()
 
     def __call__(self, payload: bytes, signature: str) -> bool:
-        expected = hmac.new(self._secret, payload, hashlib.sha256).hexdigest()
+        expected = hmac.digest(self._secret, payload, "sha256").hex()
         return hmac.compare_digest(expected.encode(), signature.lower().encode())
 
 

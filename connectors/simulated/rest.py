@@ -107,7 +107,7 @@ class Rest:
 
 
 def _pairs(query: str, body: str) -> dict[str, str]:
-    pairs = [pair for part in (query, body) for pair in parse_qsl(part, keep_blank_values=True)]
+    pairs = [pair for part in (query, body) if part for pair in parse_qsl(part, True)]
     sent = dict(pairs)
     if len(sent) < len(pairs):
         raise Refusal(-1101, "Duplicate values for a parameter detected.")

@@ -69,6 +69,8 @@ class Streams:
                 self._send(fill, 0.0)
         if isinstance(event, OrderTraded):
             self._last_fill[event.order_id] = report
+            if report.forms[0]["X"] == "FILLED":
+                del self._last_fill[event.order_id]  # nothing is left to cancel
             if faults.strikes("fill_missing", mine):
                 return
         if faults.strikes("stream_silent", mine):

@@ -15,6 +15,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from functools import lru_cache
 from typing import Final
 
 EXACT: Final = Context(prec=76, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
@@ -45,6 +46,7 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
     return not step or not _COARSE.remainder(value, step)
 
 
+@lru_cache(maxsize=1 << 16)
 def text(value: Decimal) -> str:
     """Plain digits with eight decimals, or with as many more as the value has: never rounded."""
     try:

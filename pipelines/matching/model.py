@@ -2,6 +2,8 @@
 
 Prices are in quote currency per base unit, quantities in base units, times nanoseconds UTC. Names
 are FIX's where FIX has them.
+
+`gc=False`: none of these can be part of a cycle, and there are many of them.
 """
 
 from __future__ import annotations
@@ -49,14 +51,14 @@ class Fees(NamedTuple):
     taker: Decimal = Decimal("0.001")
 
 
-class Balance(msgspec.Struct):
+class Balance(msgspec.Struct, gc=False):
     """`locked` is reserved by open orders."""
 
     free: Decimal = ZERO
     locked: Decimal = ZERO
 
 
-class Order(msgspec.Struct):
+class Order(msgspec.Struct, gc=False):
     """An order the exchange took. `reserved` (quote for BUY, base for SELL) is its part of
     `Balance.locked`. `ahead_qty`: market volume that must trade at its price before it; None while
     the depth there is not known.
@@ -126,13 +128,13 @@ class Transfer(NamedTuple):
 Request: TypeAlias = PlaceOrder | CancelOrder | Transfer
 
 
-class OrderAdded(msgspec.Struct, tag="order_added"):
+class OrderAdded(msgspec.Struct, tag="order_added", gc=False):
     """Taken, before anything traded."""
 
     order: Order
 
 
-class OrderTraded(msgspec.Struct, tag="order_traded"):
+class OrderTraded(msgspec.Struct, tag="order_traded", gc=False):
     """One order's half of a trade. `from_depth`: it took displayed volume."""
 
     order_id: int
@@ -147,7 +149,7 @@ class OrderTraded(msgspec.Struct, tag="order_traded"):
     from_depth: bool = False
 
 
-class OrderEnded(msgspec.Struct, tag="order_ended"):
+class OrderEnded(msgspec.Struct, tag="order_ended", gc=False):
     """No more of it will trade. `cl_ord_id`: of the cancel, where one was asked for."""
 
     order_id: int
@@ -158,7 +160,7 @@ class OrderEnded(msgspec.Struct, tag="order_ended"):
     counter_order_id: int = 0
 
 
-class Transferred(msgspec.Struct, tag="transferred"):
+class Transferred(msgspec.Struct, tag="transferred", gc=False):
     """A balance changed from outside."""
 
     account: str
