@@ -16,6 +16,8 @@ keys wants one to refuse).
 from __future__ import annotations
 
 import hmac
+import os
+import secrets
 import tomllib
 from base64 import b64decode
 from decimal import Decimal
@@ -142,3 +144,19 @@ def _ed25519(account: str, pem: str) -> Ed25519Proof:
     if not isinstance(found, Ed25519PublicKey):
         raise VenueError(f"account {account}: a public_key is not an Ed25519 key in PEM form")
     return Ed25519Proof(found)
+
+
+def write_new_keys(path: Path) -> None:
+    """A file to begin with: account `desk`, a key that trades and one that only reads, both drawn
+    now. Readable by its owner alone. Raises `VenueError`, also where the file exists.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise VenueError(f"keys file {path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write('[[accounts]]\nname = "desk"\n')
+        handle.write('balances = { USDT = "100000", BTC = "1", ETH = "10" }\n')
+        for permissions in ('["read", "trade"]', '["read"]'):
+            handle.write(f'\n[[accounts.keys]]\napi_key = "{secrets.token_hex(32)}"\n')
+            handle.write(f'secret = "{secrets.token_hex(32)}"\npermissions = {permissions}\n')

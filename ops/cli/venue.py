@@ -16,6 +16,7 @@ Captures = Annotated[
     typer.Option("--capture", help="market data to trade against; several: repeat it; none: empty"),
 ]
 KeysFile = Annotated[Path, typer.Option(help="accounts, balances and keys (TOML: docs/venue.md)")]
+NewKeys = Annotated[bool, typer.Option("--new-keys", help="write such a file, and end")]
 State = Annotated[
     Path | None, typer.Option(help="folder that outlives the process; none: it forgets everything")
 ]
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def venue(
     keys_file: KeysFile,
+    new_keys: NewKeys = False,
     capture: Captures = None,
     state: State = None,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
@@ -62,13 +64,16 @@ def venue(
 
     Point a client at it by URL; the keys are those of the file. Nothing here is a real market.
     """
-    from connectors.simulated.keys import load_accounts
+    from connectors.simulated.keys import load_accounts, write_new_keys
     from connectors.simulated.limits import LimitSettings
     from connectors.simulated.process import run_venue
     from connectors.simulated.server import Options
     from pipelines.matching.latency import Latency
     from pipelines.matching.model import Fees
 
+    if new_keys:
+        write_new_keys(keys_file)
+        return
     one_way_ns = int(delay_ms * 1_000_000)
     options = Options(
         accounts=load_accounts(keys_file),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.simulated.errors import VenueError
-from connectors.simulated.keys import load_accounts
+from connectors.simulated.keys import load_accounts, write_new_keys
 from tests.connectors.simulated.rig import API_KEY, KEYS, READ_KEY, SECRET, accounts
 
 
@@ -17,6 +17,16 @@ def test_accounts_have_balances_and_keys(tmp_path: Path) -> None:
     assert (desk.name, desk.balances) == ("desk", {"USDT": Decimal(100_000), "BTC": Decimal(2)})
     assert [sorted(key.permissions) for key in desk.keys][:2] == [["read", "trade"], ["read"]]
     assert SECRET not in repr(desk)
+
+
+def test_a_new_file_works_is_the_owners_alone_and_overwrites_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "new.toml"
+    write_new_keys(path)
+    (desk,) = load_accounts(path)
+    assert [sorted(key.permissions) for key in desk.keys] == [["read", "trade"], ["read"]]
+    assert path.stat().st_mode & 0o077 == 0
+    with pytest.raises(VenueError, match="File exists"):
+        write_new_keys(path)
 
 
 @pytest.mark.parametrize(

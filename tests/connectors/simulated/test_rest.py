@@ -122,22 +122,22 @@ def test_a_good_order_is_taken_with_every_answer_form(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-def _minutes_off(stamp: int, **more: Any) -> dict[str, Any]:
-    return {"timestamp": NOW_NS // 1_000_000 + stamp, **more}
+def _off_by(milliseconds: int, **more: Any) -> dict[str, Any]:
+    return {"timestamp": NOW_NS // 1_000_000 + milliseconds, **more}
 
 
 #  timestamp less the venue's, ms; recvWindow      code, None: taken
 STAMPS = [
-    (_minutes_off(0), None),
-    (_minutes_off(999), None),
-    (_minutes_off(1_000), -1021),
-    (_minutes_off(-5_000), None),
-    (_minutes_off(-5_001), -1021),
-    (_minutes_off(-300, recvWindow="200.5"), -1021),
-    (_minutes_off(-200, recvWindow="200.5"), None),
-    (_minutes_off(-50_000, recvWindow=60_000), None),
-    (_minutes_off(0, recvWindow=60_001), -1131),
-    (_minutes_off(0, recvWindow="soon"), -1100),
+    (_off_by(0), None),
+    (_off_by(999), None),
+    (_off_by(1_000), -1021),
+    (_off_by(-5_000), None),
+    (_off_by(-5_001), -1021),
+    (_off_by(-300, recvWindow="200.5"), -1021),
+    (_off_by(-200, recvWindow="200.5"), None),
+    (_off_by(-50_000, recvWindow=60_000), None),
+    (_off_by(0, recvWindow=60_001), -1131),
+    (_off_by(0, recvWindow="soon"), -1100),
     ({"timestamp": NOW_NS // 1_000}, None),
     ({"timestamp": "now"}, -1100),
 ]

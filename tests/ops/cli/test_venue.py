@@ -50,6 +50,7 @@ def test_serves_and_ends_on_a_signal(tmp_path: Path, ends: signal.Signals) -> No
         (["--speed", "0", "--capture", "nope"], "a number above 0, or max"),
         (["--maker-fee", "2"], "a fee of 2: a rate from 0 to below 1"),
         (["--keys-file", "/nowhere"], "keys file /nowhere: No such file"),
+        (["--new-keys"], "keys.toml: File exists"),
         (["--state", "/dev/null/x"], "cannot keep state in /dev/null/x"),
     ],
 )
