@@ -62,23 +62,28 @@ class Streams:
 
     def _publish(self, report: Report) -> None:
         faults, mine = self._faults, _of(report.account)
-        event = report.event
-        if isinstance(event, OrderEnded) and event.status == "CANCELED":
-            fill = self._last_fill.pop(event.order_id, None)
-            if fill is not None and faults.strikes("fill_resent_on_cancel", mine):
-                self._send(fill, 0.0)
-        if isinstance(event, OrderTraded):
-            self._last_fill[event.order_id] = report
-            if report.forms[0]["X"] == "FILLED":
-                del self._last_fill[event.order_id]  # nothing is left to cancel
-            if faults.strikes("fill_missing", mine):
-                return
+        again = self._fill_again(report)
+        if isinstance(report.event, OrderTraded) and faults.strikes("fill_missing", mine):
+            return
         if faults.strikes("stream_silent", mine):
             return
+        if again is not None and faults.strikes("fill_resent_on_cancel", mine):
+            self._send(again, 0.0)
         delayed = faults.strikes("report_delayed", mine)
         self._send(report, delayed.seconds if delayed else 0.0)
         if faults.strikes("report_duplicated", mine):
             self._send(report, 0.0)
+
+    def _fill_again(self, report: Report) -> Report | None:
+        """The last fill of an order that is cancelled; fills of open orders are kept for that."""
+        event = report.event
+        if isinstance(event, OrderTraded):
+            self._last_fill[event.order_id] = report
+        if not isinstance(event, OrderTraded | OrderEnded) or report.forms[0]["w"]:
+            return None
+        fill = self._last_fill.pop(event.order_id, None)
+        cancelled = isinstance(event, OrderEnded) and event.status == "CANCELED"
+        return fill if cancelled else None
 
     def _reordered(self, report: Report) -> Sequence[Report]:
         """Holds a report until the next one of its account has gone."""

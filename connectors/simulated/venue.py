@@ -111,6 +111,7 @@ class Venue:
             self.deliver(self._outbox.popleft()[1])
 
     def _remember(self, event: Event) -> None:
+        self._executions += 1
         if isinstance(event, OrderAdded):
             order = self.exchange.orders[event.order.order_id]
             self.history[order.account, order.symbol].append(order)
@@ -121,7 +122,6 @@ class Venue:
 
     def _saw(self, event: Event) -> None:
         self._remember(event)
-        self._executions += 1
         now_ns = self.now_ns()
         if isinstance(event, Transferred):
             told = transfer_form(event.asset, event.amount, now_ns)

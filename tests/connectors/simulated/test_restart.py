@@ -162,6 +162,11 @@ def test_open_orders_rest_again_and_fill_only_by_prints_through_them(tmp_path: P
             assert server.venue.exchange.orders[1].ahead_qty is None
             quote(server, "60000", "3", "60001", "1")
             assert server.venue.exchange.orders[1].ahead_qty == 3
+            async with stream(server) as socket:
+                await Stream(socket).subscribe()
+                await client.order("BUY", "0.01", "60000")
+                report = await Stream(socket).report()
+                assert (report["i"], report["I"]) == (2, 4)  # two transfers and an order before
 
     run(scenario())
 
