@@ -18,7 +18,8 @@ from connectors.simulated.render import (
     order_form,
     trade_form,
 )
-from pipelines.matching.amounts import ZERO, text
+from pipelines.exact import ZERO
+from pipelines.matching.amounts import text
 from pipelines.matching.model import Order
 
 Row = TypeVar("Row", Order, Trade)

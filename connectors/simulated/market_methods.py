@@ -12,7 +12,8 @@ from connectors.simulated.errors import Refusal, illegal
 from connectors.simulated.parameters import Parameters
 from connectors.simulated.render import MS, Json
 from connectors.simulated.rules import instrument_form
-from pipelines.matching.amounts import ZERO, text
+from pipelines.exact import ZERO
+from pipelines.matching.amounts import text
 from pipelines.matching.depth import Levels
 
 LEVELS: Final = 100

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from connectors.simulated.errors import Refusal, illegal, missing
-from pipelines.matching.amounts import ZERO
+from pipelines.exact import ZERO
 from schemas.errors import NotExact
 from schemas.numbers import exact
 

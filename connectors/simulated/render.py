@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from pipelines.matching.amounts import EXACT, ZERO, text
+from pipelines.exact import EXACTLY, ZERO
+from pipelines.matching.amounts import text
 from pipelines.matching.model import (
     Balance,
     Event,
@@ -105,7 +106,7 @@ def trade_form(trade: Trade) -> Json:
         "orderListId": -1,
         "price": text(event.last_px),
         "qty": text(event.last_qty),
-        "quoteQty": text(EXACT.multiply(event.last_px, event.last_qty)),
+        "quoteQty": text(EXACTLY.multiply(event.last_px, event.last_qty)),
         "commission": text(event.commission),
         "commissionAsset": event.commission_asset,
         "time": event.ts_ns // MS,
@@ -164,7 +165,7 @@ def report(order: Order, event: Event, now_ns: int, execution_id: int) -> Json:
     """An executionReport: `order` as it is right after `event`."""
     traded = event if isinstance(event, OrderTraded) else None
     cancel = event.cl_ord_id if isinstance(event, OrderEnded) else ""
-    last_quote = EXACT.multiply(traded.last_px, traded.last_qty) if traded else ZERO
+    last_quote = EXACTLY.multiply(traded.last_px, traded.last_qty) if traded else ZERO
     form = {
         "e": "executionReport",
         "E": now_ns // MS,

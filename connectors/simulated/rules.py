@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from connectors.simulated.render import Json
-from pipelines.matching.amounts import ZERO, text
+from pipelines.exact import ZERO
+from pipelines.matching.amounts import text
 from pipelines.matching.model import Instrument, PlaceOrder
 
 ORDER_TYPES: Final = ["LIMIT", "LIMIT_MAKER", "MARKET"]

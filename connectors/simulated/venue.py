@@ -21,7 +21,7 @@ from connectors.simulated.render import (
     report,
     transfer_form,
 )
-from pipelines.matching.amounts import EXACT
+from pipelines.exact import EXACTLY
 from pipelines.matching.exchange import hear, step
 from pipelines.matching.model import (
     Event,
@@ -63,7 +63,7 @@ class Venue:
     def restore(self, lines: Iterable[Events]) -> int:
         """Applies the decisions of before; gives their number."""
         count = 0
-        with localcontext(EXACT):
+        with localcontext(EXACTLY):
             for events in lines:
                 count += 1
                 for event in events:

@@ -18,27 +18,27 @@ from decimal import (
 from functools import lru_cache
 from typing import Final
 
-EXACT: Final = Context(prec=76, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+from pipelines.exact import EXACTLY
+
 _COARSE: Final = Context(
     prec=76, rounding=ROUND_DOWN, traps=[InvalidOperation, Overflow, DivisionByZero]
 )
-ZERO: Final = Decimal(0)
 _EIGHT: Final = Decimal("0.00000001")  # assets have eight decimals at the venue
 
 
 def commission(amount: Decimal, rate: Decimal) -> Decimal:
     """The fee on an amount received, cut to eight decimals, as the venue does."""
-    return _COARSE.quantize(EXACT.multiply(amount, rate), _EIGHT)
+    return _COARSE.quantize(EXACTLY.multiply(amount, rate), _EIGHT)
 
 
 def whole_lots(qty: Decimal, lot: Decimal) -> Decimal:
     """The largest multiple of `lot` (above 0) that is not above `qty` (at least 0)."""
-    return EXACT.multiply(_COARSE.divide_int(qty, lot), lot)
+    return EXACTLY.multiply(_COARSE.divide_int(qty, lot), lot)
 
 
 def lots_for(budget: Decimal, px: Decimal, lot: Decimal) -> Decimal:
     """How much a budget in quote currency buys at a price, in whole lots."""
-    return EXACT.multiply(_COARSE.divide_int(budget, EXACT.multiply(px, lot)), lot)
+    return EXACTLY.multiply(_COARSE.divide_int(budget, EXACTLY.multiply(px, lot)), lot)
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
@@ -50,6 +50,6 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
 def text(value: Decimal) -> str:
     """Plain digits with eight decimals, or with as many more as the value has: never rounded."""
     try:
-        return format(EXACT.quantize(value, _EIGHT), "f")
+        return format(EXACTLY.quantize(value, _EIGHT), "f")
     except Inexact:
-        return format(value.normalize(EXACT), "f")
+        return format(value.normalize(EXACTLY), "f")

@@ -13,7 +13,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from decimal import Decimal
 
-from pipelines.matching.amounts import ZERO
+from pipelines.exact import ZERO
 from pipelines.matching.model import Side
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
 

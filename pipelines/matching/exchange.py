@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
 
-from pipelines.matching.amounts import EXACT, commission
+from pipelines.exact import EXACTLY
+from pipelines.matching.amounts import commission
 from pipelines.matching.filters import broken_filter
 from pipelines.matching.model import (
     CancelOrder,
@@ -56,7 +57,7 @@ def step(exchange: Exchange, request: Request, now_ns: int, seen: Seen = _unseen
 
     Raises `OrderRefused`: nothing changed.
     """
-    with localcontext(EXACT):
+    with localcontext(EXACTLY):
         events = decide(exchange, request, now_ns)
         apply(exchange, events, seen)
         return events
@@ -66,7 +67,7 @@ def hear(
     exchange: Exchange, event: Market, symbol: str, now_ns: int, seen: Seen = _unseen
 ) -> list[Event]:
     """Follows the market and gives what resting orders trade."""
-    with localcontext(EXACT):
+    with localcontext(EXACTLY):
         book = exchange.books[symbol]
         events: list[Event] = []
         if isinstance(event, TradePrinted):

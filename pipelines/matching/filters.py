@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from pipelines.matching.amounts import EXACT, is_multiple
+from pipelines.exact import EXACTLY
+from pipelines.matching.amounts import is_multiple
 from pipelines.matching.model import Instrument, PlaceOrder, Reason
 
 
@@ -26,7 +27,7 @@ def broken_filter(
         return "LOT_SIZE"
     if reference_px is not None and not _near(order, instrument, reference_px):
         return "PERCENT_PRICE_BY_SIDE"
-    return _notional(EXACT.multiply(order.price, order.order_qty), instrument)
+    return _notional(EXACTLY.multiply(order.price, order.order_qty), instrument)
 
 
 def _market(
@@ -40,7 +41,7 @@ def _market(
         return "MARKET_LOT_SIZE"
     if reference_px is None:
         return None
-    return _notional(EXACT.multiply(reference_px, order.order_qty), instrument)
+    return _notional(EXACTLY.multiply(reference_px, order.order_qty), instrument)
 
 
 def _fits(qty: Decimal, instrument: Instrument, qty_max: Decimal) -> bool:
@@ -52,7 +53,7 @@ def _near(order: PlaceOrder, instrument: Instrument, reference_px: Decimal) -> b
         up, down = instrument.bid_multiplier_up, instrument.bid_multiplier_down
     else:
         up, down = instrument.ask_multiplier_up, instrument.ask_multiplier_down
-    low, high = EXACT.multiply(reference_px, down), EXACT.multiply(reference_px, up)
+    low, high = EXACTLY.multiply(reference_px, down), EXACTLY.multiply(reference_px, up)
     return low <= order.price <= high if up else True
 
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from pipelines.matching.amounts import ZERO
+from pipelines.exact import ZERO
 
 Side = Literal["BUY", "SELL"]
 OrdType = Literal["LIMIT", "LIMIT_MAKER", "MARKET"]  # LIMIT_MAKER: post-only

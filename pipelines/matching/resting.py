@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from pipelines.matching.amounts import ZERO, whole_lots
+from pipelines.exact import ZERO
+from pipelines.matching.amounts import whole_lots
 from pipelines.matching.model import Order, Side
 from schemas.events import TradePrinted
 

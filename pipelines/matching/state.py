@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from copy import copy
 from decimal import Decimal
 
-from pipelines.matching.amounts import ZERO
+from pipelines.exact import ZERO
 from pipelines.matching.depth import Depth
 from pipelines.matching.model import (
     OTHER_SIDE,

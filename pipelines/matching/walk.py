@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from pipelines.matching.amounts import ZERO, lots_for, whole_lots
+from pipelines.exact import ZERO
+from pipelines.matching.amounts import lots_for, whole_lots
 from pipelines.matching.model import OTHER_SIDE, Order, PlaceOrder, SelfTradePrevention, Side
 from pipelines.matching.state import Book
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from pipelines.matching.amounts import ZERO
+from pipelines.exact import ZERO
 from pipelines.matching.exchange import hear, step
 from pipelines.matching.model import (
     CancelOrder,
