@@ -193,7 +193,7 @@ def test_a_held_report_goes_also_if_none_follows(tmp_path: Path) -> None:
 
 def test_a_fill_comes_before_its_order_is_known(tmp_path: Path) -> None:
     async def scenario(server: VenueServer, client: Client, private: Stream) -> None:
-        await arm(client, "fill_before_ack", seconds=1)
+        await arm(client, "fill_before_ack", seconds=2)
         sending = asyncio.create_task(client.order("BUY", "0.1"))
         assert await private.reports(2) == [FILLED, NEW]
         for _ in range(5):
