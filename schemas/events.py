@@ -93,6 +93,7 @@ DecisionExpiry: TypeAlias = Literal[
     "CAP_PARENT",
     "ACCOUNT_FOREIGN",
     "SPEED_NOT_ONE",
+    "VENUE_UNREACHABLE",
 ]
 EpochReason: TypeAlias = Literal["UNKNOWN", "INPUT", "SNAPSHOT", "STOP", "BOUNDARY"]
 BoundaryKind: TypeAlias = Literal[
