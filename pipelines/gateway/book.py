@@ -1,0 +1,171 @@
+"""Every order of an account as the fold of decisions and order events, and what counts against the
+caps: kept as running sums, so that a decision costs the same with one order or ten thousand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from pipelines.exact import EXACTLY, ZERO
+from pipelines.gateway.caps import Usage, notional
+from pipelines.orders.order import Order, Refusal, follow
+from schemas.events import (
+    CancelReason,
+    OrderApproved,
+    OrderPendingCancel,
+    OrderSubmitting,
+    Side,
+)
+
+SECOND_MS, DAY_MS = 1_000, 86_400_000
+_UNSENT = ("APPROVED", "DROPPED")
+
+
+class Entry(NamedTuple):
+    """One approved order. `venue_cum_qty`: the most the venue said was filled, which may be more
+    than its fills showed; `cancel` why it is to be canceled.
+    """
+
+    approved: OrderApproved
+    order: Order
+    order_id: str | None = None
+    recv_window_ms: int = 0
+    venue_cum_qty: Decimal = ZERO
+    cancel: CancelReason | None = None
+    cancels: int = 0
+
+    @property
+    def sent(self) -> bool:
+        return self.order.state not in _UNSENT
+
+    @property
+    def live(self) -> bool:
+        """Sent, and not known to have ended at the venue."""
+        return self.sent and self.order.final_qty is None
+
+    @property
+    def fills_missing(self) -> bool:
+        """The venue counts more than the fills that were seen."""
+        final = self.order.final_qty or ZERO
+        return max(self.venue_cum_qty, final) > self.order.cum_qty
+
+
+class _Share(NamedTuple):
+    """What an order adds to the sums."""
+
+    open: int = 0
+    working: Decimal = ZERO
+    filled: Decimal = ZERO
+
+
+class Book:
+    """See the module. Quantities in base units; times in milliseconds by the venue's clock."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.by_order_id: dict[str, str] = {}
+        self.live: dict[str, None] = {}
+        self._position: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self._working: defaultdict[tuple[str, Side], Decimal] = defaultdict(lambda: ZERO)
+        self._parents: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self._stamps_ms: deque[int] = deque()
+        self._day, self._orders_today, self._notional_today = 0, 0, ZERO
+
+    def approve(self, approved: OrderApproved) -> bool:
+        """Adds an order; False, and nothing changed, for an id that is known."""
+        if approved.cl_ord_id in self.entries:
+            return False
+        self.entries[approved.cl_ord_id] = Entry(approved, Order(approved.order_qty))
+        return True
+
+    def want_cancel(self, cl_ord_id: str, reason: CancelReason) -> None:
+        """Notes that an order is to be canceled; the first reason stays."""
+        entry = self.entries.get(cl_ord_id)
+        if entry is not None and entry.cancel is None:
+            self.entries[cl_ord_id] = entry._replace(cancel=reason)
+
+    def hear(self, cl_ord_id: str, cum_qty: Decimal) -> None:
+        """Notes what the venue counts as filled."""
+        entry = self.entries[cl_ord_id]
+        most = max(entry.venue_cum_qty, cum_qty)
+        self.entries[cl_ord_id] = entry._replace(venue_cum_qty=most)
+
+    def evolve(self, event: Any) -> Refusal | None:
+        """Follows an order event; gives why it is illegal, and changes nothing, where it is."""
+        entry = self.entries.get(event.cl_ord_id)
+        if entry is None:
+            return Refusal("ORDER_UNKNOWN", f"no approved order {event.cl_ord_id}")
+        order = follow(entry.order, event)
+        if isinstance(order, Refusal):
+            return order
+        after = _told(entry._replace(order=order), event)
+        self._shift(entry, after)
+        if isinstance(event, OrderSubmitting):
+            self._count(event, entry.approved)
+        return None
+
+    def usage(self, order: OrderApproved, venue_ts_ms: int) -> Usage:
+        """What counts against the caps when this order is decided on."""
+        while self._stamps_ms and self._stamps_ms[0] <= venue_ts_ms - SECOND_MS:
+            self._stamps_ms.popleft()
+        same_day = venue_ts_ms // DAY_MS == self._day
+        held = self._position[order.instrument]
+        working = self._working[order.instrument, order.side]
+        bought = order.side == "BUY"
+        return Usage(
+            len(self._stamps_ms),
+            self._orders_today if same_day else 0,
+            self._notional_today if same_day else ZERO,
+            len(self.live),
+            EXACTLY.add(held, working) if bought else EXACTLY.subtract(held, working),
+            self._parents[order.parent_id],
+        )
+
+    def position(self, instrument: str) -> Decimal:
+        """Bought less sold, as the fills say."""
+        return self._position[instrument]
+
+    def _shift(self, before: Entry, after: Entry) -> None:
+        approved = after.approved
+        name, side = approved.instrument, approved.side
+        old, new = _share(before), _share(after)
+        filled = EXACTLY.subtract(new.filled, old.filled)
+        working = EXACTLY.subtract(new.working, old.working)
+        signed = filled if side == "BUY" else EXACTLY.minus(filled)
+        self._position[name] = EXACTLY.add(self._position[name], signed)
+        self._working[name, side] = EXACTLY.add(self._working[name, side], working)
+        used = EXACTLY.add(filled, working)
+        self._parents[approved.parent_id] = EXACTLY.add(self._parents[approved.parent_id], used)
+        self.entries[approved.cl_ord_id] = after
+        if after.order_id is not None:
+            self.by_order_id[after.order_id] = approved.cl_ord_id
+        if new.open:
+            self.live[approved.cl_ord_id] = None
+        else:
+            self.live.pop(approved.cl_ord_id, None)
+
+    def _count(self, event: OrderSubmitting, approved: OrderApproved) -> None:
+        """Counted when stamped, whatever becomes of it."""
+        day = event.venue_ts_ms // DAY_MS
+        if day != self._day:
+            self._day, self._orders_today, self._notional_today = day, 0, ZERO
+        self._stamps_ms.append(event.venue_ts_ms)
+        self._orders_today += 1
+        self._notional_today = EXACTLY.add(self._notional_today, notional(approved))
+
+
+def _told(entry: Entry, event: Any) -> Entry:
+    if isinstance(event, OrderSubmitting):
+        entry = entry._replace(recv_window_ms=event.recv_window_ms)
+    if isinstance(event, OrderPendingCancel):
+        entry = entry._replace(cancels=event.attempt)
+    order_id = getattr(event, "order_id", None)
+    return entry if order_id is None else entry._replace(order_id=order_id)
+
+
+def _share(entry: Entry) -> _Share:
+    if not entry.sent:
+        return _Share()
+    return _Share(int(entry.live), entry.order.reserved_qty, entry.order.cum_qty)

@@ -1,0 +1,58 @@
+"""What became of an order in doubt, by asking and never by sending again.
+
+One round asks for open orders, then closed ones, then trades. An order found is resolved at once.
+One that no round finds is ABSENT after two whole rounds, the second begun when the request in doubt
+must be dead; a single missing answer proves nothing, for venues answer from replicas that lag. An
+answer that failed begins its round anew.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+Question = Literal["OPEN_ORDERS", "CLOSED_ORDERS", "TRADES"]
+ROUND: Final[tuple[Question, ...]] = ("OPEN_ORDERS", "CLOSED_ORDERS", "TRADES")
+ROUNDS: Final = 2
+
+
+class Inquiry(NamedTuple):
+    """One order in doubt. `dead_ns`: when its request can no longer arrive, `apart_ns` between the
+    rounds; nanoseconds of one clock. `request_ids` of the answers that count.
+    """
+
+    cl_ord_id: str
+    dead_ns: int
+    apart_ns: int
+    round: int = 0
+    asked: int = 0
+    not_before_ns: int = 0
+    request_ids: tuple[str, ...] = ()
+
+    @property
+    def absent(self) -> bool:
+        """Two whole rounds found nothing."""
+        return self.round == ROUNDS
+
+
+def question(inquiry: Inquiry, at_ns: int) -> Question | None:
+    """What to ask now; None while it waits, or when there is nothing left to ask."""
+    if inquiry.absent or at_ns < inquiry.not_before_ns:
+        return None
+    return ROUND[inquiry.asked]
+
+
+def not_found(inquiry: Inquiry, request_id: str, at_ns: int) -> Inquiry:
+    """After an answer that does not name the order."""
+    ids = (*inquiry.request_ids, request_id)
+    if inquiry.asked + 1 < len(ROUND):
+        return inquiry._replace(asked=inquiry.asked + 1, request_ids=ids)
+    wait_ns = max(at_ns + inquiry.apart_ns, inquiry.dead_ns)
+    return inquiry._replace(
+        round=inquiry.round + 1, asked=0, not_before_ns=wait_ns, request_ids=ids
+    )
+
+
+def unanswered(inquiry: Inquiry, at_ns: int) -> Inquiry:
+    """After a question without a usable answer: its round begins anew, later."""
+    kept = inquiry.request_ids[: len(inquiry.request_ids) - inquiry.asked]
+    return inquiry._replace(asked=0, not_before_ns=at_ns + inquiry.apart_ns, request_ids=kept)

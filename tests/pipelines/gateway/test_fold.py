@@ -1,0 +1,264 @@
+"""Order events from what went over the wire.
+
+1. Every way an order can go, as the events' names in order.
+2. Duplicates by identity and late repeats add nothing.
+3. Any order of the venue's reports ends in the same state, with each fill once.
+4. Doubt: found, absent after two rounds, never absent once it had an id.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.exact import ZERO
+from pipelines.gateway.fold import OrderFold
+from pipelines.gateway.reports import (
+    DoubtReport,
+    FillReport,
+    OrderReport,
+    RefusalReport,
+    Report,
+    Standing,
+)
+from schemas.events import (
+    CancelApproved,
+    OrderFilled,
+    OrderResolved,
+    VenueRequestFailed,
+    VenueStreamOpened,
+)
+from tests.pipelines.gateway.orders import (
+    ACCOUNT,
+    BTC,
+    SECOND_NS,
+    PlainReader,
+    approved,
+    frame,
+    response,
+    sent,
+)
+
+
+def stands(standing: Standing, cum: str = "0", name: str = "C1") -> OrderReport:
+    return OrderReport(name, f"V-{name}", standing, Decimal(cum))
+
+
+def trade(number: int, qty: str, name: str | None = "C1", order_id: str = "V-C1") -> FillReport:
+    return FillReport(
+        name, order_id, f"T{number}", "BUY", Decimal(100), Decimal(qty), ZERO, "BNB", "TAKER"
+    )
+
+
+REFUSAL = RefusalReport("BALANCE_INSUFFICIENT", "-2010", "insufficient balance")
+UNKNOWN_ORDER = RefusalReport("ORDER_UNKNOWN", "-2011", "Unknown order sent.")
+
+
+def failure(arrived: bool, reason: Any = "CONNECTION_LOST", ts_ns: int = 1) -> Any:
+    name = "g1/SUBMIT-C1-1"
+    return VenueRequestFailed(ACCOUNT, "BINANCE", name, "C1", reason, arrived, "", ts_ns)
+
+
+class Story:
+    """One order from its approval; `tell` gives the names of the events."""
+
+    def __init__(self) -> None:
+        self.fold = OrderFold(PlainReader())
+        self.fold.apply(approved())
+        self.submit = sent("C1")
+        self.events = self.fold.apply(self.submit)
+
+    def tell(self, *inputs: Any) -> str:
+        new = [event for given_ in inputs for event in self.fold.apply(given_)]
+        self.events += new
+        return " ".join(type(event).__name__.removeprefix("Order") for event in new)
+
+    @property
+    def state(self) -> str:
+        return self.fold.book.entries["C1"].order.state
+
+
+def answered(*reports: Report) -> Any:
+    return response(sent("C1"), list(reports))
+
+
+CANCEL = sent("C1", "CANCEL")
+STORIES = [
+    pytest.param([answered(stands("OPEN"))], "Accepted", "ACCEPTED", id="accepted"),
+    pytest.param([answered(REFUSAL)], "Rejected", "REJECTED", id="rejected"),
+    pytest.param(
+        [answered(stands("FILLED", "1"), trade(1, "0.4"), trade(2, "0.6"))],
+        "Accepted Filled Filled",
+        "FILLED",
+        id="filled at once",
+    ),
+    pytest.param(
+        [answered(stands("OPEN")), frame([stands("OPEN")])], "Accepted", "ACCEPTED", id="told twice"
+    ),
+    pytest.param(
+        [frame([trade(1, "1"), stands("FILLED", "1")]), answered(stands("OPEN"))],
+        "Filled",
+        "FILLED",
+        id="fill before acknowledgement",
+    ),
+    pytest.param(
+        [answered(stands("OPEN")), CANCEL, response(CANCEL, [stands("CANCELED")])],
+        "Accepted PendingCancel Canceled",
+        "CANCELED",
+        id="canceled",
+    ),
+    pytest.param(
+        [answered(stands("OPEN")), frame([stands("CANCELED", "0.5")]), frame([trade(1, "0.5")])],
+        "Accepted Canceled Filled",
+        "CANCELED",
+        id="fill told after the end",
+    ),
+    pytest.param(
+        [answered(stands("OPEN")), CANCEL, response(CANCEL, [UNKNOWN_ORDER])],
+        "Accepted PendingCancel CancelRejected OutcomeUnknown",
+        "OUTCOME_UNKNOWN",
+        id="cancel of what is gone",
+    ),
+    pytest.param([answered(stands("EXPIRED"))], "Expired", "EXPIRED", id="expired"),
+    pytest.param([failure(arrived=True)], "OutcomeUnknown", "OUTCOME_UNKNOWN", id="lost"),
+    pytest.param(
+        [failure(False, "SEND_TOO_LATE")], "DecisionExpired", "DROPPED", id="dropped before sending"
+    ),
+    pytest.param(
+        [answered(DoubtReport("503"))], "OutcomeUnknown", "OUTCOME_UNKNOWN", id="venue ill"
+    ),
+    pytest.param(
+        [answered(stands("OPEN")), frame([trade(1, "1.1")])],
+        "Accepted TransitionRefused",
+        "ACCEPTED",
+        id="more than ordered",
+    ),
+    pytest.param([frame([stands("OPEN", name="X9")])], "", "SUBMITTING", id="foreign"),
+]
+
+
+@pytest.mark.parametrize(("inputs", "names", "state"), STORIES)
+def test_an_orders_ways(inputs: list[Any], names: str, state: str) -> None:
+    story = Story()
+    assert story.tell(*inputs) == names
+    assert story.state == state
+
+
+def test_a_fill_counts_once_however_often_and_by_whatever_path_it_is_told() -> None:
+    story = Story()
+    story.tell(answered(stands("OPEN", "0.4"), trade(1, "0.4")))
+    assert story.tell(frame([trade(1, "0.4")]), frame([trade(1, "0.4", None)])) == ""
+    assert story.tell(frame([trade(2, "0.4")])) == "Filled"
+    assert story.fold.book.position(BTC) == Decimal("0.8")
+
+
+REPORTS: list[Report] = [
+    stands("OPEN"),
+    trade(1, "0.3"),
+    trade(2, "0.2"),
+    stands("CANCELED", "0.5"),
+]
+
+
+@given(st.lists(st.sampled_from(range(4)), max_size=8), st.permutations(range(4)))
+def test_reports_in_any_order_and_number_end_alike(some: list[int], all_: list[int]) -> None:
+    story = Story()
+    for which in [*some, *all_]:
+        story.tell(frame([REPORTS[which]]))
+    order = story.fold.book.entries["C1"].order
+    assert (order.state, order.cum_qty, order.reserved_qty) == ("CANCELED", Decimal("0.5"), ZERO)
+    fills = [e.trade_id for e in story.events if isinstance(e, OrderFilled)]
+    assert sorted(fills) == ["T1", "T2"]
+    assert story.fold.book.position(BTC) == Decimal("0.5")
+    assert not story.fold.book.live
+
+
+def ask(story: Story, kind: str, number: int, reports: list[Report], ts_ns: int) -> str:
+    request = sent("C1", kind, number)
+    return story.tell(request, response(request, reports, ts_ns))
+
+
+def rounds(story: Story, start_ns: int, number: int, trades: list[Report] | None = None) -> str:
+    told = [
+        ask(story, kind, number, trades or [] if kind == "TRADES" else [], start_ns)
+        for kind in ("OPEN_ORDERS", "CLOSED_ORDERS", "TRADES")
+    ]
+    return " ".join(filter(None, told))
+
+
+def test_an_order_nobody_has_is_absent_after_two_rounds() -> None:
+    story = Story()
+    story.tell(failure(arrived=True))
+    assert rounds(story, SECOND_NS, 1) == ""
+    assert rounds(story, 5 * SECOND_NS, 2) == "Resolved"
+    resolved = story.events[-1]
+    assert isinstance(resolved, OrderResolved)
+    assert resolved.resolution == "ABSENT"
+    assert len(resolved.request_ids) == 6
+    assert story.fold.inquiries == {}
+    assert not story.fold.book.live
+
+
+def test_an_order_found_is_resolved_and_its_fills_are_missed() -> None:
+    story = Story()
+    story.tell(failure(arrived=True))
+    assert ask(story, "OPEN_ORDERS", 1, [stands("OPEN", "0.25")], 2) == "Resolved"
+    assert story.state == "ACCEPTED"
+    assert story.fold.book.entries["C1"].fills_missing
+    assert ask(story, "TRADES", 1, [trade(1, "0.25", None)], 3) == "Filled"
+    assert not story.fold.book.entries["C1"].fills_missing
+
+
+def test_an_order_the_venue_once_had_is_never_absent() -> None:
+    story = Story()
+    story.tell(answered(stands("OPEN")), VenueStreamOpened(ACCOUNT, "BINANCE", "b", 2))
+    assert story.state == "OUTCOME_UNKNOWN"
+    for number in range(1, 5):
+        assert rounds(story, number * 5 * SECOND_NS, number) == ""
+    assert story.state == "OUTCOME_UNKNOWN"
+
+
+def test_a_trade_that_could_be_its_own_keeps_it_from_being_absent() -> None:
+    story = Story()
+    story.tell(failure(arrived=True))
+    for number in range(1, 5):
+        strange = trade(7, "0.1", None, order_id="V-strange")
+        assert rounds(story, number * 5 * SECOND_NS, number, [strange]) == ""
+    assert story.state == "OUTCOME_UNKNOWN"
+
+
+def test_an_approval_said_twice_is_one_order() -> None:
+    story = Story()
+    assert story.tell(approved()) == ""
+    assert not story.fold.book.approve(approved())
+
+
+def test_the_first_reason_for_a_cancel_stays() -> None:
+    fold = OrderFold(PlainReader())
+    fold.apply(approved())
+    for reason in ("PRICE_MOVED", "STATE_HALTED"):
+        fold.apply(
+            CancelApproved(
+                ACCOUNT, "s", "BINANCE", BTC, "C1", reason, "c", "d", None, 1
+            )
+        )  # fmt: skip
+    assert fold.book.entries["C1"].cancel == "PRICE_MOVED"
+
+
+@given(st.lists(st.sampled_from(range(len(STORIES))), max_size=6))
+def test_a_restart_from_order_events_gives_the_same_book(which: list[int]) -> None:
+    story = Story()
+    for number in which:
+        story.tell(*STORIES[number].values[0])  # type: ignore[misc]
+    again = OrderFold(PlainReader())
+    again.apply(approved())
+    for event in story.events:
+        again.evolve(event)
+    mine, theirs = story.fold.book.entries["C1"], again.book.entries["C1"]
+    assert theirs.order == mine.order
+    assert again.book.position(BTC) == story.fold.book.position(BTC)
+    assert {*again.book.live} == {*story.fold.book.live}
