@@ -1,0 +1,193 @@
+"""Binance Spot's answers and private frames to reports. Never raises: what cannot be read is a
+`DoubtReport`, because bytes of a trading answer that nobody understands prove nothing.
+
+Sources: the venue's pages "Error codes", "Trading endpoints" and "User data streams".
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from pipelines.gateway.reports import (
+    DoubtReport,
+    FillReport,
+    Kind,
+    OrderReport,
+    RefusalReport,
+    Report,
+    Standing,
+)
+from schemas.errors import NotExact
+from schemas.events import OrderExpiry, RejectReason
+from schemas.numbers import exact
+
+MS: Final = 1_000_000
+_STANDINGS: Final[dict[str, Standing]] = {
+    "NEW": "OPEN",
+    "PENDING_NEW": "OPEN",
+    "PARTIALLY_FILLED": "OPEN",
+    "PENDING_CANCEL": "OPEN",
+    "FILLED": "FILLED",
+    "CANCELED": "CANCELED",
+    "REJECTED": "REJECTED",
+    "EXPIRED": "EXPIRED",
+    "EXPIRED_IN_MATCH": "EXPIRED",
+}
+_UNSURE: Final = {-1000, -1001, -1006, -1007, -1008, -1016}
+_CODES: Final[dict[int, RejectReason]] = {
+    -1003: "RATE_LIMITED",
+    -1015: "RATE_LIMITED",
+    -1021: "TIMESTAMP_OUTSIDE_WINDOW",
+    -1022: "SIGNATURE_INVALID",
+    -1002: "KEY_REFUSED",
+    -2014: "KEY_REFUSED",
+    -2015: "KEY_REFUSED",
+    -2011: "ORDER_UNKNOWN",
+    -2013: "ORDER_UNKNOWN",
+    -1121: "INSTRUMENT_CLOSED",
+}
+_TEXTS: Final[tuple[tuple[str, RejectReason], ...]] = (
+    ("Duplicate order", "ORDER_DUPLICATE"),
+    ("insufficient balance", "BALANCE_INSUFFICIENT"),
+    ("immediately match", "POST_ONLY_CROSSED"),
+    ("PRICE_FILTER", "PRICE_FILTER"),
+    ("PERCENT_PRICE", "PRICE_FILTER"),
+    ("LOT_SIZE", "QTY_FILTER"),
+    ("NOTIONAL", "NOTIONAL_FILTER"),
+    ("MAX_NUM_ORDERS", "RATE_LIMITED"),
+    ("Market is closed", "INSTRUMENT_CLOSED"),
+)
+_decode = msgspec.json.Decoder(float_hook=str).decode
+_BROKEN: Final = (KeyError, TypeError, ValueError, AttributeError, NotExact)
+
+
+def read_response(kind: Kind, status: int, body: bytes) -> list[Report]:
+    """See `Reader`."""
+    try:
+        said = _decode(body)
+        if status >= 400:
+            return [_error(status, said)]
+        if kind == "TRADES":
+            return [_trade(one) for one in said]
+        if kind in ("OPEN_ORDERS", "CLOSED_ORDERS"):
+            return [_order(one, one["clientOrderId"]) for one in said]
+        return _answer(kind, said)
+    except _BROKEN as error:
+        return [DoubtReport(f"{status}: {type(error).__name__}", readable=False)]
+
+
+def read_frame(payload: bytes) -> list[Report]:
+    """See `Reader`."""
+    try:
+        event = _decode(payload).get("event")
+        if not isinstance(event, dict) or event.get("e") != "executionReport":
+            return []
+        return _execution(event)
+    except _BROKEN:
+        return []  # the frame is on the log; reconciliation finds what it would have told
+
+
+def _error(status: int, said: dict[str, Any]) -> Report:
+    """5xx and some codes say that nobody knows; everything else is a refusal."""
+    code, text = int(said["code"]), str(said["msg"])
+    if status >= 500 or code in _UNSURE:
+        return DoubtReport(f"{status} {code} {text}")
+    if status == 418:
+        return RefusalReport("ACCOUNT_BANNED", str(code), text)
+    return RefusalReport(_CODES.get(code) or _by_text(text), str(code), text)
+
+
+def _by_text(text: str) -> RejectReason:
+    """-2010 and -1013 stand for many reasons, told apart by their words."""
+    for part, reason in _TEXTS:
+        if part in text:
+            return reason
+    return "VENUE_OTHER"
+
+
+def _answer(kind: Kind, said: dict[str, Any]) -> list[Report]:
+    """To a new order or a cancel. The fills of a new order stand in it; it was open before them."""
+    name = said["origClientOrderId"] if kind == "CANCEL" else said["clientOrderId"]
+    now = _order(said, name)
+    fills: list[Report] = [_fill(said, name, one) for one in said.get("fills", ())]
+    if not fills:
+        return [now]
+    return [now._replace(standing="OPEN", cum_qty=Decimal(0)), *fills, now]
+
+
+def _order(said: dict[str, Any], name: str) -> OrderReport:
+    stamp = said.get("transactTime") or said.get("updateTime")
+    return OrderReport(
+        name,
+        str(said["orderId"]),
+        _STANDINGS[said["status"]],
+        exact(said["executedQty"]),
+        None if stamp is None else stamp * MS,
+        _expiry(said["status"]),
+    )
+
+
+def _expiry(status: str) -> OrderExpiry:
+    return "SELF_MATCH" if status == "EXPIRED_IN_MATCH" else "VENUE_DECIDED"
+
+
+def _fill(order: dict[str, Any], name: str, said: dict[str, Any]) -> FillReport:
+    """In the answer to a new order: it took what it was filled with."""
+    return FillReport(
+        name,
+        str(order["orderId"]),
+        str(said["tradeId"]),
+        order["side"],
+        exact(said["price"]),
+        exact(said["qty"]),
+        exact(said["commission"]),
+        said["commissionAsset"],
+        "TAKER",
+        order["transactTime"] * MS,
+    )
+
+
+def _trade(said: dict[str, Any]) -> FillReport:
+    return FillReport(
+        None,
+        str(said["orderId"]),
+        str(said["id"]),
+        "BUY" if said["isBuyer"] else "SELL",
+        exact(said["price"]),
+        exact(said["qty"]),
+        exact(said["commission"]),
+        said["commissionAsset"],
+        "MAKER" if said["isMaker"] else "TAKER",
+        said["time"] * MS,
+    )
+
+
+def _execution(event: dict[str, Any]) -> list[Report]:
+    """`c` is the cancel's own id where the order was canceled, and `C` the order's."""
+    name = event["C"] or event["c"]
+    now = OrderReport(
+        name,
+        str(event["i"]),
+        _STANDINGS[event["X"]],
+        exact(event["z"]),
+        event["T"] * MS,
+        _expiry(event["X"]),
+    )
+    if event["x"] != "TRADE":
+        return [now]
+    fill = FillReport(
+        name,
+        str(event["i"]),
+        str(event["t"]),
+        event["S"],
+        exact(event["L"]),
+        exact(event["l"]),
+        exact(event["n"]),
+        event["N"] or "",
+        "MAKER" if event["m"] else "TAKER",
+        event["T"] * MS,
+    )
+    return [fill, now]

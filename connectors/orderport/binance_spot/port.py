@@ -1,0 +1,193 @@
+"""Binance Spot's order port. Every parameter goes into the query, in the order signed; only
+characters that no client escapes are used, so the bytes signed are the bytes sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote
+
+from connectors.orderport.binance_spot import parse
+from connectors.orderport.interface import (
+    Credentials,
+    Metered,
+    Parameters,
+    Permissions,
+    Request,
+    Signed,
+)
+from pipelines.exact import plain
+from pipelines.gateway.reports import Kind, Report, Stamp
+from schemas.events import OrderApproved
+from schemas.numbers import exact
+
+ROWS_MAX: Final = "1000"
+SUBSCRIBE_ID: Final = "subscribe"
+_KINDS: Final[dict[tuple[str, str], Kind]] = {
+    ("POST", "/api/v3/order"): "SUBMIT",
+    ("DELETE", "/api/v3/order"): "CANCEL",
+    ("GET", "/api/v3/openOrders"): "OPEN_ORDERS",
+    ("GET", "/api/v3/allOrders"): "CLOSED_ORDERS",
+    ("GET", "/api/v3/myTrades"): "TRADES",
+}
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]*").fullmatch
+_STAMP: Final = re.compile(r"(?:^|&)(timestamp|recvWindow)=([0-9]{1,15})(?=&|$)")
+
+
+class BinanceSpot:
+    """See `connectors.orderport.interface.OrderPort`."""
+
+    venue = "BINANCE"
+    order_path = "/api/v3/order"
+
+    def kind(self, method: str, path: str) -> Kind:
+        return _KINDS.get((method, path), "OTHER")
+
+    def stamp(self, parameters: str) -> Stamp:
+        found = dict(_STAMP.findall(parameters))
+        return Stamp(int(found.get("timestamp", 0)), int(found.get("recvWindow", 0)))
+
+    def read_response(self, kind: Kind, status: int, body: bytes) -> list[Report]:
+        return parse.read_response(kind, status, body)
+
+    def read_frame(self, payload: bytes) -> list[Report]:
+        return parse.read_frame(payload)
+
+    def submit(self, order: OrderApproved) -> Request:
+        """FULL: the answer names the fills, so that they do not wait for the stream."""
+        limit: Parameters = ()
+        if order.price is not None:
+            limit = (("price", plain(order.price)),)
+            if not order.post_only:
+                limit = (("timeInForce", order.time_in_force), *limit)
+        ord_type = "LIMIT_MAKER" if order.post_only else order.ord_type
+        parameters = (
+            ("symbol", symbol_of(order.instrument)),
+            ("side", order.side),
+            ("type", ord_type),
+            *limit,
+            ("quantity", plain(order.order_qty)),
+            ("newClientOrderId", order.cl_ord_id),
+            ("newOrderRespType", "FULL"),
+        )
+        return Request("POST", self.order_path, parameters, order.cl_ord_id)
+
+    def cancel(self, order: OrderApproved) -> Request:
+        parameters = (
+            ("symbol", symbol_of(order.instrument)),
+            ("origClientOrderId", order.cl_ord_id),
+        )
+        return Request("DELETE", self.order_path, parameters, order.cl_ord_id)
+
+    def open_orders(self, instrument: str | None, cl_ord_id: str | None = None) -> Request:
+        parameters = () if instrument is None else (("symbol", symbol_of(instrument)),)
+        return Request("GET", "/api/v3/openOrders", parameters, cl_ord_id)
+
+    def closed_orders(self, instrument: str, since_ms: int, cl_ord_id: str | None) -> Request:
+        parameters = (
+            ("symbol", symbol_of(instrument)),
+            ("startTime", str(since_ms)),
+            ("limit", ROWS_MAX),
+        )
+        return Request("GET", "/api/v3/allOrders", parameters, cl_ord_id)
+
+    def trades(
+        self, instrument: str, order_id: str | None, since_ms: int, cl_ord_id: str | None
+    ) -> Request:
+        which = ("startTime", str(since_ms)) if order_id is None else ("orderId", order_id)
+        parameters = (("symbol", symbol_of(instrument)), which, ("limit", ROWS_MAX))
+        return Request("GET", "/api/v3/myTrades", parameters, cl_ord_id)
+
+    def venue_time(self) -> Request:
+        return Request("GET", "/api/v3/time", (), private=False)
+
+    def read_venue_time(self, body: bytes) -> int:
+        return int(_object(body)["serverTime"])
+
+    def quote(self, instrument: str) -> Request:
+        parameters = (("symbol", symbol_of(instrument)),)
+        return Request("GET", "/api/v3/ticker/bookTicker", parameters, private=False)
+
+    def read_quote(self, body: bytes) -> tuple[Decimal, Decimal]:
+        said = _object(body)
+        return exact(said["bidPrice"]), exact(said["askPrice"])
+
+    def permissions(self) -> Request:
+        return Request("GET", "/sapi/v1/account/apiRestrictions", ())
+
+    def read_permissions(self, body: bytes) -> Permissions:
+        """A missing answer about withdrawals counts as yes."""
+        said = _object(body)
+        trade = said.get("enableSpotAndMarginTrading") is True
+        moves = ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
+        return Permissions(trade, any(said.get(name) is not False for name in moves))
+
+    def sign(self, request: Request, credentials: Credentials, stamp: Stamp) -> Signed:
+        """The signature is the last parameter, percent-encoded where base64 needs it."""
+        target, headers = request.path, {}
+        parameters = _query(request.parameters)
+        if request.private:
+            stamped = (
+                *request.parameters,
+                ("recvWindow", str(stamp.recv_window_ms)),
+                ("timestamp", str(stamp.venue_ts_ms)),
+            )
+            parameters = _query(stamped)
+            signature = quote(credentials.sign(parameters.encode()), safe="")
+            target = f"{target}?{parameters}&signature={signature}"
+            headers["X-MBX-APIKEY"] = credentials.api_key
+        elif parameters:
+            target = f"{target}?{parameters}"
+        window_ms = stamp.recv_window_ms
+        return Signed(request.method, request.path, parameters, target.encode(), headers, window_ms)
+
+    def subscribe(self, credentials: Credentials, stamp: Stamp) -> str:
+        """Signed over the parameters in alphabetical order, as the WebSocket API wants."""
+        params = {
+            "apiKey": credentials.api_key,
+            "recvWindow": str(stamp.recv_window_ms),
+            "timestamp": str(stamp.venue_ts_ms),
+        }
+        payload = _query(tuple(sorted(params.items())))
+        params["signature"] = credentials.sign(payload.encode())
+        message = {
+            "id": SUBSCRIBE_ID,
+            "method": "userDataStream.subscribe.signature",
+            "params": params,
+        }
+        return json.dumps(message)
+
+    def subscribed(self, payload: bytes) -> bool | None:
+        try:
+            said = _object(payload)
+        except ValueError:
+            return None
+        return said.get("status") == 200 if said.get("id") == SUBSCRIBE_ID else None
+
+    def metered(self, headers: Mapping[str, str]) -> Metered:
+        used, retry = headers.get("x-mbx-used-weight-1m", ""), headers.get("retry-after", "")
+        return Metered(
+            int(used) if used.isdigit() else None, int(retry) if retry.isdigit() else None
+        )
+
+
+def symbol_of(instrument: str) -> str:
+    """`BTCUSDT` of `BTCUSDT.BINANCE`."""
+    return instrument.partition(".")[0]
+
+
+def _query(parameters: Parameters) -> str:
+    assert all(_PLAIN(name) and _PLAIN(value) for name, value in parameters), "needs escaping"
+    return "&".join(f"{name}={value}" for name, value in parameters)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """Raises `ValueError`."""
+    said = json.loads(body, parse_float=str)
+    if not isinstance(said, dict):
+        raise ValueError("no JSON object")
+    return said

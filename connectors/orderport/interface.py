@@ -1,0 +1,107 @@
+"""What a venue's adapter must do. Pure: it builds requests and reads answers; sockets, clocks and
+keys are the gateway's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from pipelines.gateway.reports import Reader, Stamp
+from schemas.events import OrderApproved
+
+Parameters = tuple[tuple[str, str], ...]
+
+
+class Request(NamedTuple):
+    """A request before it is signed. `cl_ord_id`: the order it is about, if it is about one."""
+
+    method: str
+    path: str
+    parameters: Parameters
+    cl_ord_id: str | None = None
+    private: bool = True
+
+
+class Signed(NamedTuple):
+    """A request ready to send. `parameters` is what was signed and holds no secret; `target` and
+    `headers` do, so neither is ever shown.
+    """
+
+    method: str
+    path: str
+    parameters: str
+    target: bytes
+    headers: Mapping[str, str]
+    recv_window_ms: int
+
+    def __repr__(self) -> str:
+        return f"Signed({self.method} {self.path}?{self.parameters})"
+
+
+class Credentials(Protocol):
+    """A key that signs and shows nothing."""
+
+    @property
+    def api_key(self) -> str: ...
+    def sign(self, payload: bytes) -> str:
+        """The signature in the venue's notation: hexadecimal (HMAC) or base64 (Ed25519)."""
+        ...
+
+
+class Permissions(NamedTuple):
+    """What a key may do."""
+
+    trade: bool
+    withdraw: bool
+
+
+class Metered(NamedTuple):
+    """What the venue's headers say of its limits."""
+
+    used_weight: int | None = None
+    retry_after_s: int | None = None
+
+
+class OrderPort(Reader, Protocol):
+    """One venue. Instruments are ours (`BTCUSDT.BINANCE`), times milliseconds by its clock."""
+
+    venue: str
+    order_path: str  # of the endpoint that takes orders
+
+    def submit(self, order: OrderApproved) -> Request: ...
+    def cancel(self, order: OrderApproved) -> Request: ...
+    def open_orders(self, instrument: str | None, cl_ord_id: str | None = None) -> Request: ...
+    def closed_orders(self, instrument: str, since_ms: int, cl_ord_id: str | None) -> Request: ...
+    def trades(
+        self, instrument: str, order_id: str | None, since_ms: int, cl_ord_id: str | None
+    ) -> Request:
+        """Trades of an order where its id is known, else of the instrument since a time."""
+        ...
+
+    def venue_time(self) -> Request: ...
+    def read_venue_time(self, body: bytes) -> int:
+        """Milliseconds. Raises `ValueError`."""
+        ...
+
+    def quote(self, instrument: str) -> Request: ...
+    def read_quote(self, body: bytes) -> tuple[Decimal, Decimal]:
+        """Best bid and ask. Raises `ValueError`, `NotExact`."""
+        ...
+
+    def permissions(self) -> Request: ...
+    def read_permissions(self, body: bytes) -> Permissions:
+        """Raises `ValueError`."""
+        ...
+
+    def sign(self, request: Request, credentials: Credentials, stamp: Stamp) -> Signed: ...
+    def subscribe(self, credentials: Credentials, stamp: Stamp) -> str:
+        """The message that opens the private stream; never recorded."""
+        ...
+
+    def subscribed(self, payload: bytes) -> bool | None:
+        """Whether a frame accepts or refuses the subscription; None where it is something else."""
+        ...
+
+    def metered(self, headers: Mapping[str, str]) -> Metered: ...
