@@ -67,6 +67,7 @@ class Book:
         self.entries: dict[str, Entry] = {}
         self.by_order_id: dict[str, str] = {}
         self.live: dict[str, None] = {}
+        self.missing: dict[str, None] = {}  # orders with fewer fills seen than the venue counts
         self._position: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self._working: defaultdict[tuple[str, Side], Decimal] = defaultdict(lambda: ZERO)
         self._parents: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
@@ -90,7 +91,7 @@ class Book:
         """Notes what the venue counts as filled."""
         entry = self.entries[cl_ord_id]
         most = max(entry.venue_cum_qty, cum_qty)
-        self.entries[cl_ord_id] = entry._replace(venue_cum_qty=most)
+        self._keep(entry._replace(venue_cum_qty=most))
 
     def evolve(self, event: Any) -> Refusal | None:
         """Follows an order event; gives why it is illegal, and changes nothing, where it is."""
@@ -138,13 +139,21 @@ class Book:
         self._working[name, side] = EXACTLY.add(self._working[name, side], working)
         used = EXACTLY.add(filled, working)
         self._parents[approved.parent_id] = EXACTLY.add(self._parents[approved.parent_id], used)
-        self.entries[approved.cl_ord_id] = after
+        self._keep(after)
         if after.order_id is not None:
             self.by_order_id[after.order_id] = approved.cl_ord_id
         if new.open:
             self.live[approved.cl_ord_id] = None
         else:
             self.live.pop(approved.cl_ord_id, None)
+
+    def _keep(self, entry: Entry) -> None:
+        cl_ord_id = entry.approved.cl_ord_id
+        self.entries[cl_ord_id] = entry
+        if entry.fills_missing:
+            self.missing[cl_ord_id] = None
+        else:
+            self.missing.pop(cl_ord_id, None)
 
     def _count(self, event: OrderSubmitting, approved: OrderApproved) -> None:
         """Counted when stamped, whatever becomes of it."""

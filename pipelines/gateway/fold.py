@@ -23,7 +23,7 @@ from pipelines.gateway.reports import (
     RefusalReport,
     Report,
 )
-from pipelines.gateway.resolution import Inquiry, not_found, unanswered
+from pipelines.gateway.resolution import ROUND, Inquiry, not_found, unanswered
 from pipelines.orders.order import refused
 from schemas import events
 from schemas.events import OutcomeDoubt
@@ -40,6 +40,7 @@ _UNSENT: dict[events.RequestFailure, events.DecisionExpiry] = {
     "CIRCUIT_OPEN": "CIRCUIT_OPEN",
     "RATE_BUDGET": "RATE_BUDGET",
     "CONNECT_FAILED": "VENUE_UNREACHABLE",
+    "UNKNOWN": "GATEWAY_CANCEL_ONLY",  # its write-ahead failed
 }
 
 
@@ -48,9 +49,11 @@ class _Request(NamedTuple):
     cl_ord_id: str | None
 
 
-def frame_id(event: events.VenueFrameReceived) -> str:
-    """The id of a frame: a function of what is recorded of it."""
-    return f"{event.connection}/{event.ts_recv_ns}"
+def raw_id(event: Any) -> str:
+    """The id of a raw event: a function of what is recorded of it."""
+    if hasattr(event, "request_id"):
+        return f"{type(event).__name__}/{event.request_id}"
+    return f"{type(event).__name__}/{event.connection}/{event.ts_recv_ns}"
 
 
 class OrderFold:
@@ -176,7 +179,7 @@ class OrderFold:
         self._conclude(reports, request, cause)
 
     def _framed(self, event: events.VenueFrameReceived) -> None:
-        cause = Cause(frame_id(event), event.ts_recv_ns)
+        cause = Cause(raw_id(event), event.ts_recv_ns)
         for report in self._reader.read_frame(event.payload):
             self._report(report, _Request("OTHER", None), cause)
 
@@ -239,7 +242,8 @@ class OrderFold:
         """An answer to a question that did not name the order brings the inquiry forward."""
         inquiry = self.inquiries.get(request.cl_ord_id or "")
         usable = all(isinstance(r, OrderReport | FillReport) for r in reports)
-        if inquiry is None or request.kind in ("SUBMIT", "CANCEL") or not usable:
+        # Trades are also asked for where fills are missing: that is no answer to this inquiry.
+        if inquiry is None or not usable or request.kind != ROUND[inquiry.asked]:
             return
         entry = self.book.entries[inquiry.cl_ord_id]
         if request.kind == "TRADES" and any(self._may_be(entry, r) for r in reports):

@@ -1,0 +1,174 @@
+"""What the gateway's tasks share: the fold, where its events go, the venue's clock, and whether
+anything may be sent now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from connectors.gateway.journal import Journal
+from connectors.gateway.keys import MASK, Key
+from connectors.gateway.ledger import Ledger
+from connectors.gateway.transport import Answer, Failure, Transport, boottime_ns
+from connectors.log.interface import Abort, Log
+from connectors.orderport.interface import OrderPort, Request, Signed
+from pipelines.gateway.caps import Caps, Quote
+from pipelines.gateway.fold import OrderFold
+from pipelines.gateway.gate import Gate
+from pipelines.gateway.reports import Stamp
+from pipelines.gateway.scopes import States
+from schemas.codec import Codec
+from schemas.events import (
+    CancelReason,
+    DecisionExpiry,
+    VenueRequestFailed,
+    VenueRequestSent,
+    VenueResponseReceived,
+)
+
+log = logging.getLogger("tape.gateway")
+
+
+class Parts(NamedTuple):
+    """What a gateway is given. `url` of REST, `socket_url` of the private stream; `point` names
+    moments for tests; `silent_s`: how long risk, clock or log may say nothing.
+    """
+
+    log: Log
+    codec: Codec
+    port: OrderPort
+    key: Key
+    caps: Caps
+    risk_key: Ed25519PublicKey
+    url: str
+    socket_url: str
+    journal: Path
+    abort: Abort
+    recv_window_ms: int = 1_000
+    requests_per_second: int = 20
+    requests_for_cancels: int = 10
+    silent_s: float = 3.0
+    takeover: bool = False
+    point: Callable[[str], None] = lambda _: None
+    now_ns: Callable[[], int] = time.time_ns
+    monotonic_ns: Callable[[], int] = time.monotonic_ns
+
+
+class Desk:
+    """See the module. Everything happens on one event loop but the ledger's transactions."""
+
+    def __init__(self, parts: Parts, fold: OrderFold, ledger: Ledger, instance: str) -> None:
+        self.parts, self.fold, self.ledger, self.instance = parts, fold, ledger, instance
+        self.journal = Journal(parts.journal, parts.codec)
+        self.transport = Transport(parts.url, point=parts.point, now_ns=parts.now_ns)
+        self.gate, self.states = Gate(), States()
+        self.quotes: dict[str, Quote] = {}
+        self.in_flight: set[str] = set()  # orders whose request awaits its answer
+        self.offset_ns = self.clock_error_ns = 0
+        self.cancel_only = self.stopping = False
+        self.silent: CancelReason | None = None
+        self._numbers = itertools.count(1)
+        ledger.lost = self._keep
+
+    @property
+    def account(self) -> str:
+        return self.parts.caps.account
+
+    @property
+    def blocked(self) -> DecisionExpiry | None:
+        """Why no order is sent now; None if one may be."""
+        if self.cancel_only:
+            return "GATEWAY_CANCEL_ONLY"
+        ready = self.gate.ready and not self.stopping and self.silent is None
+        return None if ready else "GATEWAY_NOT_READY"
+
+    def venue_ts_ms(self) -> int:
+        return (self.parts.now_ns() + self.offset_ns) // 1_000_000
+
+    def sign(self, request: Request) -> tuple[Signed, int]:
+        """The request stamped and signed now, and boottime at the stamp."""
+        at_ns = boottime_ns()
+        stamp = Stamp(self.venue_ts_ms(), self.parts.recv_window_ms)
+        return self.parts.port.sign(request, self.parts.key, stamp), at_ns
+
+    def tell(self, *told: Any) -> asyncio.Future[None]:
+        """Folds raw events and writes them with what follows from them, in one transaction."""
+        found = [event for one in told for event in (one, *self.fold.apply(one))]
+        return self.write(found)
+
+    def write(self, found: list[Any]) -> asyncio.Future[None]:
+        """To the log; without it, to the local journal, raw events alone: the rest is derived."""
+        if not self.cancel_only:
+            return self.ledger.put(found)
+        self._keep(found)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def _keep(self, found: list[Any]) -> None:
+        self.journal.append([one for one in found if type(one).__name__.startswith("Venue")])
+
+    def sent(
+        self, request: Request, signed: Signed, causation_id: str, attempt: int = 1
+    ) -> VenueRequestSent:
+        return VenueRequestSent(
+            self.account,
+            self.parts.port.venue,
+            f"{self.instance}/{next(self._numbers)}",
+            request.cl_ord_id,
+            request.method,
+            request.path,
+            signed.parameters,
+            attempt,
+            causation_id,
+            self.parts.now_ns(),
+        )
+
+    def heard(
+        self, sent: VenueRequestSent, outcome: Answer | Failure
+    ) -> VenueResponseReceived | VenueRequestFailed:
+        """The record of what came back."""
+        about = (sent.account, sent.venue, sent.request_id, sent.cl_ord_id)
+        if isinstance(outcome, Failure):
+            return VenueRequestFailed(*about, *outcome, self.parts.now_ns())
+        metered = self.parts.port.metered(outcome.headers)
+        body = self.scrubbed(outcome.body)
+        return VenueResponseReceived(*about, outcome.status, *metered, body, outcome.ts_recv_ns)
+
+    async def ask(self, request: Request, causation_id: str = "") -> tuple[str, Answer | Failure]:
+        """A question: nothing changes at the venue, so request and answer are written together.
+        Gives the request's id and what came back, after both are on the log.
+        """
+        signed, at_ns = self.sign(request)
+        sent = self.sent(request, signed, causation_id)
+        outcome = await self.transport.send(signed, at_ns)
+        await self.tell(sent, self.heard(sent, outcome))
+        return sent.request_id, outcome
+
+    async def look(self, request: Request) -> Answer | Failure:
+        """A public question, which is not recorded."""
+        signed, at_ns = self.sign(request)
+        return await self.transport.send(signed, at_ns)
+
+    def cancel_all(self, reason: CancelReason) -> None:
+        """Notes every live order for its cancel."""
+        for cl_ord_id in list(self.fold.book.live):
+            self.fold.book.want_cancel(cl_ord_id, reason)
+
+    def scrubbed(self, payload: bytes) -> bytes:
+        """Without the key's name, should a venue repeat it."""
+        return payload.replace(self.parts.key.api_key.encode(), MASK.encode())
+
+
+def new_instance() -> str:
+    """Random, as a process is."""
+    return uuid.uuid4().hex[:16]

@@ -1,0 +1,130 @@
+"""What the gateway writes, in the order in which it happened: raw frames and the order events
+derived from them in one transaction, by one writer per account.
+
+Transactions run on a thread of their own, so that a broker that hangs does not keep a cancel from
+being sent. Being fenced ends the process at once: another gateway has the account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+from connectors.log.errors import Fenced, WriterError
+from connectors.log.interface import Abort, Log, OutRecord, Writer
+from connectors.partitioner import murmur2_partition
+from schemas.codec import Codec
+
+RAW: Final = "venue.raw.v1"
+EVENTS: Final = "oms.order-event.v1"
+
+
+class _Unit(NamedTuple):
+    events: list[Any]
+    done: asyncio.Future[None]
+
+
+class Ledger:
+    """`broken` is the error after which nothing can be written any more; None while it can. `lost`
+    is given the events that may not have been written then.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        account: str,
+        instance: str,
+        abort: Abort,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._log, self._codec, self._abort, self._now_ns = log, codec, abort, now_ns
+        self._key, self._source = account.encode(), f"tape/gateway/{instance}".encode()
+        self._account, self._number = account, 0
+        self._partitions = {
+            topic: murmur2_partition(self._key, log.partition_count(topic))
+            for topic in (RAW, EVENTS)
+        }
+        self._writer: Writer | None = None
+        self._pool = ThreadPoolExecutor(1, "ledger")
+        self._waiting: list[_Unit] = []
+        self._running: asyncio.Task[None] | None = None
+        self.broken: WriterError | None = None
+        self.lost: Callable[[list[Any]], None] = lambda events: None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits to be committed."""
+        return self._running is not None and not self._running.done()
+
+    def fence(self) -> None:
+        """Ends any predecessor. Raises `LogUnreachable`."""
+        self._writer = self._log.writer(f"gateway-{self._account}")
+        self._writer.fence()
+
+    def put(self, events: Sequence[Any]) -> asyncio.Future[None]:
+        """Hands over events that belong into one transaction; the future is done when it is
+        committed, and raises `WriterError` when it is not. The order of calls is the log's.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # A caller that does not wait is told by `broken`.
+        done.add_done_callback(lambda f: f.cancelled() or f.exception())
+        if self.broken is not None:
+            done.set_exception(self.broken)
+            return done
+        if not events:
+            done.set_result(None)
+            return done
+        self._waiting.append(_Unit(list(events), done))
+        if not self.busy:
+            self._running = asyncio.create_task(self._run())
+        return done
+
+    async def idle(self) -> None:
+        """Returns when everything handed over was committed, or cannot be."""
+        if self._running is not None:
+            await self._running
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            records = [self._record(event) for unit in batch for event in unit.events]
+            try:
+                await loop.run_in_executor(self._pool, self._transact, records)
+            except Fenced as error:
+                self._abort(error.exit_code, f"fenced, nothing was sent: {error}")
+            except WriterError as error:
+                self._break(error, batch)
+                return
+            for unit in batch:
+                unit.done.set_result(None)
+
+    def _break(self, error: WriterError, batch: list[_Unit]) -> None:
+        self.broken = error
+        units, self._waiting = [*batch, *self._waiting], []
+        self.lost([event for unit in units for event in unit.events])
+        for unit in units:
+            unit.done.set_exception(error)
+
+    def _transact(self, records: list[OutRecord]) -> None:
+        assert self._writer is not None, "not fenced"
+        self._writer.begin()
+        self._writer.send(records)
+        self._writer.commit()
+
+    def _record(self, event: Any) -> OutRecord:
+        name = type(event).__name__
+        topic = RAW if name.startswith("Venue") else EVENTS
+        self._number += 1
+        headers = [
+            ("ce_id", b"%b/%d" % (self._source, self._number)),
+            ("ce_specversion", b"1.0"),
+            ("ce_type", name.encode()),
+            ("ce_source", self._source),
+        ]
+        value, at_ms = self._codec.encode(event), self._now_ns() // 1_000_000
+        return OutRecord(topic, self._partitions[topic], self._key, value, at_ms, headers)

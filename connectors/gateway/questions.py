@@ -1,0 +1,86 @@
+"""Asks the venue what nobody told: orders in doubt, fills that are missing, quotes of our own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from connectors.gateway.desk import Desk, log
+from connectors.gateway.transport import Answer
+from connectors.orderport.interface import Request
+from pipelines.gateway.book import Entry
+from pipelines.gateway.caps import Quote
+from pipelines.gateway.resolution import Question, question
+from schemas.errors import NotExact
+
+EVERY_S: Final = 0.02
+QUOTE_EVERY_S: Final = 0.5
+MISSING_AGAIN_NS: Final = 1_000_000_000
+BEFORE_MS: Final = 60_000  # how far before an order's tick the venue's clock may have stood
+
+
+class Questions:
+    """One question at a time: cancels and orders have the budget."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._missing_ns: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            request = self.next()
+            if request is None:
+                await asyncio.sleep(EVERY_S)
+            else:
+                await self._desk.ask(request)
+
+    def next(self) -> Request | None:
+        """The question that is due; None if none is."""
+        at_ns, book = self._desk.parts.now_ns(), self._desk.fold.book
+        for cl_ord_id, inquiry in self._desk.fold.inquiries.items():
+            wanted = question(inquiry, at_ns)
+            if wanted is not None:
+                return self._request(book.entries[cl_ord_id], wanted)
+        self._missing_ns = {name: self._missing_ns.get(name, at_ns) for name in book.missing}
+        for cl_ord_id, since_ns in self._missing_ns.items():
+            if at_ns >= since_ns + MISSING_AGAIN_NS:  # the stream has had its time to tell
+                self._missing_ns[cl_ord_id] = at_ns
+                return self._request(book.entries[cl_ord_id], "TRADES")
+        return None
+
+    def _request(self, entry: Entry, wanted: Question) -> Request:
+        port, order = self._desk.parts.port, entry.approved
+        since_ms = order.ts_recv_ns // 1_000_000 - BEFORE_MS
+        if wanted == "OPEN_ORDERS":
+            return port.open_orders(order.instrument, order.cl_ord_id)
+        if wanted == "CLOSED_ORDERS":
+            return port.closed_orders(order.instrument, since_ms, order.cl_ord_id)
+        return port.trades(order.instrument, entry.order_id, since_ms, order.cl_ord_id)
+
+
+class Quotes:
+    """Best bid and ask of each allowed instrument, as the gateway itself reads them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self) -> None:
+        """Until cancelled. What fails leaves the old quote to age."""
+        while True:
+            for instrument in self._desk.parts.caps.position_max:
+                await self._read(instrument)
+            await asyncio.sleep(QUOTE_EVERY_S)
+
+    async def _read(self, instrument: str) -> None:
+        desk = self._desk
+        outcome = await desk.look(desk.parts.port.quote(instrument))
+        if not isinstance(outcome, Answer) or outcome.status != 200:
+            return
+        try:
+            bid_px, ask_px = desk.parts.port.read_quote(outcome.body)
+        except (ValueError, KeyError, TypeError, NotExact):
+            log.warning("%s: a quote that cannot be read", instrument)
+            return
+        if 0 < bid_px <= ask_px:
+            desk.quotes[instrument] = Quote(bid_px, ask_px, outcome.ts_recv_ns)

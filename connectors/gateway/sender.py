@@ -1,0 +1,145 @@
+"""Orders and cancels on their way: write ahead, then send exactly the signed bytes, once.
+
+An order is sent by one path only, after its transaction is committed; what keeps it from being sent
+becomes an event. A cancel may be repeated: it goes out as soon as it is written, or without that
+where the log is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Final
+
+from connectors.gateway.desk import Desk, log
+from connectors.gateway.transport import Answer, Failure
+from connectors.log.errors import WriterError
+from connectors.orderport.interface import Request, Signed
+from pipelines.gateway import admission, answers, breaker
+from pipelines.gateway.admission import Moment
+from pipelines.gateway.breaker import Breaker
+from pipelines.gateway.budget import Budget
+from pipelines.gateway.caps import Refused
+from schemas.events import OrderApproved, VenueRequestSent
+
+CANCEL_AGAIN_NS: Final = 500_000_000
+WRITE_AHEAD_S: Final = 0.5  # how long a cancel waits for the log
+
+
+class Sender:
+    """Decides and sends; every request runs as its own task."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, parts = desk, desk.parts
+        self._budget = Budget(parts.requests_per_second, parts.requests_for_cancels)
+        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
+        self._canceled_ns: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+
+    def approve(self, order: OrderApproved, *, signed: bool) -> None:
+        """Takes an approval from the log: sends it or says why not."""
+        desk = self._desk
+        first = desk.fold.book.approve(order)
+        refused = self._refused(order, signed=signed) if first else _REPEATED
+        if refused is not None:
+            entry = desk.fold.book.entries[order.cl_ord_id]
+            event = answers.dropped(entry, refused.reason, refused.facts, order.causation_id)
+            desk.write(desk.fold.expire(event))
+            return
+        path = desk.parts.port.order_path
+        self._breakers[path] = breaker.asked(self._breakers[path], desk.parts.monotonic_ns())
+        signed_request, at_ns = desk.sign(desk.parts.port.submit(order))
+        desk.parts.point("after-signing")
+        sent = desk.sent(desk.parts.port.submit(order), signed_request, order.causation_id)
+        # Folded before the next decision is looked at: it counts against the caps from here on.
+        events = [sent, *desk.fold.apply(sent)]
+        desk.in_flight.add(order.cl_ord_id)
+        self._start(self._submit(signed_request, at_ns, sent, events))
+
+    def _refused(self, order: OrderApproved, *, signed: bool) -> Refused | None:
+        desk, at_ns = self._desk, self._desk.parts.monotonic_ns()
+        if not signed:
+            return Refused("SIGNATURE_INVALID", ())
+        moment = Moment(desk.parts.now_ns(), desk.venue_ts_ms(), desk.blocked)
+        quote = desk.quotes.get(order.instrument)
+        refused = admission.refused(
+            order, moment, desk.fold.book, desk.states, quote, desk.parts.caps
+        )
+        if refused is not None:
+            return refused
+        if not self._breakers[desk.parts.port.order_path].allows(at_ns):
+            return Refused("CIRCUIT_OPEN", ())
+        return None if self._budget.take_order(at_ns) else Refused("RATE_BUDGET", ())
+
+    async def _submit(
+        self, signed: Signed, at_ns: int, sent: VenueRequestSent, events: list[object]
+    ) -> None:
+        desk = self._desk
+        desk.parts.point("before-commit")
+        try:
+            await desk.write(events)
+        except WriterError as error:
+            outcome: Answer | Failure = Failure("UNKNOWN", False, f"not written: {error}")
+        else:
+            desk.parts.point("after-commit")
+            outcome = await desk.transport.send(signed, at_ns)
+            desk.parts.point("before-response")
+        self._judge(desk.parts.port.order_path, outcome)
+        desk.in_flight.discard(sent.cl_ord_id or "")
+        desk.tell(desk.heard(sent, outcome))
+
+    def _judge(self, path: str, outcome: Answer | Failure) -> None:
+        """A refusal is an answer; silence, 5xx and 429 are failures."""
+        ill = (
+            outcome.may_have_arrived or outcome.reason == "CONNECT_FAILED"
+            if isinstance(outcome, Failure)
+            else outcome.status >= 500 or outcome.status in (418, 429)
+        )
+        at_ns, before = self._desk.parts.monotonic_ns(), self._breakers[path]
+        self._breakers[path] = breaker.failed(before, at_ns) if ill else breaker.succeeded(before)
+
+    def sweep(self) -> None:
+        """Sends every cancel that is due; call it often. Raises what a task could not handle."""
+        if self._failure is not None:
+            raise self._failure
+        desk, at_ns = self._desk, self._desk.parts.monotonic_ns()
+        for cl_ord_id in list(desk.fold.book.live):
+            entry = desk.fold.book.entries[cl_ord_id]
+            due_ns = self._canceled_ns.get(cl_ord_id, 0)
+            if entry.cancel is None or cl_ord_id in desk.in_flight or at_ns < due_ns:
+                continue
+            if not self._budget.take_cancel(at_ns):
+                return
+            self._canceled_ns[cl_ord_id] = at_ns + CANCEL_AGAIN_NS
+            request = desk.parts.port.cancel(entry.approved)
+            self._start(self._cancel(request, entry.cancels + 1))
+
+    async def _cancel(self, request: Request, attempt: int) -> None:
+        desk = self._desk
+        signed, at_ns = desk.sign(request)
+        sent = desk.sent(request, signed, "", attempt)
+        written = desk.tell(sent)
+        await asyncio.wait([written], timeout=WRITE_AHEAD_S)
+        outcome = await desk.transport.send(signed, at_ns)
+        if isinstance(outcome, Failure):
+            log.warning("cancel of %s: %s; it is repeated", request.cl_ord_id, outcome.reason)
+        desk.tell(desk.heard(sent, outcome))
+
+    def _start(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = self._failure or task.exception()
+
+    async def finish(self) -> None:
+        """Returns when nothing is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+_REPEATED: Final = Refused("DECISION_REPEATED", ())

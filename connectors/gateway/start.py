@@ -1,0 +1,155 @@
+"""From a fresh process to `GatewayReady`: the shell of the gate in `pipelines.gateway.gate`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from connectors.gateway.desk import Desk, log
+from connectors.gateway.keys import KeyRefused
+from connectors.gateway.past import Past
+from connectors.gateway.transport import Answer, Failure
+from pipelines.gateway import gate
+from pipelines.gateway.fold import raw_id
+from schemas.errors import TapeError
+from schemas.events import GatewayReady
+
+CLOCK_ASKS: Final = 5
+CLOCK_ERROR_NS_MAX: Final = 500_000_000
+DAY_MS: Final = 86_400_000
+RECENT_MS: Final = 60_000
+POLL_S: Final = 0.01
+
+
+class StartRefused(TapeError):
+    """The gateway cannot reach a state in which it may send."""
+
+
+class Start:
+    """Passes the gate once; after a lost stream, the part of it that must be shown again."""
+
+    def __init__(self, desk: Desk, past: Past) -> None:
+        self._desk, self._past = desk, past
+        self.stream_open = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def before_stream(self) -> None:
+        """Everything up to the stream. Raises `KeyRefused`, `StartRefused`."""
+        desk = self._desk
+        desk.gate = gate.passed(gate.passed(desk.gate, "LOG_READ"), "CAPS_LOADED")
+        await self._know_clock()
+        await self._check_key()
+        await self._hand_over_journal()
+        left_ns = gate.remaining_ns(desk.gate, desk.parts.monotonic_ns())
+        log.info("takeover wait: %.3f s left", left_ns / 1e9)
+        await asyncio.sleep(left_ns / 1e9 + 0.001)
+        desk.gate = gate.waited(desk.gate, desk.parts.monotonic_ns())
+
+    async def run(self) -> None:
+        """Opens the gate whenever a stream opened. Until cancelled."""
+        while True:
+            await self.stream_open.wait()
+            self.stream_open.clear()
+            self._desk.gate = gate.passed(self._desk.gate, "STREAM_OPEN")
+            snapshot_id = await self._snapshot()
+            if snapshot_id is None:
+                continue
+            await self._until(lambda: not self._desk.fold.inquiries)
+            if self._desk.gate.waits_for != "ORDERS_QUERIED":
+                continue  # the stream was lost meanwhile
+            self._desk.gate = gate.passed(self._desk.gate, "ORDERS_QUERIED")
+            if self._past.breaks:
+                raise StartRefused(
+                    f"{len(self._past.breaks)} breaks are open, for example "
+                    f"{min(self._past.breaks)}: clear them first"
+                )
+            self._desk.gate = gate.passed(self._desk.gate, "RECONCILED")
+            await self._desk.write([self._announce(snapshot_id)])
+            log.info("ready: account %s", self._desk.account)
+            self.ready.set()
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds() and self._desk.gate.done > gate.STEPS.index("STREAM_OPEN"):
+            await asyncio.sleep(POLL_S)
+
+    async def _know_clock(self) -> None:
+        """The venue's clock less ours, from the quickest of some answers; its error is half the
+        time that one took.
+        """
+        desk, best = self._desk, (CLOCK_ERROR_NS_MAX, 0)
+        for _ in range(CLOCK_ASKS):
+            asked_ns, begun_ns = desk.parts.now_ns(), desk.parts.monotonic_ns()
+            outcome = await desk.look(desk.parts.port.venue_time())
+            half_ns = (desk.parts.monotonic_ns() - begun_ns) // 2
+            if isinstance(outcome, Answer) and outcome.status == 200:
+                venue_ns = desk.parts.port.read_venue_time(outcome.body) * 1_000_000
+                best = min(best, (half_ns, venue_ns - asked_ns - half_ns))
+        if best[0] >= CLOCK_ERROR_NS_MAX:
+            raise StartRefused(f"the venue at {desk.parts.url} does not tell its time")
+        desk.clock_error_ns, desk.offset_ns = best[0] + 1_000_000, best[1]  # it tells milliseconds
+        window_ms = max(desk.parts.recv_window_ms, self._past.recv_window_ms)
+        desk.gate = gate.clock_known(desk.gate, window_ms, desk.clock_error_ns)
+
+    async def _check_key(self) -> None:
+        desk = self._desk
+        outcome = await desk.look(desk.parts.port.permissions())
+        if isinstance(outcome, Failure) or outcome.status != 200:
+            status = outcome.reason if isinstance(outcome, Failure) else f"status {outcome.status}"
+            raise KeyRefused(f"the venue does not say what the trading key may do: {status}")
+        may = desk.parts.port.read_permissions(outcome.body)
+        if may.withdraw:
+            raise KeyRefused(
+                "the trading key may move money out of the account: use one that may not"
+            )
+        if not may.trade:
+            raise KeyRefused("the trading key may not trade")
+
+    async def _hand_over_journal(self) -> None:
+        """What a time without the log left behind, in the order of its times."""
+        desk = self._desk
+        kept = [e for e in desk.journal.read() if raw_id(e) not in self._past.recorded]
+        kept.sort(key=_at_ns)
+        if kept:
+            log.warning("%d events of a time without the log are handed over", len(kept))
+            await desk.tell(*kept)
+        desk.journal.clear()
+
+    async def _snapshot(self) -> str | None:
+        """Open orders and trades since the last known one; the snapshot's id, None if it failed."""
+        desk, port = self._desk, self._desk.parts.port
+        since_ms = self._past.last_trade_ms or desk.venue_ts_ms() - DAY_MS
+        requests = [port.open_orders(None)]
+        requests += [
+            port.trades(instrument, None, since_ms - RECENT_MS, None)
+            for instrument in desk.parts.caps.position_max
+        ]
+        ids = []
+        for request in requests:
+            request_id, outcome = await desk.ask(request)
+            if not isinstance(outcome, Answer) or outcome.status != 200:
+                raise StartRefused(f"the venue does not answer {request.path}")
+            ids.append(request_id)
+        if desk.gate.waits_for != "SNAPSHOT_TAKEN":
+            return None
+        desk.gate = gate.passed(desk.gate, "SNAPSHOT_TAKEN")
+        return ids[0]
+
+    def _announce(self, snapshot_id: str) -> GatewayReady:
+        desk = self._desk
+        return GatewayReady(
+            desk.account,
+            desk.parts.port.venue,
+            desk.instance,
+            desk.parts.takeover,
+            desk.parts.caps.version,
+            desk.offset_ns,
+            len(desk.fold.book.live),
+            snapshot_id,
+            desk.parts.now_ns(),
+        )
+
+
+def _at_ns(event: Any) -> int:
+    at_ns: int = event.ts_ns if hasattr(event, "ts_ns") else event.ts_recv_ns
+    return at_ns
