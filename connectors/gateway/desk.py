@@ -9,11 +9,9 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from connectors.gateway.journal import Journal
 from connectors.gateway.keys import MASK, Key
@@ -39,8 +37,9 @@ log = logging.getLogger("tape.gateway")
 
 
 class Parts(NamedTuple):
-    """What a gateway is given. `url` of REST, `socket_url` of the private stream; `point` names
-    moments for tests; `silent_s`: how long risk, clock or log may say nothing.
+    """What a gateway is given. `risk_keys` in PEM; `url` of REST, `socket_url` of the private
+    stream; `point` names moments for tests; `silent_s`: how long risk, clock or log may say
+    nothing.
     """
 
     log: Log
@@ -48,7 +47,7 @@ class Parts(NamedTuple):
     port: OrderPort
     key: Key
     caps: Caps
-    risk_key: Ed25519PublicKey
+    risk_keys: Sequence[bytes]
     url: str
     socket_url: str
     journal: Path

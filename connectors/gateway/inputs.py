@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from connectors.epochs.encode import header
 from connectors.gateway.desk import Desk
 from connectors.gateway.past import CONTROL, DECISIONS, RECON_CONTROL
 from connectors.gateway.sender import Sender
-from connectors.gateway.signatures import HEADER, Scope, holds
 from connectors.log.interface import Message, Tp
+from connectors.signing import Scope, Verifier
 from pipelines.gateway import scopes
 from schemas.events import CancelApproved, CancelReason, OrderApproved, TradingHalted
 
@@ -54,7 +53,8 @@ class Inputs:
     def __init__(
         self, desk: Desk, sender: Sender, scope: Scope, positions: Mapping[Tp, int]
     ) -> None:
-        self._desk, self._sender, self._scope = desk, sender, scope
+        self._desk, self._sender = desk, sender
+        self._verifier = Verifier(desk.parts.risk_keys, scope)
         self._key = desk.account.encode()
         self._pool = ThreadPoolExecutor(1, "inputs")
         alive = {
@@ -109,9 +109,8 @@ class Inputs:
                 book.want_cancel(cl_ord_id, "STATE_HALTED")
 
     def _signed(self, topic: str, message: Message) -> bool:
-        signature = header(message, HEADER)
-        key, risk_key = message.key() or b"", self._desk.parts.risk_key
-        return holds(risk_key, self._scope, topic, key, message.value(), signature)
+        headers = message.headers() or []
+        return self._verifier.holds(topic, message.key() or b"", message.value(), headers)
 
 
 _ALIVE: Final[dict[str, CancelReason]] = {CLOCK: "CLOCK_SILENT", RISK_EPOCHS: "RISK_SILENT"}

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from connectors.control import NotThisLog
 from connectors.gateway.ledger import EVENTS, RAW
-from connectors.gateway.signatures import Scope
 from connectors.log.interface import Log, Message, Tp
 from connectors.partitioner import murmur2_partition
+from connectors.signing import Scope
 from pipelines.gateway import scopes
 from pipelines.gateway.fold import OrderFold, raw_id
 from pipelines.gateway.reports import Reader
 from pipelines.gateway.scopes import States
 from schemas import events
 from schemas.codec import Codec
-from schemas.errors import TapeError
 
 DECISIONS = "risk.decision.v1"
 CONTROL = "ops.control.v1"
@@ -25,10 +25,6 @@ RECON_CONTROL = "recon.control.v1"
 BREAKS = "recon.break.v1"
 DEADLINE_S = 30.0
 _STREAM = (events.VenueStreamOpened, events.VenueStreamClosed)
-
-
-class LogUnnamed(TapeError):
-    """The log's first control record does not say which log it is."""
 
 
 class Past(NamedTuple):
@@ -48,7 +44,7 @@ class Past(NamedTuple):
 
 
 def read_past(log: Log, codec: Codec, account: str, reader: Reader) -> Past:
-    """Raises `LogUnnamed`, and what reading raises."""
+    """Raises `NotThisLog`, and what reading raises."""
     key, positions = account.encode(), dict[Tp, int]()
 
     def read(topic: str) -> list[tuple[Message, Any]]:
@@ -101,9 +97,9 @@ def _folded(
 
 
 def _scope(control: list[Any]) -> Scope:
-    first = control[0] if control else None
-    if not isinstance(first, events.LogCreated):
-        raise LogUnnamed("ops.control.v1 does not begin with LogCreated: this log has no name")
+    first = next((e for e in control if isinstance(e, events.LogCreated)), None)
+    if first is None:
+        raise NotThisLog("ops.control.v1 does not say which log this is: start risk first")
     return Scope(first.environment, first.log_id)
 
 

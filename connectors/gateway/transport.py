@@ -76,7 +76,7 @@ class Transport:
                 self._check_age(signed, signed_at_ns)
                 begun = True
             elif name == _WRITTEN:
-                self._point("after-write")
+                self._point(f"after-write {signed.method}")
 
         request = self._client.build_request(
             signed.method,

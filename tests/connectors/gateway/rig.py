@@ -17,6 +17,12 @@ from typing import Any, Final, NoReturn, Self
 
 from confluent_kafka import Producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from connectors.gateway.desk import Parts
 from connectors.gateway.gateway import Gateway, open_gateway
@@ -24,12 +30,12 @@ from connectors.gateway.inputs import CLOCK, RISK_EPOCHS
 from connectors.gateway.keys import parse_key
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import BREAKS, CONTROL, DECISIONS, RECON_CONTROL
-from connectors.gateway.signatures import HEADER, Scope, sign
 from connectors.log.interface import Log, Message, OutRecord, Tp
 from connectors.log.kafka import KafkaLog
 from connectors.log.memory import MemoryLog
 from connectors.orderport import order_port
 from connectors.partitioner import murmur2_partition
+from connectors.signing import Scope, Signer
 from connectors.simulated.server import VenueServer
 from ops.stack import StackInfo
 from pipelines.gateway.caps import Caps, parse_caps
@@ -41,7 +47,11 @@ from tests.connectors.simulated.rig import API_KEY, SECRET
 ACCOUNT: Final = "desk"
 BTC: Final = "BTCUSDT.BINANCE"
 SCOPE: Final = Scope("test", "log-1")
-RISK: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+_RISK: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+RISK: Final = _RISK.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+RISK_PUBLIC: Final = _RISK.public_key().public_bytes(
+    Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+)
 CODEC: Final = local_codec()
 TOPICS: Final = {
     DECISIONS: 4,
@@ -85,23 +95,22 @@ class Records:
         self.log, self._append = log, append
         self._numbers = itertools.count(1)
 
-    def write(self, topic: str, event: Any, headers: list[tuple[str, bytes]] | None = None) -> None:
+    def write(self, topic: str, event: Any, signer: Signer | None = None) -> None:
         keyless = TOPICS[topic] == 1
         key = b"" if keyless else ACCOUNT.encode()
         partition = 0 if keyless else murmur2_partition(key, TOPICS[topic])
         value, at_ms = CODEC.encode(event), time.time_ns() // 1_000_000
-        self._append(OutRecord(topic, partition, key, value, at_ms, headers or []))
+        record = OutRecord(topic, partition, key, value, at_ms)
+        self._append(signer.sign(record) if signer else record)
 
     def name_log(self) -> None:
         self.write(CONTROL, events.LogCreated(SCOPE.log_id, SCOPE.environment, time.time_ns()))
 
-    def approve(self, cl_ord_id: str = "", *, key: Ed25519PrivateKey = RISK, **given: Any) -> str:
+    def approve(self, cl_ord_id: str = "", *, scope: Scope = SCOPE, **given: Any) -> str:
         """A signed approval of a fresh limit order to buy 0.1 at 100; gives its id."""
         cl_ord_id = cl_ord_id or f"C{next(self._numbers)}"
         order = approval(cl_ord_id)._replace(**given)
-        value = CODEC.encode(order)
-        signature = sign(key, SCOPE, DECISIONS, ACCOUNT.encode(), value)
-        self.write(DECISIONS, order, [(HEADER, signature)])
+        self.write(DECISIONS, order, Signer(RISK, scope))
         return cl_ord_id
 
     def cancel(self, cl_ord_id: str) -> None:
@@ -181,7 +190,7 @@ def parts(log: Log, url: str, socket_url: str, folder: Path, **changes: Any) -> 
         order_port("BINANCE"),
         parse_key(key_text()),
         caps(),
-        RISK.public_key(),
+        (RISK_PUBLIC,),
         url,
         socket_url,
         folder / "journal",
@@ -193,13 +202,15 @@ def parts(log: Log, url: str, socket_url: str, folder: Path, **changes: Any) -> 
 
 
 class Line:
-    """A TCP line to a server that can be cut; `url` leads through it."""
+    """A TCP line to a server that can be cut; `url` leads through it. `orders`: new orders seen on
+    their way.
+    """
 
     def __init__(self, url: str) -> None:
         self._scheme, _, rest = url.partition("://")
         address, _, self._path = rest.partition("/")
         self._host, _, port = address.partition(":")
-        self._port, self.url = int(port), ""
+        self._port, self.url, self.orders = int(port), "", 0
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -221,14 +232,14 @@ class Line:
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, on = await asyncio.open_connection(self._host, self._port)
         self._writers |= {back, on}
-        await asyncio.gather(_pump(near, on), _pump(far, back))
+        await asyncio.gather(self._pump(near, on), self._pump(far, back))
 
-
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await source.read(65_536):
-            target.write(data)
-    target.transport.abort()
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65_536):
+                self.orders += data.count(b"POST /api/v3/order")
+                target.write(data)
+        target.transport.abort()
 
 
 @asynccontextmanager

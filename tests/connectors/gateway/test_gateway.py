@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.gateway.gateway import Gateway
 from connectors.gateway.keys import KeyRefused, parse_key
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import CONTROL
 from connectors.orderport import order_port
+from connectors.signing import Scope
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from pipelines.gateway.fold import OrderFold
@@ -108,13 +108,12 @@ def test_the_venue_refuses(tmp_path: Path) -> None:
     assert (event.reason, event.venue_code) == ("PRICE_FILTER", "-1013")
 
 
-OLD_NS = 3_000_000_000
 REFUSALS = [
     pytest.param({"ts_recv_ns": time.time_ns() - 10**10}, {}, "TICK_STALE", id="old tick"),
     pytest.param({"mark_ts_recv_ns": 1}, {}, "MARK_STALE", id="old mark"),
     pytest.param({"account": "other"}, {}, "ACCOUNT_FOREIGN", id="another account's"),
     pytest.param({"price": Decimal(120)}, {}, "CAP_PRICE", id="far from its own quote"),
-    pytest.param({"key": Ed25519PrivateKey.generate()}, {}, "SIGNATURE_INVALID", id="not risk's"),
+    pytest.param({"scope": Scope("test", "another")}, {}, "SIGNATURE_INVALID", id="another log's"),
     pytest.param(
         {}, {"caps": caps(order_notional_max="9.99")}, "CAP_ORDER_NOTIONAL", id="too much"
     ),

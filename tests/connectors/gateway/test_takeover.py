@@ -1,0 +1,136 @@
+"""On the real broker: a first fill, and predecessors that wake up after they were replaced.
+
+A gateway is stopped (SIGSTOP) at a point of its order's way; another takes over and is ready; the
+first wakes. Whatever the point, it sends nothing more and ends with 70; an order that it had sent
+before is found by its successor, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from signal import SIGCONT
+
+import pytest
+
+from connectors.gateway.gateway import open_gateway
+from connectors.gateway.ledger import EVENTS
+from connectors.simulated.server import VenueServer
+from ops.stack import StackInfo
+from schemas.events import GatewayReady
+from tests.connectors.asynchronous import run, until
+from tests.connectors.gateway.rig import (
+    ACCOUNT,
+    Line,
+    Records,
+    heartbeats,
+    kafka,
+    parts,
+    running,
+    started,
+)
+from tests.connectors.simulated.rig import options, quote
+
+FENCED = 70
+LIMIT_S = 90.0
+
+
+def test_a_first_fill_on_the_broker(stack: StackInfo, topic_prefix: str, tmp_path: Path) -> None:
+    records = kafka(stack, topic_prefix)
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            quote(server, "99", "5", "101", "5")
+            async with running(records, server, tmp_path):
+                name = records.approve(price=Decimal(101))
+                await until(lambda: "Filled" in records.told(name), "the fill")
+            assert records.told(name) == ["Submitting", "Accepted", "Filled"]
+            [order] = server.venue.exchange.orders.values()
+            assert (order.cl_ord_id, order.status, order.cum_qty) == (
+                name,
+                "FILLED",
+                Decimal("0.1"),
+            )
+
+    run(main(), LIMIT_S)
+
+
+@contextmanager
+def victim(
+    stack: StackInfo, prefix: str, url: str, socket_url: str, folder: Path, at: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    arguments = [stack.bootstrap_servers, prefix, url, socket_url, str(folder), at]
+    command = [sys.executable, "-m", "tests.connectors.gateway.victim", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def stopped(process: subprocess.Popen[bytes]) -> bool:
+    text = Path(f"/proc/{process.pid}/stat").read_text()
+    return text.rpartition(")")[2].split()[0] == "T"
+
+
+def readies(records: Records) -> int:
+    return sum(isinstance(event, GatewayReady) for event in records.all(EVENTS))
+
+
+POINTS = [
+    pytest.param("after-signing", ["DecisionExpired"], 0, id="after signing"),
+    pytest.param("before-commit", ["DecisionExpired"], 0, id="before commit"),
+    pytest.param(
+        "after-commit", ["Submitting", "OutcomeUnknown", "Resolved"], 0, id="after commit"
+    ),
+    pytest.param(
+        "after-write POST", ["Submitting", "OutcomeUnknown", "Resolved"], 1, id="after write"
+    ),
+    pytest.param(
+        "before-response", ["Submitting", "OutcomeUnknown", "Resolved"], 1, id="before response"
+    ),
+]
+
+
+@pytest.mark.parametrize(("point", "told", "sent"), POINTS)
+def test_a_predecessor_that_wakes_sends_nothing(
+    stack: StackInfo, topic_prefix: str, tmp_path: Path, point: str, told: list[str], sent: int
+) -> None:
+    records = kafka(stack, topic_prefix)
+
+    async def main() -> None:
+        async with (
+            VenueServer(options(tmp_path)) as server,
+            Line(server.url) as line,
+            heartbeats(records),
+        ):
+            quote(server, "99", "5", "101", "5")
+            urls = line.url, server.socket_url
+            with victim(stack, topic_prefix, *urls, tmp_path / "first", point) as first:
+                await until(lambda: readies(records) == 1, "the first ready", LIMIT_S)
+                name = records.approve()
+                await until(lambda: stopped(first), f"stopped {point}")
+                made = parts(records.log, server.url, server.socket_url, tmp_path / "second")
+                gateway = open_gateway(made._replace(takeover=True))
+                async with started(gateway):
+                    assert line.orders == sent
+                    first.send_signal(SIGCONT)
+                    code, _ = await asyncio.gather(
+                        asyncio.to_thread(first.wait, LIMIT_S), asyncio.sleep(0)
+                    )
+                    assert code == FENCED
+                    assert line.orders == sent
+                    assert records.told(name) == told
+                    # The successor's own order is untouched by the one that woke.
+                    mine = records.approve()
+                    await until(lambda: records.told(mine)[1:] == ["Accepted"], "the next order")
+                    venues = [o.cl_ord_id for o in server.venue.exchange.orders.values()]
+                    assert venues == [name, mine][1 - sent :]
+            assert not server.venue.exchange.open_orders(ACCOUNT, "BTCUSDT")
+
+    run(main(), LIMIT_S)

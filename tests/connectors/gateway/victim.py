@@ -1,0 +1,39 @@
+"""A gateway as a process of its own, to be stopped at a named point.
+
+python -m tests.connectors.gateway.victim SERVERS PREFIX URL SOCKET_URL FOLDER POINT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from connectors.gateway.gateway import open_gateway
+from connectors.log.kafka import KafkaLog
+from ops.processes.exits import die
+from schemas.errors import TapeError
+from tests.connectors.gateway.rig import parts
+
+
+def stop_at(wanted: str, name: str) -> None:
+    if name == wanted:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+async def main(servers: str, prefix: str, url: str, socket_url: str, folder: str, at: str) -> None:
+    made = parts(KafkaLog(servers, prefix), url, socket_url, Path(folder))
+    gateway = open_gateway(made._replace(abort=die, point=lambda name: stop_at(at, name)))
+    await gateway.run()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO")
+    logging.getLogger("httpx").setLevel("WARNING")
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except TapeError as error:
+        die(error.exit_code, str(error))
