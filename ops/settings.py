@@ -140,6 +140,29 @@ class RiskSettings(_Section):
         return signing_key
 
 
+class GatewaySettings(_Section):
+    """The gateway of one account. `key` and `risk_keys` by reference; a `key` may also lie in AWS
+    Secrets Manager (`aws:NAME`).
+    """
+
+    venue: str = "BINANCE"
+    url: str = "http://127.0.0.1:8791"
+    socket_url: str = "ws://127.0.0.1:8791/ws-api/v3"
+    key: str | None = None
+    caps: Path | None = None
+    risk_keys: list[str] = Field(default_factory=list)  # public keys in PEM; default: risk's own
+    recv_window_ms: int = Field(default=1_000, ge=100, le=2_000)
+    requests_per_second: int = Field(default=20, ge=2)
+    requests_for_cancels: int = Field(default=10, ge=1)
+
+    @field_validator("key")
+    @classmethod
+    def _by_reference(cls, key: str | None) -> str | None:
+        if key is not None and not re.match("(env|file|aws):.", key):
+            raise ValueError("a key is given by reference: env:NAME, file:PATH or aws:NAME")
+        return key
+
+
 class Settings(BaseSettings):
     """Everything a command can be told without a flag."""
 
@@ -154,6 +177,7 @@ class Settings(BaseSettings):
     market: MarketSettings = MarketSettings()
     strategy: StrategySettings = StrategySettings()
     risk: RiskSettings = RiskSettings()
+    gateway: GatewaySettings = GatewaySettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
@@ -203,6 +227,18 @@ class Settings(BaseSettings):
         """Risk's private key. Raises `SettingsError` for a dangling reference."""
         reference = self.risk.signing_key or f"file:{self.own_signing_key}"
         return str(_resolved("risk.signing_key", reference))
+
+    def gateway_key(self) -> str:
+        """The trading key's text. Raises `SettingsError` for a missing or dangling reference."""
+        if self.gateway.key is None:
+            raise SettingsError("no trading key: set TAPE_GATEWAY__KEY to a reference")
+        return str(_resolved("gateway.key", self.gateway.key))
+
+    def risk_pems(self) -> list[bytes]:
+        """Risk's public keys. Raises `SettingsError` for a dangling reference."""
+        own = f"file:{self.own_signing_key}.pub"
+        named = self.gateway.risk_keys or [own]
+        return [str(_resolved("gateway.risk_keys", one)).encode() for one in named]
 
     def _recorded(self, name: str, variable: str) -> str:
         try:

@@ -106,7 +106,7 @@ class Desk:
 
     def write(self, found: list[Any]) -> asyncio.Future[None]:
         """To the log; without it, to the local journal, raw events alone: the rest is derived."""
-        if not self.cancel_only:
+        if not self.cancel_only and self.ledger.broken is None:
             return self.ledger.put(found)
         self._keep(found)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -87,7 +87,7 @@ class Gateway:
         for entry in [desk.fold.book.entries[name] for name in desk.fold.book.live]:
             if refusal(desk.states, entry.approved) == "STATE_HALTED":
                 desk.fold.book.want_cancel(entry.approved.cl_ord_id, "STATE_HALTED")
-        for message in self._past.pending:
+        for message in self._past.pending.values():
             event = desk.parts.codec.decode(message.value())
             assert isinstance(event, OrderApproved)
             self._inputs.take("risk.decision.v1", message)
@@ -144,7 +144,7 @@ class Gateway:
 
 
 def open_gateway(parts: Parts) -> Gateway:
-    """Fences, then reads. Call it on the event loop that will run it. Raises `TapeError`."""
+    """Fences, then reads. It blocks. Raises `TapeError`."""
     instance = new_instance()
     ledger = Ledger(parts.log, parts.codec, parts.caps.account, instance, parts.abort, parts.now_ns)
     ledger.fence()

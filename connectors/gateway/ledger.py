@@ -101,14 +101,16 @@ class Ledger:
                 self._break(error, batch)
                 return
             for unit in batch:
-                unit.done.set_result(None)
+                if not unit.done.done():  # nobody waits any more
+                    unit.done.set_result(None)
 
     def _break(self, error: WriterError, batch: list[_Unit]) -> None:
         self.broken = error
         units, self._waiting = [*batch, *self._waiting], []
         self.lost([event for unit in units for event in unit.events])
         for unit in units:
-            unit.done.set_exception(error)
+            if not unit.done.done():
+                unit.done.set_exception(error)
 
     def _transact(self, records: list[OutRecord]) -> None:
         assert self._writer is not None, "not fenced"

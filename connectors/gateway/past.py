@@ -28,14 +28,14 @@ _STREAM = (events.VenueStreamOpened, events.VenueStreamClosed)
 
 
 class Past(NamedTuple):
-    """`pending`: approvals without any order event. `positions`: where reading goes on.
+    """`pending`: approvals without any order event, by order. `positions`: where reading goes on.
     `recorded`: ids of the raw events on the log. `last_trade_ms` by the venue's clock.
     """
 
     fold: OrderFold
     scope: Scope
     states: States
-    pending: list[Message]
+    pending: dict[str, Message]
     positions: dict[Tp, int]
     breaks: frozenset[str]
     recorded: frozenset[str]
@@ -79,7 +79,7 @@ def read_past(log: Log, codec: Codec, account: str, reader: Reader) -> Past:
 
 def _folded(
     decisions: list[tuple[Message, Any]], told: list[Any], raw: list[Any], reader: Reader
-) -> tuple[OrderFold, list[Message]]:
+) -> tuple[OrderFold, dict[str, Message]]:
     """Decisions first: an order event always follows its decision."""
     fold, pending = OrderFold(reader), dict[str, Message]()
     known = {e.cl_ord_id for e in told if hasattr(e, "cl_ord_id")}
@@ -93,7 +93,7 @@ def _folded(
     closed = [event for event in raw if isinstance(event, _STREAM)]
     if closed and isinstance(closed[-1], events.VenueStreamClosed):
         fold.apply(closed[-1])
-    return fold, list(pending.values())
+    return fold, pending
 
 
 def _scope(control: list[Any]) -> Scope:

@@ -110,6 +110,10 @@ class Start:
         desk = self._desk
         kept = [e for e in desk.journal.read() if raw_id(e) not in self._past.recorded]
         kept.sort(key=_at_ns)
+        for name in {getattr(event, "cl_ord_id", None) for event in kept} & {*self._past.pending}:
+            # It was tried: what became of it is in the journal, not to be decided anew.
+            message = self._past.pending.pop(str(name))
+            desk.fold.apply(desk.parts.codec.decode(message.value()))
         if kept:
             log.warning("%d events of a time without the log are handed over", len(kept))
             await desk.tell(*kept)

@@ -7,6 +7,7 @@ wait for a connection: CLOCK_BOOTTIME also counts while a machine or process is 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,9 @@ from connectors.orderport.interface import Signed
 from schemas.events import RequestFailure
 
 TIMEOUT_S: Final = 5.0
+# At lower levels these clients write whole requests, keys and signatures included, into the log.
+for _name in ("httpx", "httpcore", "websockets"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 _WRITES: Final = "http11.send_request_headers.started"
 _WRITTEN: Final = "http11.send_request_body.complete"
 

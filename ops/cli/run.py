@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     run.command()(market)
     run.command()(strategy)
     run.command()(risk)
+    run.command()(gateway)
     run.command()(connector)
     run.command()(clock)
     app.add_typer(run, name="run")
@@ -89,6 +90,17 @@ def risk(
 
     intent = intent_of(start, upgrade, skip, accept, reason)
     pipeline("risk", 0, 1, intent, load(), takeover)
+
+
+def gateway(
+    takeover: Takeover = False,
+    live: Annotated[bool, typer.Option(help="trade at a real venue, if the caps allow it")] = False,
+) -> None:
+    """Signed approvals to orders at the venue, for the account of the caps file."""
+    from ops.processes.gateway import run_gateway
+    from ops.settings import load
+
+    run_gateway(load(), takeover=takeover, live=live)
 
 
 def with_signals(signal: list[str] | None) -> Settings:

@@ -26,7 +26,8 @@ def stop_at(wanted: str, name: str) -> None:
 
 async def main(servers: str, prefix: str, url: str, socket_url: str, folder: str, at: str) -> None:
     made = parts(KafkaLog(servers, prefix), url, socket_url, Path(folder))
-    gateway = open_gateway(made._replace(abort=die, point=lambda name: stop_at(at, name)))
+    made = made._replace(abort=die, recv_window_ms=2_000, point=lambda name: stop_at(at, name))
+    gateway = open_gateway(made)
     await gateway.run()
 
 

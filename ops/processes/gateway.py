@@ -1,0 +1,111 @@
+"""The process `tape run gateway`: settings and files to a running gateway, errors to exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from connectors.gateway.desk import Parts
+from connectors.gateway.gateway import open_gateway
+from connectors.gateway.keys import Key, parse_key
+from connectors.gateway.secrets_manager import secret_text
+from connectors.log.errors import WriterError
+from connectors.orderport import order_port
+from ops.processes.exits import die
+from ops.processes.lock import hold
+from ops.processes.run import codec_of, kafka_log
+from ops.settings import Settings
+from pipelines.gateway.caps import Caps, CapsRefused, parse_caps
+from schemas.errors import TapeError
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_AWS: Final = "aws:"
+
+
+class NotLive(TapeError):
+    """A real venue was named without saying that this is meant."""
+
+
+def run_gateway(settings: Settings, *, takeover: bool, live: bool) -> None:
+    """Runs until SIGTERM or SIGINT. Raises `TapeError` for what is wrong at the start; an error at
+    the log ends the process.
+    """
+    caps = load_caps(settings.gateway.caps)
+    check_live(settings, caps, live=live)
+    name = f"gateway-{caps.account}"
+    lock = None if takeover else hold(settings.run_dir, name)
+    try:
+        asyncio.run(_run(parts_of(settings, caps, takeover=takeover)))
+    except WriterError as error:
+        die(error.exit_code, str(error))
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+async def _run(parts: Parts) -> None:
+    gateway = open_gateway(parts)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, gateway.stop)
+    await gateway.run()
+
+
+def parts_of(settings: Settings, caps: Caps, *, takeover: bool) -> Parts:
+    """Raises `TapeError` for a key, a venue or a log that cannot be had."""
+    chosen = settings.gateway
+    return Parts(
+        kafka_log(settings),
+        codec_of(settings),
+        order_port(chosen.venue),
+        key_of(settings),
+        caps,
+        settings.risk_pems(),
+        chosen.url,
+        chosen.socket_url,
+        settings.run_dir / "gateway" / f"{caps.account}.journal",
+        die,
+        recv_window_ms=chosen.recv_window_ms,
+        requests_per_second=chosen.requests_per_second,
+        requests_for_cancels=chosen.requests_for_cancels,
+        takeover=takeover,
+    )
+
+
+def key_of(settings: Settings) -> Key:
+    """The trading key that the settings refer to. Raises `KeyRefused`, `SettingsError`."""
+    reference = settings.gateway.key or ""
+    if reference.startswith(_AWS):
+        return parse_key(secret_text(reference.removeprefix(_AWS)))
+    return parse_key(settings.gateway_key())
+
+
+def load_caps(file: Path | None) -> Caps:
+    """Raises `CapsRefused`."""
+    if file is None:
+        raise CapsRefused("no hard caps: set TAPE_GATEWAY__CAPS to their file (docs/gateway.md)")
+    try:
+        found = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CapsRefused(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise CapsRefused(f"{file} is not a table of caps")
+    return parse_caps(found)
+
+
+def check_live(settings: Settings, caps: Caps, *, live: bool) -> None:
+    """A venue that is not on this machine is real. Raises `NotLive`."""
+    chosen = settings.gateway
+    hosts = {urlsplit(url).hostname for url in (chosen.url, chosen.socket_url)}
+    if hosts <= {*LOOPBACK}:
+        return
+    if not (live and caps.live):
+        raise NotLive(
+            f"{', '.join(sorted(map(str, hosts)))} is not the simulated venue: it takes --live and "
+            f"`live: true` in the caps of {caps.account}"
+        )

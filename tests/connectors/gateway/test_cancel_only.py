@@ -1,0 +1,102 @@
+"""Without the log: cancels alone, from a journal on disk that the next gateway hands over."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.gateway.gateway import open_gateway
+from connectors.gateway.journal import Journal, JournalBroken
+from connectors.gateway.ledger import EVENTS, RAW
+from connectors.log.errors import Aborted
+from connectors.simulated.server import VenueServer
+from schemas import events
+from tests.connectors.asynchronous import run, until
+from tests.connectors.gateway.rig import (
+    ACCOUNT,
+    CODEC,
+    heartbeats,
+    memory,
+    parts,
+    running,
+)
+from tests.connectors.simulated.rig import options, quote
+
+
+def broken_writer(log: Any) -> None:
+    """From here on every transaction of the log in memory fails, as with a broker that is away."""
+
+    def begin(self: Any) -> None:
+        raise Aborted("the broker is away")
+
+    for writer in log.writers.values():
+        writer.begin = begin.__get__(writer)
+
+
+def test_without_the_log_orders_are_canceled_and_the_journal_is_handed_over(
+    tmp_path: Path,
+) -> None:
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server, heartbeats(records):
+            quote(server, "99", "5", "101", "5")
+            made = parts(records.log, server.url, server.socket_url, tmp_path)
+            first = open_gateway(made)
+            venue, task = server.venue.exchange, asyncio.create_task(first.run())
+            await until(lambda: first.desk.gate.ready and first.desk.quotes, "ready")
+            name = records.approve()
+            await until(lambda: "Accepted" in records.told(name), "accepted")
+            broken_writer(records.log)
+            late = records.approve()
+            await until(lambda: not venue.open_orders(ACCOUNT, "BTCUSDT"), "canceled")
+            assert first.desk.cancel_only
+            with pytest.raises(Aborted, match="log is back"):
+                await task
+            assert [o.cl_ord_id for o in venue.orders.values()] == [name]
+            assert records.told(name) == ["Submitting", "Accepted"]
+            kept = Journal(tmp_path / "journal", CODEC).read()
+            assert {type(e).__name__ for e in kept} >= {"VenueRequestSent", "VenueRequestFailed"}
+            async with running(records, server, tmp_path):
+                assert records.told(name)[2:] == ["PendingCancel", "Canceled"]
+                assert records.told(late) == ["Submitting", "DecisionExpired"]
+                assert Journal(tmp_path / "journal", CODEC).read() == []
+
+    run(main())
+    ids = [e.request_id for e in records.all(RAW) if isinstance(e, events.VenueRequestSent)]
+    assert len(ids) == len({*ids})
+    reasons = [e.reason for e in records.all(EVENTS) if isinstance(e, events.DecisionExpired)]
+    assert reasons == ["GATEWAY_CANCEL_ONLY"]
+
+
+def frame(number: int) -> events.VenueFrameReceived:
+    return events.VenueFrameReceived(ACCOUNT, "BINANCE", "conn", b"x" * number, number)
+
+
+def test_a_torn_last_entry_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path, CODEC)
+    journal.append([frame(1), frame(2)])
+    journal.append([frame(3)])
+    whole = path.read_bytes()
+    assert journal.read() == [frame(1), frame(2), frame(3)]
+    for cut in range(1, len(CODEC.encode(frame(3))) + 8):
+        path.write_bytes(whole[:-cut])
+        assert journal.read() == [frame(1), frame(2)]
+
+
+def test_a_damaged_entry_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    Journal(path, CODEC).append([frame(1), frame(2)])
+    data = bytearray(path.read_bytes())
+    data[12] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(JournalBroken, match="byte 0"):
+        Journal(path, CODEC).read()
+
+
+def test_no_file_is_an_empty_journal(tmp_path: Path) -> None:
+    assert Journal(tmp_path / "journal", CODEC).read() == []

@@ -1,0 +1,150 @@
+"""What every order port must do, against a running venue: a second venue's folder runs the same.
+
+A rig gives the port, a transport to a venue with a market of 99 / 101, a key, and an instrument.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from connectors.gateway.keys import Key
+from connectors.gateway.transport import Answer, Transport, boottime_ns
+from connectors.orderport.interface import OrderPort, Request
+from pipelines.exact import ZERO
+from pipelines.gateway.reports import FillReport, OrderReport, RefusalReport, Report, Stamp
+from schemas.events import OrderApproved
+from tests.connectors.gateway.rig import approval
+
+WINDOW_MS: Final = 5_000
+
+
+class Rig(NamedTuple):
+    port: OrderPort
+    transport: Transport
+    key: Key
+    instrument: str
+
+    def order(self, cl_ord_id: str, price: str | None = "100", qty: str = "0.1") -> OrderApproved:
+        limit = None if price is None else Decimal(price)
+        return approval(cl_ord_id)._replace(
+            instrument=self.instrument,
+            ord_type="LIMIT" if limit else "MARKET",
+            price=limit,
+            order_qty=Decimal(qty),
+        )
+
+    async def answer(self, request: Request) -> Answer:
+        stamp = Stamp(time.time_ns() // 1_000_000, WINDOW_MS)
+        signed = self.port.sign(request, self.key, stamp)
+        if request.private:
+            assert self.port.stamp(signed.parameters) == stamp
+        found = await self.transport.send(signed, boottime_ns())
+        assert isinstance(found, Answer)
+        return found
+
+    async def ask(self, request: Request) -> list[Report]:
+        found = await self.answer(request)
+        kind = self.port.kind(request.method, request.path)
+        return self.port.read_response(kind, found.status, found.body)
+
+
+async def an_order_rests_is_found_and_canceled(rig: Rig) -> None:
+    order = rig.order("A1")
+    [stands] = await rig.ask(rig.port.submit(order))
+    assert isinstance(stands, OrderReport)
+    assert (stands.cl_ord_id, stands.standing, stands.cum_qty) == ("A1", "OPEN", ZERO)
+    for request in (
+        rig.port.open_orders(None),
+        rig.port.open_orders(rig.instrument, "A1"),
+        rig.port.closed_orders(rig.instrument, 0, "A1"),
+    ):
+        [found] = await rig.ask(request)
+        assert isinstance(found, OrderReport)
+        assert (found.cl_ord_id, found.order_id, found.standing) == ("A1", stands.order_id, "OPEN")
+    [gone] = await rig.ask(rig.port.cancel(order))
+    assert isinstance(gone, OrderReport)
+    assert (gone.cl_ord_id, gone.standing) == ("A1", "CANCELED")
+    assert await rig.ask(rig.port.open_orders(rig.instrument)) == []
+
+
+async def fills_are_told_in_the_answer_and_found_as_trades(rig: Rig) -> None:
+    _, fill, end = await rig.ask(rig.port.submit(rig.order("A2", None)))
+    assert isinstance(fill, FillReport)
+    assert isinstance(end, OrderReport)
+    assert (fill.last_px, fill.last_qty, fill.last_liquidity) == (
+        Decimal(101),
+        Decimal("0.1"),
+        "TAKER",
+    )
+    assert (end.standing, end.cum_qty) == ("FILLED", Decimal("0.1"))
+    for order_id in (fill.order_id, None):
+        [trade] = await rig.ask(rig.port.trades(rig.instrument, order_id, 0, "A2"))
+        assert isinstance(trade, FillReport)
+        assert trade._replace(cl_ord_id="A2", ts_event_ns=None) == fill._replace(ts_event_ns=None)
+
+
+async def refusals_have_a_reason(rig: Rig) -> None:
+    reasons = []
+    for request in (
+        rig.port.submit(rig.order("A3", "100.001")),
+        rig.port.submit(rig.order("A4", "100", "9000")),
+        rig.port.cancel(rig.order("never")),
+    ):
+        [refusal] = await rig.ask(request)
+        assert isinstance(refusal, RefusalReport)
+        assert refusal.venue_code
+        assert refusal.text
+        reasons.append(refusal.reason)
+    assert reasons == ["PRICE_FILTER", "BALANCE_INSUFFICIENT", "ORDER_UNKNOWN"]
+
+
+async def an_open_id_is_not_taken_twice(rig: Rig) -> None:
+    order = rig.order("A5")
+    await rig.ask(rig.port.submit(order))
+    [refusal] = await rig.ask(rig.port.submit(order))
+    assert isinstance(refusal, RefusalReport)
+    assert refusal.reason == "ORDER_DUPLICATE"
+    await rig.ask(rig.port.cancel(order))
+
+
+async def the_venue_tells_time_quote_and_permissions(rig: Rig) -> None:
+    told = rig.port.read_venue_time((await rig.answer(rig.port.venue_time())).body)
+    assert abs(told - time.time_ns() // 1_000_000) < 60_000
+    quote = rig.port.read_quote((await rig.answer(rig.port.quote(rig.instrument))).body)
+    assert quote == (Decimal(99), Decimal(101))
+    answer = await rig.answer(rig.port.permissions())
+    assert rig.port.read_permissions(answer.body) == (True, False)
+
+
+async def an_old_stamp_is_refused_and_never_taken(rig: Rig) -> None:
+    request = rig.port.submit(rig.order("A6"))
+    stamp = Stamp(time.time_ns() // 1_000_000 - 10_000, 1_000)
+    found = await rig.transport.send(rig.port.sign(request, rig.key, stamp), boottime_ns())
+    assert isinstance(found, Answer)
+    [refusal] = rig.port.read_response("SUBMIT", found.status, found.body)
+    assert isinstance(refusal, RefusalReport)
+    assert refusal.reason == "TIMESTAMP_OUTSIDE_WINDOW"
+    assert await rig.ask(rig.port.closed_orders(rig.instrument, 0, None)) == []
+
+
+async def bytes_nobody_understands_are_a_doubt(rig: Rig) -> None:
+    for body in (b"", b"<html>", b"[]", b'"x"', b'{"code": "x"}', b"null", b"{"):
+        for status in (200, 400, 502):
+            [report] = rig.port.read_response("SUBMIT", status, body)
+            assert type(report).__name__ == "DoubtReport"
+        assert rig.port.read_frame(body) == []
+        assert rig.port.subscribed(body) is None
+
+
+SUITE: Final[tuple[Callable[[Rig], Awaitable[None]], ...]] = (
+    an_order_rests_is_found_and_canceled,
+    fills_are_told_in_the_answer_and_found_as_trades,
+    refusals_have_a_reason,
+    an_open_id_is_not_taken_twice,
+    the_venue_tells_time_quote_and_permissions,
+    an_old_stamp_is_refused_and_never_taken,
+    bytes_nobody_understands_are_a_doubt,
+)
