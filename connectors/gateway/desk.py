@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from connectors.gateway.journal import Journal
 from connectors.gateway.keys import MASK, Key
@@ -34,6 +34,7 @@ from schemas.events import (
 )
 
 log = logging.getLogger("tape.gateway")
+OVER_LIMIT: Final = (418, 429)
 
 
 class Parts(NamedTuple):
@@ -75,6 +76,7 @@ class Desk:
         self.offset_ns = self.clock_error_ns = 0
         self.cancel_only = self.stopping = False
         self.silent: CancelReason | None = None
+        self._held_until_ns = 0
         self._numbers = itertools.count(1)
         ledger.lost = self._keep
 
@@ -89,6 +91,11 @@ class Desk:
             return "GATEWAY_CANCEL_ONLY"
         ready = self.gate.ready and not self.stopping and self.silent is None
         return None if ready else "GATEWAY_NOT_READY"
+
+    @property
+    def held(self) -> bool:
+        """The venue asked to wait (429, 418): who goes on, is banned for longer, cancels too."""
+        return self.parts.monotonic_ns() < self._held_until_ns
 
     def venue_ts_ms(self) -> int:
         return (self.parts.now_ns() + self.offset_ns) // 1_000_000
@@ -140,6 +147,10 @@ class Desk:
         if isinstance(outcome, Failure):
             return VenueRequestFailed(*about, *outcome, self.parts.now_ns())
         metered = self.parts.port.metered(outcome.headers)
+        if outcome.status in OVER_LIMIT:
+            wait_ns = (metered.retry_after_s or 1) * 1_000_000_000
+            self._held_until_ns = self.parts.monotonic_ns() + wait_ns
+            log.critical("the venue asks for silence of %d ms", wait_ns // 1_000_000)
         body = self.scrubbed(outcome.body)
         return VenueResponseReceived(*about, outcome.status, *metered, body, outcome.ts_recv_ns)
 

@@ -29,7 +29,7 @@ class Questions:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            request = self.next()
+            request = None if self._desk.held else self.next()
             if request is None:
                 await asyncio.sleep(EVERY_S)
             else:

@@ -11,7 +11,7 @@ import asyncio
 from collections import defaultdict
 from typing import Final
 
-from connectors.gateway.desk import Desk, log
+from connectors.gateway.desk import OVER_LIMIT, Desk, log
 from connectors.gateway.transport import Answer, Failure
 from connectors.log.errors import WriterError
 from connectors.orderport.interface import Request, Signed
@@ -70,7 +70,8 @@ class Sender:
             return refused
         if not self._breakers[desk.parts.port.order_path].allows(at_ns):
             return Refused("CIRCUIT_OPEN", ())
-        return None if self._budget.take_order(at_ns) else Refused("RATE_BUDGET", ())
+        free = not desk.held and self._budget.take_order(at_ns)
+        return None if free else Refused("RATE_BUDGET", ())
 
     async def _submit(
         self, signed: Signed, at_ns: int, sent: VenueRequestSent, events: list[object]
@@ -94,7 +95,7 @@ class Sender:
         ill = (
             outcome.may_have_arrived or outcome.reason == "CONNECT_FAILED"
             if isinstance(outcome, Failure)
-            else outcome.status >= 500 or outcome.status in (418, 429)
+            else outcome.status >= 500 or outcome.status in OVER_LIMIT
         )
         at_ns, before = self._desk.parts.monotonic_ns(), self._breakers[path]
         self._breakers[path] = breaker.failed(before, at_ns) if ill else breaker.succeeded(before)
@@ -109,7 +110,7 @@ class Sender:
             due_ns = self._canceled_ns.get(cl_ord_id, 0)
             if entry.cancel is None or cl_ord_id in desk.in_flight or at_ns < due_ns:
                 continue
-            if not self._budget.take_cancel(at_ns):
+            if desk.held or not self._budget.take_cancel(at_ns):
                 return
             self._canceled_ns[cl_ord_id] = at_ns + CANCEL_AGAIN_NS
             request = desk.parts.port.cancel(entry.approved)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -21,6 +22,7 @@ from connectors.gateway.gateway import Gateway
 from connectors.gateway.keys import KeyRefused, parse_key
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import CONTROL
+from connectors.log.interface import Message, Tp
 from connectors.orderport import order_port
 from connectors.signing import Scope
 from connectors.simulated.faults import Fault
@@ -30,6 +32,7 @@ from schemas import events
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import (
     ACCOUNT,
+    TOPICS,
     Line,
     Records,
     caps,
@@ -37,7 +40,7 @@ from tests.connectors.gateway.rig import (
     memory,
     running,
 )
-from tests.connectors.simulated.rig import WITHDRAW_KEY, options, quote, trade
+from tests.connectors.simulated.rig import API_KEY, SECRET, WITHDRAW_KEY, options, quote, trade
 
 Act = Callable[[Records, VenueServer, Gateway], Awaitable[None]]
 
@@ -211,6 +214,70 @@ def test_fills_that_the_stream_never_told_are_asked_for(tmp_path: Path) -> None:
         await reaches(gateway, name, "FILLED")
 
     play(tmp_path, act)
+
+
+def test_five_failures_open_the_circuit(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        server.faults.arm(Fault("server_error", count=5, verb="POST"))
+        for _ in range(5):
+            await reaches(gateway, records.approve(), "OUTCOME_UNKNOWN")
+        await reaches(gateway, records.approve(), "DROPPED")
+
+    assert dropped(play(tmp_path, act)) == ["CIRCUIT_OPEN"]
+
+
+def test_orders_leave_the_budget_of_cancels_alone(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        first, second = records.approve(), records.approve()
+        await reaches(gateway, second, "DROPPED")
+        records.cancel(first)
+        await reaches(gateway, first, "CANCELED")
+
+    budget = {"requests_per_second": 10, "requests_for_cancels": 9}
+    assert dropped(play(tmp_path, act, **budget)) == ["RATE_BUDGET"]
+
+
+def test_a_ban_is_waited_for(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        resting = records.approve()
+        await reaches(gateway, resting, "ACCEPTED")
+        server.faults.arm(Fault("ban", count=1, seconds=2, verb="POST"))
+        await reaches(gateway, records.approve(), "REJECTED")
+        assert gateway.desk.held
+        await reaches(gateway, records.approve(), "DROPPED")
+        records.cancel(resting)
+        await reaches(gateway, resting, "CANCELED")
+        assert not gateway.desk.held
+
+    assert dropped(play(tmp_path, act)) == ["RATE_BUDGET"]
+
+
+def test_no_secret_is_logged_or_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Every logger at its most talkative, a failure included."""
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        server.faults.arm(Fault("lost_response", count=1, verb="POST"))
+        await reaches(gateway, records.approve(), "ACCEPTED")
+        shown.append(repr(gateway.desk.parts))
+        shown.append(repr(gateway.desk.sign(gateway.desk.parts.port.permissions())))
+
+    records = play(tmp_path, act)
+    values = [m.value() for m in memory_of(records)]
+    written = caplog.text + "".join(shown) + b"".join(values).decode("latin-1")
+    assert "timestamp=" in written
+    for secret in (SECRET, API_KEY, "signature="):
+        assert secret not in written
+
+
+def memory_of(records: Records) -> list[Message]:
+    tps = [Tp(topic, p) for topic, count in TOPICS.items() for p in range(count)]
+    return [m for tp in tps for m in records.log.read(tp, *records.log.bounds(tp), 5.0)]
+
+
+def dropped(records: Records) -> list[str]:
+    return [e.reason for e in records.all(EVENTS) if isinstance(e, events.DecisionExpired)]
 
 
 def test_a_lost_stream_is_opened_again_and_every_order_asked_for(tmp_path: Path) -> None:
