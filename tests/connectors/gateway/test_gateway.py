@@ -142,11 +142,14 @@ def test_what_is_not_sent(
 
 def test_a_decision_is_used_once(tmp_path: Path) -> None:
     async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
-        name = records.approve()
-        await reaches(gateway, name, "ACCEPTED")
-        records.approve(name)
+        name = records.approve(price=Decimal(101))
+        await reaches(gateway, name, "FILLED")  # the venue would take its id again
+        records.approve(name, price=Decimal(101))
         await until(lambda: "TransitionRefused" in records.told(name), "the refusal")
-        assert len(server.venue.exchange.orders) == 1
+        next_one = records.approve()
+        await reaches(gateway, next_one, "ACCEPTED")
+        venues = [order.cl_ord_id for order in server.venue.exchange.orders.values()]
+        assert venues == [name, next_one]
 
     play(tmp_path, act)
 
