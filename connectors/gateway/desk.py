@@ -17,6 +17,7 @@ from connectors.gateway.journal import Journal
 from connectors.gateway.keys import MASK, Key
 from connectors.gateway.ledger import Ledger
 from connectors.gateway.transport import Answer, Failure, Transport, boottime_ns
+from connectors.log.errors import Aborted
 from connectors.log.interface import Abort, Log
 from connectors.orderport.interface import OrderPort, Request, Signed
 from pipelines.gateway.caps import Caps, Quote
@@ -72,7 +73,7 @@ class Desk:
         self.transport = Transport(parts.url, point=parts.point, now_ns=parts.now_ns)
         self.gate, self.states = Gate(), States()
         self.quotes: dict[str, Quote] = {}
-        self.in_flight: set[str] = set()  # orders whose request awaits its answer
+        self.in_flight: dict[str, int] = {}  # orders that await their answer, and since when
         self.offset_ns = self.clock_error_ns = 0
         self.cancel_only = self.stopping = False
         self.silent: CancelReason | None = None
@@ -119,6 +120,17 @@ class Desk:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
+
+    async def write_ahead(self, found: list[Any]) -> None:
+        """To the log and nowhere else. Raises `WriterError`, also where the log was given up
+        meanwhile: an order that only the journal knows must not be sent.
+        """
+        if not self.cancel_only and self.ledger.broken is None:
+            await self.ledger.put(found)
+        else:
+            self._keep(found)
+        if self.cancel_only or self.ledger.broken is not None:
+            raise Aborted("the log was given up")
 
     def _keep(self, found: list[Any]) -> None:
         self.journal.append([one for one in found if type(one).__name__.startswith("Venue")])

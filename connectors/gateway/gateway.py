@@ -67,6 +67,7 @@ class Gateway:
             self._inputs.run(),
             self._stream.run(),
             self.start.run(),
+            self.start.keep_clock(),
             self._sweep(),
             Questions(self.desk).run(),
             Quotes(self.desk).run(),

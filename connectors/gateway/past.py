@@ -24,7 +24,6 @@ CONTROL = "ops.control.v1"
 RECON_CONTROL = "recon.control.v1"
 BREAKS = "recon.break.v1"
 DEADLINE_S = 30.0
-_STREAM = (events.VenueStreamOpened, events.VenueStreamClosed)
 
 
 class Past(NamedTuple):
@@ -90,9 +89,8 @@ def _folded(
             pending.setdefault(event.cl_ord_id, message)
     for event in told:
         fold.evolve(event)
-    closed = [event for event in raw if isinstance(event, _STREAM)]
-    if closed and isinstance(closed[-1], events.VenueStreamClosed):
-        fold.apply(closed[-1])
+    for event in raw:
+        fold.remember(event)
     return fold, pending
 
 

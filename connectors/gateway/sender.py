@@ -23,6 +23,7 @@ from pipelines.gateway.caps import Refused
 from schemas.events import OrderApproved, VenueRequestSent
 
 CANCEL_AGAIN_NS: Final = 500_000_000
+NEVER_NS: Final = 1 << 62
 WRITE_AHEAD_S: Final = 0.5  # how long a cancel waits for the log
 
 
@@ -54,7 +55,7 @@ class Sender:
         sent = desk.sent(desk.parts.port.submit(order), signed_request, order.causation_id)
         # Folded before the next decision is looked at: it counts against the caps from here on.
         events = [sent, *desk.fold.apply(sent)]
-        desk.in_flight.add(order.cl_ord_id)
+        desk.in_flight[order.cl_ord_id] = NEVER_NS
         self._start(self._submit(signed_request, at_ns, sent, events))
 
     def _refused(self, order: OrderApproved, *, signed: bool) -> Refused | None:
@@ -79,15 +80,16 @@ class Sender:
         desk = self._desk
         desk.parts.point("before-commit")
         try:
-            await desk.write(events)
+            await desk.write_ahead(events)
         except WriterError as error:
             outcome: Answer | Failure = Failure("UNKNOWN", False, f"not written: {error}")
         else:
             desk.parts.point("after-commit")
+            desk.in_flight[sent.cl_ord_id or ""] = desk.parts.monotonic_ns()
             outcome = await desk.transport.send(signed, at_ns)
             desk.parts.point("before-response")
         self._judge(desk.parts.port.order_path, outcome)
-        desk.in_flight.discard(sent.cl_ord_id or "")
+        desk.in_flight.pop(sent.cl_ord_id or "", None)
         desk.tell(desk.heard(sent, outcome))
 
     def _judge(self, path: str, outcome: Answer | Failure) -> None:
@@ -107,8 +109,11 @@ class Sender:
         desk, at_ns = self._desk, self._desk.parts.monotonic_ns()
         for cl_ord_id in list(desk.fold.book.live):
             entry = desk.fold.book.entries[cl_ord_id]
-            due_ns = self._canceled_ns.get(cl_ord_id, 0)
-            if entry.cancel is None or cl_ord_id in desk.in_flight or at_ns < due_ns:
+            # A cancel that overtakes its order finds nothing; one that waits for ever is none. What
+            # is not written ahead has not been sent.
+            sent_ns = desk.in_flight.get(cl_ord_id, at_ns - CANCEL_AGAIN_NS)
+            due_ns = max(self._canceled_ns.get(cl_ord_id, 0), sent_ns + CANCEL_AGAIN_NS)
+            if entry.cancel is None or at_ns < due_ns:
                 continue
             if desk.held or not self._budget.take_cancel(at_ns):
                 return

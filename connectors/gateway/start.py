@@ -16,6 +16,7 @@ from schemas.errors import TapeError
 from schemas.events import GatewayReady
 
 CLOCK_ASKS: Final = 5
+CLOCK_EVERY_S: Final = 30.0
 CLOCK_ERROR_NS_MAX: Final = 500_000_000
 DAY_MS: Final = 86_400_000
 RECENT_MS: Final = 60_000
@@ -74,6 +75,20 @@ class Start:
             await asyncio.sleep(POLL_S)
 
     async def _know_clock(self) -> None:
+        desk = self._desk
+        if not await self._measure_clock():
+            raise StartRefused(f"the venue at {desk.parts.url} does not tell its time")
+        window_ms = max(desk.parts.recv_window_ms, self._past.recv_window_ms)
+        desk.gate = gate.clock_known(desk.gate, window_ms, desk.clock_error_ns)
+
+    async def keep_clock(self) -> None:
+        """Follows the venue's clock. Until cancelled; without an answer the last one holds."""
+        while True:
+            await asyncio.sleep(CLOCK_EVERY_S)
+            if not await self._measure_clock():
+                log.warning("the venue does not tell its time")
+
+    async def _measure_clock(self) -> bool:
         """The venue's clock less ours, from the quickest of some answers; its error is half the
         time that one took.
         """
@@ -86,10 +101,9 @@ class Start:
                 venue_ns = desk.parts.port.read_venue_time(outcome.body) * 1_000_000
                 best = min(best, (half_ns, venue_ns - asked_ns - half_ns))
         if best[0] >= CLOCK_ERROR_NS_MAX:
-            raise StartRefused(f"the venue at {desk.parts.url} does not tell its time")
+            return False
         desk.clock_error_ns, desk.offset_ns = best[0] + 1_000_000, best[1]  # it tells milliseconds
-        window_ms = max(desk.parts.recv_window_ms, self._past.recv_window_ms)
-        desk.gate = gate.clock_known(desk.gate, window_ms, desk.clock_error_ns)
+        return True
 
     async def _check_key(self) -> None:
         desk = self._desk

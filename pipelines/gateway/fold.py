@@ -81,6 +81,18 @@ class OrderFold:
             self.book.evolve(event)
             self._follow_doubt(event)
 
+    def remember(self, event: Any) -> None:
+        """Follows a raw event of the log whose order events are evolved by themselves: which
+        requests are unanswered, and whether the stream was lost.
+        """
+        if isinstance(event, events.VenueRequestSent):
+            kind = self._reader.kind(event.method, event.path)
+            self._requests[event.request_id] = _Request(kind, event.cl_ord_id)
+        elif isinstance(event, events.VenueStreamClosed):
+            self._stream_closed(event)
+        elif isinstance(event, events.VenueResponseReceived | events.VenueRequestFailed):
+            self._requests.pop(event.request_id, None)
+
     def expire(self, event: events.DecisionExpired) -> list[Any]:
         """What the gateway refused to send."""
         self._out = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from connectors.gateway.journal import Journal, JournalBroken
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.log.errors import Aborted
 from connectors.simulated.server import VenueServer
+from pipelines.gateway.fold import raw_id
 from schemas import events
-from tests.connectors.asynchronous import run, until
+from tests.connectors.asynchronous import LIMIT_S, run, until
 from tests.connectors.gateway.rig import (
     ACCOUNT,
     CODEC,
@@ -70,6 +73,58 @@ def test_without_the_log_orders_are_canceled_and_the_journal_is_handed_over(
     assert len(ids) == len({*ids})
     reasons = [e.reason for e in records.all(EVENTS) if isinstance(e, events.DecisionExpired)]
     assert reasons == ["GATEWAY_CANCEL_ONLY"]
+
+
+def test_an_order_whose_write_ahead_hangs_is_never_sent(tmp_path: Path) -> None:
+    records, hung = memory(), threading.Event()
+
+    def hanging(self: Any) -> None:
+        assert hung.wait(LIMIT_S)
+        type(self).begin(self)
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server, heartbeats(records):
+            quote(server, "99", "5", "101", "5")
+            made = parts(records.log, server.url, server.socket_url, tmp_path)
+            first = open_gateway(made._replace(silent_s=0.5))
+            venue, task = server.venue.exchange, asyncio.create_task(first.run())
+            await until(lambda: first.desk.gate.ready and first.desk.quotes, "ready")
+            await first.desk.ledger.idle()
+            for writer in records.log.writers.values():  # type: ignore[attr-defined]
+                writer.begin = hanging.__get__(writer)
+            late = records.approve()
+            await until(lambda: first.desk.cancel_only, "the log given up")
+            hung.set()
+            with pytest.raises(Aborted, match="log is back"):
+                await task
+            assert not venue.orders
+            async with running(records, server, tmp_path):
+                assert records.told(late) == ["Submitting", "DecisionExpired"]
+
+    try:
+        run(main())
+    finally:
+        hung.set()
+
+
+def test_what_the_log_has_already_is_not_handed_over_again(tmp_path: Path) -> None:
+    """As after a commit whose outcome was unknown, or a crash before the journal was cleared."""
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            quote(server, "99", "5", "101", "5")
+            async with running(records, server, tmp_path):
+                name = records.approve(price=Decimal(101))
+                await until(lambda: "Filled" in records.told(name), "the fill")
+            told, raw = records.told(name), records.all(RAW)
+            Journal(tmp_path / "journal", CODEC).append(raw)
+            async with running(records, server, tmp_path):
+                assert records.told(name) == told
+            ids = [raw_id(event) for event in records.all(RAW)]
+            assert len(ids) == len({*ids}) > len(raw)
+
+    run(main())
 
 
 def frame(number: int) -> events.VenueFrameReceived:

@@ -214,7 +214,8 @@ def test_fills_that_the_stream_never_told_are_asked_for(tmp_path: Path) -> None:
         server.faults.arm(Fault("fill_missing"))
         trade(server, "SELL", "1", "95")
         records.cancel(name)
-        await reaches(gateway, name, "FILLED")
+        await until(lambda: "Filled" in records.told(name), "the fill")
+        assert gateway.desk.fold.book.position("BTCUSDT.BINANCE") == Decimal("0.1")
 
     play(tmp_path, act)
 
