@@ -1107,6 +1107,23 @@ class TargetChanged(NamedTuple):
     ts_recv_ns: int  # Nanoseconds UTC at our socket. The only basis of an age.
 
 
+class TargetClipped(NamedTuple):
+    """A wanted position that execution does not follow in full: it is long only."""
+
+    strategy: str  # Name of the signal instance.
+    strategy_version: str  # Version of its code and configuration.
+    account: str  # Account at the venue (FIX 1).
+    venue: str  # Upper-case venue code, as in the venue registry.
+    instrument: str  # <venue symbol>.<VENUE>, for example BTCUSDT.BINANCE.
+    target_qty: Decimal  # Wanted position, base units; negative is short.
+    clipped_qty: Decimal  # Position that execution aims at instead, base units.
+    correlation_id: str  # Id of the tick that started it.
+    causation_id: str  # Id of the direct parent.
+    # Nanoseconds UTC by the venue's clock, where the frame names one. Never the basis of an age.
+    ts_event_ns: int | None
+    ts_recv_ns: int  # Nanoseconds UTC at our socket. The only basis of an age.
+
+
 class TradePrinted(NamedTuple):
     """One public trade."""
 
@@ -1336,6 +1353,7 @@ CLASSES: Final[dict[str, type[tuple[Any, ...]]]] = {
     "ShardOpened": ShardOpened,
     "StateSnapshotted": StateSnapshotted,
     "TargetChanged": TargetChanged,
+    "TargetClipped": TargetClipped,
     "TradePrinted": TradePrinted,
     "TradesObserved": TradesObserved,
     "TradingHalted": TradingHalted,
