@@ -9,11 +9,11 @@ change only by its own dead letters, so good records cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from pipelines.logic import Position
+from pipelines.logic import Output, Position
 from schemas.errors import TapeError
 
 DLQ_SUFFIX = ".dlq"
@@ -21,6 +21,10 @@ DLQ_SUFFIX = ".dlq"
 
 class DeadLetterShareExceeded(TapeError):
     """More records of one window were refused than allowed: the input, or the parser, is broken."""
+
+
+class UnreadableRecord(TapeError):
+    """A record that may not be left out cannot be decoded."""
 
 
 class DeadLetterLimit(NamedTuple):
@@ -78,3 +82,13 @@ def _line(place: str, found: WindowCount, limit: DeadLetterLimit) -> str:
         f"{found.dead} of the {limit.records} records from {place}/{start} were refused, "
         f"{limit.allowed} are allowed: see the dead-letter topic, or raise dead_letters.share"
     )
+
+
+def refuse_unreadable(errors: Sequence[Output]) -> None:
+    """For the trading path, where nothing is left out but by a person's word."""
+    for error in errors:
+        place = "/".join(map(str, error.position))
+        raise UnreadableRecord(
+            f"record {place} cannot be decoded ({error.detail}): on the trading path none is left "
+            f"out silently; see what wrote it, or run again with --skip {place} --reason WHY"
+        )

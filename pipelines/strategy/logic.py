@@ -1,7 +1,8 @@
 """The strategy pipeline: trades and quotes to wanted positions, written only when they change.
 
 Order inside an epoch: decoding errors first, then by (index of the causing record, order of the
-signals, instrument). Long only is execution's business: a target may be negative.
+signals, instrument). Long only is execution's business: a target may be negative. With execution
+configured, a record's requests follow its targets; then the epoch is also read row by row.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from pipelines.dead_letters import DeadLetterLimit, count, count_all
+from pipelines.dead_letters import DeadLetterLimit, count, count_all, refuse_unreadable
+from pipelines.execution.executor import INPUTS as TRADING_INPUTS
+from pipelines.execution.executor import Executor
+from pipelines.execution.requests import REQUESTS
+from pipelines.execution.state import ExecutionState
 from pipelines.logic import (
     ROWS_MAX,
     Batch,
     Input,
     InputTopic,
     Output,
+    Position,
     StateVersionError,
 )
 from pipelines.strategy.changes import TARGETS, Tick, output_of
@@ -45,6 +51,8 @@ class StrategySettings(NamedTuple):
 
 
 DEFAULTS: Final = StrategySettings()
+EXECUTING: Final = 2  # state version with execution
+UNREADABLE_HALTS: Final = frozenset(each.topic for each in TRADING_INPUTS)
 
 
 class NoSuchEvent(TapeError):
@@ -55,18 +63,27 @@ class StrategyLogic:
     """See `pipelines.logic.Logic`."""
 
     name = "strategy"
-    inputs = (
+    inputs: tuple[InputTopic, ...] = (
         InputTopic("md.trade.v1"),
         InputTopic("md.quote.v1"),
         InputTopic("ops.clock.v1", broadcast=True),
     )
-    outputs = (TARGETS, "md.trade.v1.dlq", "md.quote.v1.dlq")
+    outputs: tuple[str, ...] = (TARGETS, "md.trade.v1.dlq", "md.quote.v1.dlq")
     state_version = 1
 
     def __init__(
-        self, signals: Sequence[LoadedSignal], settings: StrategySettings = DEFAULTS
+        self,
+        signals: Sequence[LoadedSignal],
+        settings: StrategySettings = DEFAULTS,
+        executor: Executor | None = None,
     ) -> None:
+        """Without `executor` the pipeline asks for no orders and reads nothing about them."""
         _check_signals(signals)
+        self._executor = executor
+        if executor is not None:
+            self.inputs = (*self.inputs, *TRADING_INPUTS)
+            self.outputs = (*self.outputs, REQUESTS)
+            self.state_version = EXECUTING
         self._signals = {loaded.name: loaded for loaded in signals}
         self._settings = settings
         self._plans = {
@@ -77,12 +94,16 @@ class StrategyLogic:
         }
 
     def initial(self) -> StrategyState:
-        return StrategyState({name: {} for name in self._signals}, {})
+        execution = ExecutionState() if self._executor else None
+        return StrategyState({name: {} for name in self._signals}, {}, execution)
 
     def decide(self, state: StrategyState, item: Input) -> list[Output]:
         tick = Tick(0, item.position, item.timestamp_ms, item.event)
         runs = ((loaded, run_rows(loaded, state.held[loaded.name], [tick])) for loaded in self._all)
-        return [output_of(loaded, change) for loaded, run in runs for change in run.changes]
+        targets = [output_of(loaded, change) for loaded, run in runs for change in run.changes]
+        if self._executor is None or state.execution is None:
+            return targets
+        return [*targets, *self._executor.decide(state.execution, item, targets)]
 
     def evolve(self, state: StrategyState, fact: Input | Output) -> StrategyState:
         if isinstance(fact, Input):
@@ -91,7 +112,12 @@ class StrategyLogic:
                 for instrument, after, _ in list(react(loaded, held, fact.event)):
                     before = held.get(instrument)
                     held[instrument] = Held(after, before.target if before else None)
-        elif isinstance(fact.event, TargetChanged):
+            if self._executor and state.execution:
+                self._executor.follow(state.execution, fact)
+            return state
+        if self._executor and state.execution:
+            self._executor.evolve(state.execution, fact)
+        if isinstance(fact.event, TargetChanged):
             self._follow(state, fact.event)
         elif isinstance(fact.event, DeadLettered):
             count(state.dead_letters, fact.position, self._settings.dead_letters)
@@ -102,18 +128,23 @@ class StrategyLogic:
         view = _View(batch, min(ROWS_MAX, self._settings.columnar_from))
         runs = [(loaded, self._run(loaded, state.held[loaded.name], view)) for loaded in self._all]
         limit = self._settings.dead_letters
+        refuse_unreadable([e for e in batch.errors if e.position.topic in UNREADABLE_HALTS])
         count_all(state.dead_letters, (error.position for error in batch.errors), limit)
         for loaded, run in runs:
             state.held[loaded.name].update(run.held)
-        return state, [*batch.errors, *_in_order(runs)]
+        targets = _in_order(runs)
+        if self._executor and state.execution:
+            targets = _executed(self._executor, state.execution, batch, targets)
+        return state, [*batch.errors, *targets]
 
     def dump(self, state: StrategyState) -> bytes:
         return dump(state)
 
     def load(self, body: bytes, version: int) -> StrategyState:
-        if version != self.state_version:
+        if version not in {1, EXECUTING}:
             raise StateVersionError(f"strategy state version {version}, not {self.state_version}")
-        return load(body, self._signals)
+        traded = self._executor.traded if self._executor else None
+        return load(body, self._signals, traded)
 
     @property
     def _all(self) -> Iterable[LoadedSignal]:
@@ -171,6 +202,20 @@ class _View:
             table = self._tables.get(name)
             self._ticks[name] = [] if table is None else ticks_of(table, CLASSES[name])
         return self._ticks[name]
+
+
+def _executed(
+    executor: Executor, state: ExecutionState, batch: Batch, targets: Sequence[Output]
+) -> list[Output]:
+    """The targets of a batch with what execution asks for, record after record."""
+    by_cause: dict[Position, list[Output]] = {}
+    for target in targets:
+        by_cause.setdefault(target.position, []).append(target)
+    outputs: list[Output] = []
+    for item in batch.rows():
+        caused = by_cause.get(item.position, ())
+        outputs += (*caused, *executor.step(state, item, caused))
+    return outputs
 
 
 def _in_order(runs: Sequence[tuple[LoadedSignal, Run]]) -> list[Output]:

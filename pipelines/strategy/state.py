@@ -8,6 +8,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipelines.dead_letters import Counts, WindowCount
+from pipelines.execution import state as execution
+from pipelines.execution.line import Line, Target
+from pipelines.execution.state import ExecutionState, Key
 from pipelines.logic import StateVersionError
 from pipelines.strategy.signal import EXACTLY, LoadedSignal
 
@@ -20,26 +23,35 @@ class Held(NamedTuple):
 
 
 class StrategyState(NamedTuple):
-    """By signal name, then instrument; and the dead letters counted."""
+    """By signal name, then instrument; dead letters counted; execution where it is configured."""
 
     held: dict[str, dict[str, Held]]
     dead_letters: Counts
+    execution: ExecutionState | None = None
 
 
 def dump(state: StrategyState) -> bytes:
     """Sorted JSON: states equal to the last bit give equal bytes, whatever order built them."""
-    body = {
+    body: dict[str, Any] = {
         "dead_letters": state.dead_letters,
         "signals": {
             name: {instrument: _held_json(held) for instrument, held in instruments.items()}
             for name, instruments in state.held.items()
         },
     }
+    if state.execution is not None:
+        body["execution"] = execution.to_json(state.execution)
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def load(body: bytes, signals: Mapping[str, LoadedSignal]) -> StrategyState:
-    """The state of the configured signals; what a snapshot holds of others is left behind."""
+def load(
+    body: bytes, signals: Mapping[str, LoadedSignal], traded: Mapping[Key, str] | None = None
+) -> StrategyState:
+    """The state of the configured signals; what a snapshot holds of others is left behind.
+
+    `traded`: what execution is configured for and the account of each, None without it. An order
+    or a position is never left behind: `StateVersionError`.
+    """
     values = json.loads(body)
     held: dict[str, dict[str, Held]] = {name: {} for name in signals}
     for name in signals.keys() & values["signals"].keys():
@@ -47,7 +59,30 @@ def load(body: bytes, signals: Mapping[str, LoadedSignal]) -> StrategyState:
         for instrument, value in values["signals"][name].items():
             held[name][instrument] = _held(name, empty, value)
     counts = {place: WindowCount(*count) for place, count in values["dead_letters"].items()}
-    return StrategyState(held, counts)
+    trading = _execution(values.get("execution"), held, traded)
+    return StrategyState(held, counts, trading)
+
+
+def _execution(
+    value: dict[str, Any] | None, held: dict[str, dict[str, Held]], traded: Mapping[Key, str] | None
+) -> ExecutionState | None:
+    """Execution as it was; where it is new, with the targets wanted by then."""
+    state = execution.from_json(value) if value else ExecutionState()
+    for key, line in sorted(state.lines.items()):
+        if (traded or {}).get(key) != line.account and not execution.idle(state.lines.pop(key)):
+            raise StateVersionError(
+                f"the snapshot holds an order or a position of {key[0]} in {key[1]} on account "
+                f"{line.account}, for which no execution is configured: configure it, or end the "
+                "position first"
+            )
+    if traded is None:
+        return None
+    for (strategy, instrument), account in sorted(traded.items()):
+        known = held.get(strategy, {}).get(instrument)
+        if known and known.target is not None and (strategy, instrument) not in state.lines:
+            target = Target(max(known.target, Decimal(0)), f"{strategy}/{instrument}/snapshot")
+            state.lines[strategy, instrument] = Line(account, target=target)
+    return state
 
 
 def _held_json(held: Held) -> dict[str, Any]:
