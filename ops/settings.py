@@ -109,12 +109,16 @@ class MarketSettings(_Section):
 
 
 class SignalSettings(_Section):
-    """One signal: its name on the log, its code, the instruments it follows, its fields."""
+    """One signal: its name on the log, its code, the instruments it follows, its fields.
+
+    With `execution` (fields of `pipelines.execution.settings.Execution`) it trades.
+    """
 
     name: str = Field(pattern=r"^[a-zA-Z0-9_.-]+$")
     uses: str
     instruments: list[str] = Field(default_factory=list)
     options: dict[str, Any] = Field(default_factory=dict)
+    execution: dict[str, Any] = Field(default_factory=dict)
 
 
 class StrategySettings(_Section):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from connectors.log.interface import Log
@@ -11,12 +12,15 @@ from ops.processes.sealing import Seal, signing
 from ops.processes.version import version_of
 from ops.settings import Settings, config_file
 from pipelines.dead_letters import DeadLetterLimit
+from pipelines.execution.executor import Executor
+from pipelines.execution.settings import Execution, execution_of
 from pipelines.logic import Logic
 from pipelines.market.logic import MarketLogic
 from pipelines.market.settings import MarketSettings
 from pipelines.risk.logic import RiskLogic
 from pipelines.strategy.loading import load_signal
 from pipelines.strategy.logic import StrategyLogic, StrategySettings
+from pipelines.strategy.signal import LoadedSignal
 from schemas.codec import Codec
 from schemas.errors import TapeError
 
@@ -60,15 +64,29 @@ def strategy(settings: Settings) -> Pipeline:
     chosen = settings.strategy
     file = config_file()
     folder = file.parent if file else None
+    executions = {s.name: execution_of(s.name, s.execution) for s in chosen.signals if s.execution}
     signals = [
-        load_signal(s.name, s.uses, s.options, s.instruments, folder) for s in chosen.signals
+        executed(load_signal(s.name, s.uses, s.options, s.instruments, folder), executions)
+        for s in chosen.signals
     ]
     logic = StrategySettings(DeadLetterLimit(**chosen.dead_letters.model_dump()))
+    versions = {signal.name: signal.version for signal in signals}
+    executor = Executor("strategy", executions, versions) if executions else None
     # A signal's digest covers its code, name, instruments and options; where it lies is no version.
     digests = [signal.digest for signal in signals]
     decisive = chosen.model_dump(mode="json", exclude={"signals"})
-    version = version_of(("pipelines/strategy/*.py",), decisive, digests)
-    return Pipeline("strategy", StrategyLogic(signals, logic), version)
+    patterns = ("pipelines/strategy/*.py", "pipelines/execution/*.py", "pipelines/orders/*.py")
+    version = version_of(patterns, decisive, digests)
+    pure = StrategyLogic(signals, logic, executor)
+    return Pipeline("strategy", pure, version, rebuildable=executor is None)
+
+
+def executed(signal: LoadedSignal, executions: Mapping[str, Execution]) -> LoadedSignal:
+    """The signal under the version of the whole strategy: its own, and how it trades."""
+    execution = executions.get(signal.name)
+    if execution is None:
+        return signal
+    return signal._replace(digest=sha256(signal.digest + execution.digest).digest())
 
 
 def risk(settings: Settings) -> Pipeline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,15 @@ from ops.settings import load, with_signals
 )
 def test_the_ordinal_of_a_pod(pod: str, number: int | None) -> None:
     assert ordinal(pod) == number
+
+
+TERMS = {
+    "instrument": "BTCUSDT.BINANCE",
+    "base_asset": "BTC",
+    "tick_size": "0.01",
+    "lot_size": "0.00001",
+    "child_qty_max": "0.01",
+}
 
 
 def test_the_shard_comes_from_flag_setting_or_pod(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +117,23 @@ def test_a_version_is_its_settings_and_signals_and_nothing_else() -> None:
     signals = pipeline("strategy", load()).version
     other = with_signals(load(), ["ema-cross"])
     assert pipeline("strategy", other).version != signals
+
+
+def test_how_a_strategy_trades_is_part_of_its_version() -> None:
+    signals: list[dict[str, Any]] = [
+        {"name": "a", "uses": "ema-cross"},
+        {"name": "b", "uses": "ema-cross"},
+    ]
+    bare = pipeline("strategy", load(strategy={"signals": signals}))
+    trades: dict[str, Any] = {"account": "sim-1", "instruments": [TERMS]}
+    signals[1] = {**signals[1], "execution": trades}
+    found = pipeline("strategy", load(strategy={"signals": signals}))
+    assert found.version != bare.version
+    assert (bare.rebuildable, found.rebuildable) == (True, False)
+    assert "oms.order-request.v1" in found.logic.outputs
+    assert "oms.order-request.v1" not in bare.logic.outputs
+    trades["order_timeout_ms"] = 1
+    assert pipeline("strategy", load(strategy={"signals": signals})).version != found.version
 
 
 def test_an_unknown_pipeline_is_refused() -> None:
