@@ -1,0 +1,1 @@
+"""What the log says happened against what the venue says: positions of record, breaks, halts."""

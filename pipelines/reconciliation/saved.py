@@ -1,0 +1,74 @@
+"""The state's canonical bytes: sorted JSON, numbers as text without padding."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from pipelines.exact import plain
+from pipelines.logic import StateVersionError
+from pipelines.reconciliation.state import Account, Asset, Finding, ReconciliationState
+from schemas.events import BreakFound
+
+VERSION: Final = 1
+_HINTS: Final = get_type_hints(Account)
+
+
+def dump(state: ReconciliationState) -> bytes:
+    body = {
+        "accounts": {name: _account(account) for name, account in state.accounts.items()},
+        "assets": {name: _value(asset) for name, asset in state.assets.items()},
+    }
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def load(body: bytes, version: int) -> ReconciliationState:
+    """Raises `StateVersionError` for another form."""
+    if version != VERSION:
+        raise StateVersionError(f"reconciliation state version {version}, not {VERSION}")
+    found = json.loads(body)
+    assets = msgspec.convert(found["assets"], dict[str, Asset])
+    accounts = {name: _loaded(value) for name, value in found["accounts"].items()}
+    return ReconciliationState(accounts, assets)
+
+
+def finding_of(event: BreakFound) -> Finding:
+    """What an open break keeps of its event."""
+    return Finding(**{name: getattr(event, name) for name in Finding._fields})
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {each.name: _by_hint(account, each.name) for each in fields(account)}
+
+
+def _by_hint(account: Account, name: str) -> Any:
+    value, hint = getattr(account, name), _HINTS[name]
+    if get_origin(hint) is dict and get_args(hint)[0] is not str:
+        return [[_value(key), _value(item)] for key, item in sorted(value.items())]
+    return _value(value)
+
+
+def _loaded(value: dict[str, Any]) -> Account:
+    return Account(**{name: _field(value[name], hint) for name, hint in _HINTS.items()})
+
+
+def _field(value: Any, hint: Any) -> Any:
+    """A mapping by several names is a list of pairs in JSON."""
+    if get_origin(hint) is dict and get_args(hint)[0] is not str:
+        key, item = get_args(hint)
+        return dict(msgspec.convert(value, list[tuple[key, item]]))  # type: ignore[valid-type]
+    return msgspec.convert(value, hint)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, frozenset | set):
+        return sorted(_value(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _value(item) for key, item in value.items()}
+    return [_value(item) for item in value] if isinstance(value, tuple | list) else value
