@@ -167,6 +167,15 @@ class GatewaySettings(_Section):
         return key
 
 
+class ReconciliationSettings(_Section):
+    """The `reconciliation` pipeline: when a difference to the venue counts. Part of its version."""
+
+    grace_ms: int = Field(default=2_000, ge=0)
+    stale_ms: int = Field(default=15_000, ge=1)
+    drift_bps: int = Field(default=100, ge=0)
+    balance_drift_max: Decimal = Field(default=Decimal("0.01"), ge=0)
+
+
 class Settings(BaseSettings):
     """Everything a command can be told without a flag."""
 
@@ -180,6 +189,7 @@ class Settings(BaseSettings):
     epochs: EpochSettings = EpochSettings()
     market: MarketSettings = MarketSettings()
     strategy: StrategySettings = StrategySettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     risk: RiskSettings = RiskSettings()
     gateway: GatewaySettings = GatewaySettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")

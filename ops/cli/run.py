@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     run.command()(strategy)
     run.command()(risk)
     run.command()(gateway)
+    run.command()(reconciliation)
     run.command()(connector)
     run.command()(clock)
     app.add_typer(run, name="run")
@@ -101,6 +102,23 @@ def gateway(
     from ops.settings import load
 
     run_gateway(load(), takeover=takeover, live=live)
+
+
+def reconciliation(
+    shard: Shard = None,
+    shards: Shards = None,
+    start: Start = None,
+    upgrade: Upgrade = None,
+    skip: SkipRecord = None,
+    accept: Accept = None,
+    reason: Reason = "",
+    takeover: Takeover = False,
+) -> None:
+    """The log against the venue: positions of record, breaks, halts."""
+    from ops.settings import load
+
+    intent = intent_of(start, upgrade, skip, accept, reason)
+    pipeline("reconciliation", shard, shards, intent, load(), takeover)
 
 
 def with_signals(signal: list[str] | None) -> Settings:

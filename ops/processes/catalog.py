@@ -17,6 +17,8 @@ from pipelines.execution.settings import Execution, execution_of
 from pipelines.logic import Logic
 from pipelines.market.logic import MarketLogic
 from pipelines.market.settings import MarketSettings
+from pipelines.reconciliation.logic import ReconciliationLogic
+from pipelines.reconciliation.settings import ReconciliationSettings
 from pipelines.risk.logic import RiskLogic
 from pipelines.strategy.loading import load_signal
 from pipelines.strategy.logic import StrategyLogic, StrategySettings
@@ -96,10 +98,20 @@ def risk(settings: Settings) -> Pipeline:
     return Pipeline("risk", RiskLogic(), version, rebuildable=False, one_shard=True, seal=signing)
 
 
+def reconciliation(settings: Settings) -> Pipeline:
+    """State depends on own outputs: fills it booked, breaks it found."""
+    chosen = settings.reconciliation
+    patterns = ("pipelines/reconciliation/*.py", "pipelines/orders/*.py")
+    version = version_of(patterns, chosen.model_dump(mode="json"))
+    logic = ReconciliationLogic(ReconciliationSettings(**chosen.model_dump()))
+    return Pipeline("reconciliation", logic, version, rebuildable=False)
+
+
 PIPELINES: dict[str, Callable[[Settings], Pipeline]] = {
     "market": market,
     "strategy": strategy,
     "risk": risk,
+    "reconciliation": reconciliation,
 }
 
 

@@ -4,7 +4,7 @@
    same later, each order's reports in order. It may trade between the two requests of a round.
 2. Without a fault: no halt, no drift; once all is told and another round was read, no break is left
    and the position of record is the venue's to the last digit.
-3. With a foreign trade on the account beyond a lot: two quiet rounds later the instrument is halted.
+3. With a foreign trade on the account beyond a lot: two rounds later the instrument is halted.
 4. Wherever epochs are cut the outputs are the same; so they are under another hash seed.
 """
 
