@@ -21,19 +21,20 @@ from tests.pipelines.reconciliation.rig import ACCOUNT, BTC, Rig, terms, trade
 INPUTS = ("ops.control.v1", "oms.order-event.v1", "venue.snapshot.v1", "ops.clock.v1")
 
 
-def story() -> list[tuple[str, int, Any]]:
+def story(now_ms: int) -> list[tuple[str, int, Any]]:
     """Topic, milliseconds and event: a missing fill, then a drift in two rounds."""
-    rig = Rig()
+    rig = Rig(now_ms)
     rig.open()
     rig.fill("1", "1")
     rig.trades(trade("1", "1"), trade("0.5", "2"))
     rig.tick(3_000)
+    rig.now_ms += 10
     for _ in range(2):
         rig.round("7", "-150")
     rig.tick()
     limits = event("LimitsChanged", instruments=(terms(BTC, "BTC"),), limits_version=1)
-    told = [(i.position.topic, i.timestamp_ms - 1_000_000, i.event) for i in rig.inputs[1:]]
-    return [("ops.control.v1", 0, limits), *told]
+    told = [(i.position.topic, i.timestamp_ms, i.event) for i in rig.inputs[1:]]
+    return [("ops.control.v1", now_ms, limits), *told]
 
 
 def test_breaks_are_found_and_replay_without_a_difference(stack: StackInfo, tmp_path: Path) -> None:
@@ -64,10 +65,10 @@ def values(desk: Desk, topic: str) -> list[dict[str, Any]]:
 
 def write(desk: Desk, stack: StackInfo) -> None:
     producer = Producer({"bootstrap.servers": stack.bootstrap_servers})
-    now_ms = time.time_ns() // 1_000_000
-    for topic, at_ms, item in story():
+    now_ms = time.time_ns() // 1_000_000 - 60_000
+    for topic, at_ms, item in story(now_ms):
         key = b"" if isinstance(item, ClockTick) else ACCOUNT.encode()
         partition = murmur2_partition(key, desk.log.partition_count(topic))
         where = (desk.prefix + topic, desk.codec.encode(item), key, partition)
-        producer.produce(*where, timestamp=now_ms + at_ms)
+        producer.produce(*where, timestamp=at_ms)
     assert producer.flush(10) == 0

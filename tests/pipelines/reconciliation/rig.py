@@ -45,12 +45,12 @@ def terms(instrument: str, base: str, lot: str = "0.1") -> InstrumentTerms:
 class Rig:
     """One account. Snapshots are taken at once, balances before open orders."""
 
-    def __init__(self, **changed: Any) -> None:
+    def __init__(self, now_ms: int = 1_000_000, **changed: Any) -> None:
         self.logic = ReconciliationLogic(ReconciliationSettings(**changed))
         self.state, self.twin = self.logic.initial(), self.logic.initial()
         self.inputs: list[Input] = []
         self.outputs: list[Output] = []
-        self.now_ms, self.rounds = 1_000_000, 0
+        self.now_ms, self.rounds = now_ms, 0
         self._ends: dict[str, int] = {}
         self.feed(event("LimitsChanged", instruments=(terms(BTC, "BTC"),)))
 
