@@ -93,17 +93,19 @@ class Rig:
         btc: str | Decimal = "0",
         usdt: str | Decimal = "0",
         orders: Sequence[OpenOrder] = (),
+        ago_ms: int = 0,
+        balances_ms: int = -1,
     ) -> list[Any]:
-        """One round of requests: balances, then open orders."""
+        """One round of requests, `ago_ms` ago: balances answered, then open orders a millisecond
+        later; `balances_ms` 1 turns that round.
+        """
         self.rounds += 1
-        name, ns = f"S{self.rounds}", self.now_ms * NS
-        zero = Decimal(0)
+        name, ns = f"S{self.rounds}", (self.now_ms - ago_ms) * NS
+        zero, at = Decimal(0), ns + balances_ms * NS
         balances = (Balance("BTC", Decimal(btc), zero), Balance("USDT", Decimal(usdt), zero))
-        found = self.feed(
-            BalancesObserved(ACCOUNT, "BINANCE", name, balances, None, ns - 2 * NS, ns - NS)
-        )
+        held = BalancesObserved(ACCOUNT, "BINANCE", name, balances, None, at - NS, at)
         seen = OpenOrdersObserved(ACCOUNT, "BINANCE", name, tuple(orders), ns - NS, ns)
-        return found + self.feed(seen)
+        return self.feed(held) + self.feed(seen)
 
     def trades(self, *trades: AccountTrade) -> list[Any]:
         self.rounds += 1

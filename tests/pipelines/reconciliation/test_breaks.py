@@ -124,6 +124,13 @@ def test_what_the_log_learned_after_the_venue_was_asked_is_no_break() -> None:
     assert rig.tick(3_000) == []
 
 
+def test_an_order_accepted_after_the_venue_was_asked_is_no_break() -> None:
+    rig = Rig()
+    rig.open()
+    rig.round(ago_ms=50)
+    assert rig.tick(3_000) == []
+
+
 def test_a_report_that_comes_in_time_is_no_break() -> None:
     rig = Rig()
     rig.open()
@@ -279,6 +286,31 @@ def test_an_order_that_rests_untouched_explains_nothing() -> None:
     resting = [listed("C2", "1")]
     rig.round("11", "-1100", resting)
     assert only(rig.round("11", "-1100", resting), TradingHalted)
+
+
+def test_fills_told_since_the_round_began_explain_their_side() -> None:
+    rig = held()
+    for at, (before, after) in enumerate([("10", "11"), ("11", "12")]):
+        rig.open(f"D{at}", "1")
+        rig.fill("1", f"d{at}", f"D{at}")
+        assert rig.round(before, ago_ms=50) == [], f"the venue was asked before it held {after}"
+        rig.now_ms += 1_000
+    rig.round("11")
+    assert only(rig.round("11"), TradingHalted)
+
+
+def test_orders_read_before_the_balances_may_have_filled_since() -> None:
+    rig = held()
+    rig.open("C2", "1")
+    for _ in range(3):
+        assert rig.round("11", "-1000", [listed("C2", "1")], balances_ms=1) == []
+
+
+def test_the_same_round_told_twice_is_one() -> None:
+    rig = held()
+    assert rig.round("5") == []
+    again = [item.event for item in rig.inputs[-2:]]
+    assert [rig.feed(item) for item in again] == [[], []]
 
 
 def test_a_balance_that_drifts_is_a_break_and_no_halt() -> None:
