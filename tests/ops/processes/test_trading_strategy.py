@@ -46,6 +46,24 @@ def test_a_strategy_asks_for_orders_and_replays_without_a_difference(
         desk.close()
 
 
+def test_a_strategy_that_ran_without_orders_cannot_begin_to_trade(
+    stack: StackInfo, tmp_path: Path
+) -> None:
+    """Execution reads more topics, and what a shard reads is for ever."""
+    desk = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path)
+    bare = [{name: TRADING[0][name] for name in ("name", "uses")}]
+    desk.environment["TAPE_STRATEGY__SIGNALS"] = json.dumps(bare)
+    try:
+        desk.run_until_drained("strategy", "--from", "earliest", inputs=STRATEGY[:2])
+        desk.environment["TAPE_STRATEGY__SIGNALS"] = json.dumps(TRADING)
+        refused = desk.ended(desk.start("run", "strategy", "--upgrade", "carry"))
+        assert refused.code == 2
+        assert "other input partitions" in refused.err
+        assert "Traceback" not in refused.err
+    finally:
+        desk.close()
+
+
 def write(desk: Desk, stack: StackInfo, event: LogCreated) -> None:
     producer = Producer({"bootstrap.servers": stack.bootstrap_servers})
     value, now_ms = desk.codec.encode(event), time.time_ns() // 1_000_000
