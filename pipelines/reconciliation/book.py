@@ -11,6 +11,7 @@ from pipelines.orders.order import Order, Refusal, follow
 from pipelines.reconciliation.state import Account, Asset, Fill, Holding, Known, Recent
 from schemas.events import OrderApproved, OrderFilled, PositionAdjusted, TransferAnnounced
 
+DAY_NS: Final = 86_400 * 10**9
 _DIVIDE: Final = Context(prec=76, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 
 
@@ -43,6 +44,18 @@ def _begun(event: Any) -> Known | None:
     order = Order(event.order_qty, "SUBMITTING" if submitted else "APPROVED")
     names = (event.strategy, event.instrument, event.side, event.correlation_id)
     return Known(*names, order, None, event.ts_recv_ns)
+
+
+def forget(account: Account, now_ns: int) -> None:
+    """Once a day, orders that ended two days ago and more. Their fills stay known."""
+    day = now_ns // DAY_NS
+    if day <= account.day:
+        return
+    account.day = day
+    for name, known in list(account.orders.items()):
+        if known.order.ended and known.changed_ns < now_ns - 2 * DAY_NS:
+            del account.orders[name]
+            account.names.pop((known.instrument, known.order_id or ""), None)
 
 
 def identity(event: OrderFilled) -> tuple[str, str, str]:

@@ -166,6 +166,7 @@ class ReconciliationLogic:
     def _tick(self, state: ReconciliationState, name: str, item: Input) -> Iterator[Output]:
         """What has lasted too long, and accounts that nobody has looked at."""
         account, now_ns = state.accounts[name], says.ns_of(item)
+        book.forget(account, now_ns)
         account.recent = [r for r in account.recent if r.ts_recv_ns > now_ns - RECENT_NS]
         if not account.owned:
             return

@@ -116,6 +116,7 @@ class Account:
     applied: set[str] = field(default_factory=set)  # ids of transfers and adjustments
     suspected: dict[str, Suspicion] = field(default_factory=dict)
     broken: dict[str, Finding] = field(default_factory=dict)
+    day: int = 0  # UTC day of log time on which orders were last forgotten
     seen_ns: int = 0  # receive time of the newest snapshot; of the first input before it
 
 

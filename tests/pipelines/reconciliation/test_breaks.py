@@ -345,6 +345,19 @@ def test_a_snapshot_that_stays_away_is_a_break() -> None:
     assert kinds(rig.round("10", "-1000")) == ["BreakCleared SNAPSHOT_STALE"]
 
 
+def test_orders_that_ended_are_forgotten_and_their_fills_are_not() -> None:
+    rig = held()
+    rig.open("C2")
+    rig.tick(86_400_000)
+    assert set(rig.state.accounts[ACCOUNT].orders) == {"C1", "C2"}
+    rig.tick(2 * 86_400_000)
+    account = rig.state.accounts[ACCOUNT]
+    assert (set(account.orders), set(account.names)) == ({"C2"}, {(BTC, "VC2")})
+    assert kinds(rig.fill("10")) == ["BreakFound FILL_DUPLICATE"]
+    assert rig.trades(trade("10"), trade("1", "9", "C2")) != []
+    assert account.holdings["s", BTC].qty == 10
+
+
 def test_another_form_of_state_is_refused() -> None:
     rig = Rig()
     with pytest.raises(StateVersionError):
