@@ -39,7 +39,7 @@ def wanted(
     side: Side = "BUY" if need > 0 else "SELL"
     if fresh is None or not need or _paused(line, side, now_ms):
         return None
-    return _order(side, abs(need), limit_px(side, fresh, execution, terms), terms)
+    return _order(side, need.copy_abs(), limit_px(side, fresh, execution, terms), terms)
 
 
 def _order(side: Side, need: Decimal, price: Decimal, terms: Terms) -> Wanted | None:

@@ -120,7 +120,7 @@ def traded(holding: Holding, qty: Decimal, px: Decimal | None) -> Holding:
 
 def _closed(holding: Holding, qty: Decimal, px: Decimal, after: Decimal) -> Holding:
     """Sells what was bought, or buys back; beyond zero the rest opens at `px`."""
-    whole = abs(qty) >= abs(holding.qty)
+    whole = qty.copy_abs() >= holding.qty.copy_abs()
     closed = holding.qty.copy_negate() if whole else qty
     share = _DIVIDE.divide(closed, holding.qty).copy_negate()
     part = holding.cost if whole else money(_DIVIDE.multiply(holding.cost, share))

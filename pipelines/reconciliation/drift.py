@@ -14,7 +14,9 @@ from typing import NamedTuple
 from pipelines.exact import EXACTLY, ZERO, plain
 from pipelines.reconciliation.settings import ReconciliationSettings
 from pipelines.reconciliation.state import Account, Asset, Balances, Finding, Known
+from schemas.errors import NotExact
 from schemas.events import OpenOrdersObserved
+from schemas.numbers import PRECISION, SCALE, unscaled
 
 BPS = Decimal("0.0001")
 
@@ -50,7 +52,7 @@ def drift_findings(
         both = logged.get(name, ZERO), balances.totals.get(name, ZERO)
         if name in of_base:
             yield from _position(name, of_base[name], both, flights, assets, seen, settings)
-        elif not flights and abs(EXACTLY.subtract(*both)) > settings.balance_drift_max:
+        elif not flights and EXACTLY.subtract(*both).copy_abs() > settings.balance_drift_max:
             yield _found("BALANCE_DRIFT", name, None, both, seen)
 
 
@@ -84,7 +86,7 @@ def in_flight(account: Account, balances: Balances, seen: OpenOrdersObserved) ->
     for recent in account.recent:
         if recent.ts_recv_ns >= balances.ts_sent_ns:
             flight = found.get(recent.instrument, Flight())
-            found[recent.instrument] = flight.add(abs(recent.qty), is_more=recent.qty < 0)
+            found[recent.instrument] = flight.add(recent.qty.copy_abs(), is_more=recent.qty < 0)
     return found
 
 
@@ -110,9 +112,10 @@ def _position(
         more, less = flights.get(instrument, Flight())
         allowed = allowed.add(more, is_more=True).add(less, is_more=False)
     drift = EXACTLY.subtract(venue, log)
-    beyond = max(EXACTLY.subtract(drift, allowed.more), -EXACTLY.add(drift, allowed.less))
+    less = EXACTLY.add(drift, allowed.less).copy_negate()
+    beyond = max(EXACTLY.subtract(drift, allowed.more), less)
     share = EXACTLY.multiply(BPS, Decimal(settings.drift_bps))
-    part = EXACTLY.multiply(max(abs(log), abs(venue)), share)
+    part = EXACTLY.multiply(max(log.copy_abs(), venue.copy_abs()), share)
     if beyond > max(part, *(assets[each].lot_size for each in instruments)):
         for instrument in instruments:
             yield _found("POSITION_DRIFT", name, instrument, both, seen)
@@ -135,6 +138,15 @@ def _found(
         seen.snapshot_id,
         instrument,
         asset,
-        log_qty=log,
-        venue_qty=venue,
+        log_qty=_kept(log),
+        venue_qty=_kept(venue),
     )
+
+
+def _kept(qty: Decimal) -> Decimal | None:
+    """A sum of products may have more digits than a quantity holds: then `detail` alone has it."""
+    try:
+        unscaled(qty, SCALE, PRECISION)
+    except NotExact:
+        return None
+    return qty

@@ -325,6 +325,19 @@ def test_a_balance_that_drifts_is_a_break_and_no_halt() -> None:
     assert kinds(rig.round("10", "4000")) == ["BreakCleared BALANCE_DRIFT"]
 
 
+def test_a_sum_finer_than_a_quantity_is_told_in_words() -> None:
+    rig = Rig()
+    rig.open(qty="3")
+    rig.fill("1.0000000001", last_px=D("0.0000000001"))
+    rig.now_ms += 100
+    resting = [listed(qty="3", cum="1.0000000001")]
+    rig.round("1.0000000001", "5", resting)
+    found = only(rig.round("1.0000000001", "5", resting), BreakFound)
+    assert kinds([found]) == ["BreakFound BALANCE_DRIFT"]
+    assert (found.log_qty, found.venue_qty) == (None, 5)
+    assert "-0.00000000010000000001" in found.detail
+
+
 def test_a_persons_evidence_clears_a_break() -> None:
     rig = held()
     rig.trades(trade("1", "7", order="X"))
