@@ -5,7 +5,7 @@ python -m ops.bench.work risk 100000 '{"open_orders": 10000}'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from pipelines.risk.logic import RiskLogic
 from pipelines.risk.state import RiskState
 from schemas.events import (
     ClockTick,
+    DecisionExpired,
     GatewayReady,
     MarkPublished,
     OrderApproved,
@@ -30,7 +31,7 @@ from schemas.numbers import exact
 
 ACCOUNT, STRATEGY, VENUE, INSTRUMENT = "sim-1", "ema-cross", "BINANCE", "BTCUSDT.BINANCE"
 NOW_NS: Final = 1_700_000_000 * 10**9
-EPOCH_RECORDS: Final = 1_000
+EPOCH_RECORDS: Final = 200
 PLENTY: Final = Decimal(10) ** 12
 LIMITS: Final = "docs/limits.example.yaml"
 
@@ -43,14 +44,31 @@ def risk(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
     state = ready(logic)
     for batch in epochs(0, opened):
         state, _outputs = logic.step(state, batch)
-    batches, approved = list(epochs(opened, events)), 0
-    watch = Watch()
-    for batch in batches:
+    whole = Sample("risk", events, 0.0, 0.0, 0.0, {"open_orders": opened, "approved": 0})
+    for batch in epochs(opened, events):  # made just before, as a pipeline decodes its epochs
+        watch = Watch()
         state, outputs = logic.step(state, batch)
-        approved += sum(output.event.__class__ is OrderApproved for output in outputs)
-    sample = watch.sample("risk", events)
-    sample.extra = {"open_orders": opened, "approved": approved}
-    return sample
+        _add(whole, watch.sample("risk", batch.count))
+        passed = [output.event for output in outputs if isinstance(output.event, OrderApproved)]
+        whole.extra["approved"] += len(passed)
+        state, _outputs = logic.step(state, _ended(passed))
+    whole.extra["still_open"] = state.levels[None, None, None].open_orders
+    return whole
+
+
+def _add(whole: Sample, part: Sample) -> None:
+    whole.seconds += part.seconds
+    whole.cpu_s += part.cpu_s
+    whole.rss_mb = part.rss_mb
+
+
+def _ended(orders: Sequence[OrderApproved]) -> Batch:
+    """What was measured does not stay open: the number of open orders is as given throughout."""
+    events = [
+        DecisionExpired(*order[:2], *order[3:6], "TICK_STALE", (), "", "", None, 0)
+        for order in orders
+    ]
+    return batch_of([_record("oms.order-event.v1", n, event) for n, event in enumerate(events)])
 
 
 def ready(logic: RiskLogic) -> RiskState:

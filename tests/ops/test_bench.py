@@ -158,4 +158,4 @@ def test_risk_approves_every_request_of_its_measurement(opened: int) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     sample = json.loads(done.stdout.splitlines()[-1])
     assert sample["events"] == 2_500
-    assert sample["extra"] == {"open_orders": opened, "approved": 2_500}
+    assert sample["extra"] == {"open_orders": opened, "approved": 2_500, "still_open": opened}
