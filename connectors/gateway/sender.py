@@ -43,16 +43,20 @@ class Sender:
         desk = self._desk
         first = desk.fold.book.approve(order)
         refused = self._refused(order, signed=signed) if first else _REPEATED
-        if refused is not None:
-            entry = desk.fold.book.entries[order.cl_ord_id]
-            event = answers.dropped(entry, refused.reason, refused.facts, order.causation_id)
-            desk.write(desk.fold.expire(event))
+        if refused is None:
+            self._sign_and_send(order)
             return
-        path = desk.parts.port.order_path
+        entry = desk.fold.book.entries[order.cl_ord_id]
+        event = answers.dropped(entry, refused.reason, refused.facts, order.causation_id)
+        desk.write(desk.fold.expire(event))
+
+    def _sign_and_send(self, order: OrderApproved) -> None:
+        desk, path = self._desk, self._desk.parts.port.order_path
         self._breakers[path] = breaker.asked(self._breakers[path], desk.parts.monotonic_ns())
-        signed_request, at_ns = desk.sign(desk.parts.port.submit(order))
+        request = desk.parts.port.submit(order)
+        signed_request, at_ns = desk.sign(request)
         desk.parts.point("after-signing")
-        sent = desk.sent(desk.parts.port.submit(order), signed_request, order.causation_id)
+        sent = desk.sent(request, signed_request, order.causation_id)
         # Folded before the next decision is looked at: it counts against the caps from here on.
         events = [sent, *desk.fold.apply(sent)]
         desk.in_flight[order.cl_ord_id] = NEVER_NS
@@ -93,14 +97,16 @@ class Sender:
         desk.tell(desk.heard(sent, outcome))
 
     def _judge(self, path: str, outcome: Answer | Failure) -> None:
-        """A refusal is an answer; silence, 5xx and 429 are failures."""
-        ill = (
-            outcome.may_have_arrived or outcome.reason == "CONNECT_FAILED"
-            if isinstance(outcome, Failure)
-            else outcome.status >= 500 or outcome.status in OVER_LIMIT
-        )
+        """A refusal is an answer; silence, 5xx and 429 are failures; what we did not send is
+        neither.
+        """
         at_ns, before = self._desk.parts.monotonic_ns(), self._breakers[path]
-        self._breakers[path] = breaker.failed(before, at_ns) if ill else breaker.succeeded(before)
+        if isinstance(outcome, Failure) and outcome.reason in _NOT_SENT:
+            self._breakers[path] = breaker.withdrawn(before)
+        elif isinstance(outcome, Failure) or outcome.status >= 500 or outcome.status in OVER_LIMIT:
+            self._breakers[path] = breaker.failed(before, at_ns)
+        else:
+            self._breakers[path] = breaker.succeeded(before)
 
     def sweep(self) -> None:
         """Sends every cancel that is due; call it often. Raises what a task could not handle."""
@@ -149,3 +155,4 @@ class Sender:
 
 
 _REPEATED: Final = Refused("DECISION_REPEATED", ())
+_NOT_SENT: Final = ("SEND_TOO_LATE", "UNKNOWN")

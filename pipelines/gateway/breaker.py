@@ -43,6 +43,11 @@ def succeeded(breaker: Breaker) -> Breaker:
     return Breaker() if breaker.opened_ns is not None else breaker
 
 
+def withdrawn(breaker: Breaker) -> Breaker:
+    """After a request that was not sent after all: it says nothing of the venue."""
+    return breaker._replace(probing=False)
+
+
 def failed(breaker: Breaker, at_ns: int) -> Breaker:
     """After a request without an answer, or with one that says the venue is ill."""
     recent = (*(t for t in breaker.failures_ns if t + WINDOW_NS > at_ns), at_ns)

@@ -106,6 +106,9 @@ def test_five_failures_in_ten_seconds_open_a_circuit_and_a_probe_closes_it() -> 
     probing = breaker.asked(found, 4 + OPEN_NS)
     assert not probing.allows(4 + OPEN_NS)  # one probe at a time
     assert breaker.succeeded(probing) == Breaker()
+    unsent = breaker.withdrawn(probing)  # proves nothing: still half open, and free to probe
+    assert unsent.circuit(4 + OPEN_NS) == "HALF_OPEN"
+    assert unsent.allows(4 + OPEN_NS)
     again = breaker.failed(probing, 5 + OPEN_NS)
     assert again.circuit(5 + OPEN_NS) == "OPEN"
     assert again.circuit(5 + 2 * OPEN_NS) == "HALF_OPEN"
