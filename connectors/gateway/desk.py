@@ -159,10 +159,7 @@ class Desk:
         if isinstance(outcome, Failure):
             return VenueRequestFailed(*about, *outcome, self.parts.now_ns())
         metered = self.parts.port.metered(outcome.headers)
-        if outcome.status in OVER_LIMIT:
-            wait_ns = (metered.retry_after_s or 1) * 1_000_000_000
-            self._held_until_ns = self.parts.monotonic_ns() + wait_ns
-            log.critical("the venue asks for silence of %d ms", wait_ns // 1_000_000)
+        self._mind(outcome)
         body = self.scrubbed(outcome.body)
         return VenueResponseReceived(*about, outcome.status, *metered, body, outcome.ts_recv_ns)
 
@@ -179,7 +176,17 @@ class Desk:
     async def look(self, request: Request) -> Answer | Failure:
         """A public question, which is not recorded."""
         signed, at_ns = self.sign(request)
-        return await self.transport.send(signed, at_ns)
+        outcome = await self.transport.send(signed, at_ns)
+        self._mind(outcome)
+        return outcome
+
+    def _mind(self, outcome: Answer | Failure) -> None:
+        """Keeps silent from here on if the venue asks for it."""
+        if isinstance(outcome, Failure) or outcome.status not in OVER_LIMIT:
+            return
+        wait_s = self.parts.port.metered(outcome.headers).retry_after_s or 1
+        self._held_until_ns = self.parts.monotonic_ns() + wait_s * 1_000_000_000
+        log.critical("the venue asks for silence of %d s", wait_s)
 
     def cancel_all(self, reason: CancelReason) -> None:
         """Notes every live order for its cancel."""

@@ -74,6 +74,8 @@ class Quotes:
 
     async def _read(self, instrument: str) -> None:
         desk = self._desk
+        if desk.held:
+            return
         outcome = await desk.look(desk.parts.port.quote(instrument))
         if not isinstance(outcome, Answer) or outcome.status != 200:
             return
