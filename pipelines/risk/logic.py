@@ -7,10 +7,11 @@ from the very next request on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import localcontext
 from typing import Any, Final
 
+from pipelines.dead_letters import refuse_unreadable
 from pipelines.exact import EXACTLY
 from pipelines.logic import Batch, Input, InputTopic, Output
 from pipelines.risk import control, ledger, positions, saved
@@ -23,7 +24,6 @@ from pipelines.risk.decisions import (
     denied,
 )
 from pipelines.risk.state import RiskState, cell_of
-from schemas.errors import TapeError
 from schemas.events import (
     CancelRequested,
     ClockTick,
@@ -40,10 +40,6 @@ from schemas.events import (
 
 NS_PER_MS: Final = 1_000_000
 ORDER_EVENTS: Final = "oms.order-event.v1"
-
-
-class UnreadableRecord(TapeError):
-    """A record on the trading path cannot be decoded."""
 
 
 class RiskLogic:
@@ -74,7 +70,7 @@ class RiskLogic:
         return state
 
     def step(self, state: RiskState, batch: Batch) -> tuple[RiskState, list[Output]]:
-        _refuse_unreadable(batch.errors)
+        refuse_unreadable(batch.errors)
         outputs: list[Output] = []
         with localcontext(EXACTLY):
             for item in batch.rows():
@@ -170,12 +166,3 @@ def _evolve_output(state: RiskState, output: Output) -> None:
         ledger.approve(state, event)
     elif event.__class__ is OrderDenied and event.reason == "EXECUTION_REPEATED":
         control.latch(state, (None, event.strategy, None), "PAUSED")
-
-
-def _refuse_unreadable(errors: Sequence[Output]) -> None:
-    for error in errors:
-        place = "/".join(map(str, error.position))
-        raise UnreadableRecord(
-            f"record {place} cannot be decoded ({error.detail}): nothing on the trading path is "
-            f"left out silently; see what wrote it, or run again with --skip {place} --reason WHY"
-        )

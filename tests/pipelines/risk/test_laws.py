@@ -19,9 +19,10 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from pipelines.dead_letters import UnreadableRecord
 from pipelines.exact import EXACTLY
 from pipelines.logic import Input, Output, StateVersionError, fold
-from pipelines.risk.logic import RiskLogic, UnreadableRecord
+from pipelines.risk.logic import RiskLogic
 from pipelines.risk.state import RiskState
 from schemas.events import DeadLettered, LimitsChanged, OrderApproved, OrderDenied
 from tests.pipelines.batches import batch_of, cut
