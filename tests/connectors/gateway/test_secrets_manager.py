@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
-from connectors.gateway import secrets_manager
 from connectors.gateway.keys import KeyRefused, parse_key
 from connectors.gateway.secrets_manager import secret_text
 from tests.connectors.gateway.rig import key_text
@@ -20,8 +20,7 @@ NAME = "tape/desk"
 @pytest.fixture
 def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of a Secrets Manager on loopback."""
-    boto3: Any = pytest.importorskip("boto3", reason="needs boto3 and moto's server")
-    server: Any = importlib.import_module("moto.server").ThreadedMotoServer("127.0.0.1", 0)
+    server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     try:
         host, port = server.get_host_and_port()
@@ -49,12 +48,3 @@ def test_a_secret_that_is_not_there_or_no_text_is_refused(manager: Any) -> None:
     )  # moto forgets with its process
     with pytest.raises(KeyRefused, match="holds no text"):
         secret_text("tape/bytes")
-
-
-def test_without_boto3_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> Any:
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(secrets_manager, "import_module", absent)
-    with pytest.raises(KeyRefused, match="aws:x needs boto3"):
-        secret_text("x")
