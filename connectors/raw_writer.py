@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.log.errors import Aborted, LogUnreachable, OutcomeUnknown, TopicMissing
+from connectors.log.kafka import MISSING, count_partitions
 from connectors.partitioner import murmur2_partition
 from schemas.codec import Codec
 from schemas.events import ConnectionClosed, ConnectionOpened, FrameReceived
@@ -27,7 +28,6 @@ log = logging.getLogger("tape.connector")
 
 TOPIC = "md.raw.v1"
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-METADATA_S = 10.0
 POLL_S = 0.01
 POLL_EVERY = 128  # records: at high rates deliveries are taken in between
 DEFAULTS = {
@@ -67,12 +67,11 @@ class Bound(NamedTuple):
 def partition_count(producer: Producer, topic: str) -> int:
     """Partitions of a topic by its full name. Raises `LogUnreachable`, `TopicMissing`."""
     try:
-        found = producer.list_topics(topic, METADATA_S).topics[topic]
+        return count_partitions(producer, topic)
     except KafkaException as error:
+        if error.args[0].code() in MISSING:
+            raise TopicMissing(f"topic {topic} is missing: run `tape topics apply`") from None
         raise LogUnreachable(f"no broker answers: {error.args[0].str()}") from None
-    if found.error is not None:
-        raise TopicMissing(f"topic {topic} is missing: run `tape topics apply`")
-    return len(found.partitions)
 
 
 def open_producer(options: Mapping[str, Any], **own: Any) -> Producer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from connectors.log.errors import LogUnreachable, OffsetsGone, TopicMissing, TransactionHangs
 from connectors.log.interface import Message, Tp
@@ -21,7 +21,7 @@ from schemas.errors import TapeError
 logger = logging.getLogger("tape.log")
 REQUEST_TIMEOUT_S, ELECTION_S, MISSING_S = 10.0, 20.0, 2.0
 REPORT_EVERY_S = 5.0
-_MISSING = {
+MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,
@@ -45,6 +45,32 @@ _ELECTING = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.NOT_COORDINATOR,
 }
+
+
+def patiently(question: Callable[[], Any]) -> Any:
+    """The broker's answer; asked again while a leader is being elected or a topic is new."""
+    begun = time.monotonic()
+    while True:
+        try:
+            return question()
+        except KafkaException as error:
+            code, waited_s = error.args[0].code(), time.monotonic() - begun
+            patience_s = ELECTION_S if code in _ELECTING else MISSING_S
+            if code not in _ELECTING | MISSING or waited_s > patience_s:
+                raise
+            time.sleep(0.05)
+
+
+def count_partitions(client: Consumer | Producer, name: str) -> int:
+    """Partitions of a topic by its full name. Raises `KafkaException`."""
+
+    def question() -> int:
+        found = client.list_topics(name, REQUEST_TIMEOUT_S).topics[name]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return len(found.partitions)
+
+    return int(patiently(question))
 
 
 class KafkaLog:
@@ -83,37 +109,16 @@ class KafkaLog:
     def _physical(self, tp: Tp, offset: int = 0) -> TopicPartition:
         return TopicPartition(self.prefix + tp.topic, tp.partition, offset)
 
-    def _ask(self, question: Callable[[], Any]) -> Any:
-        """The broker's answer; asked again while a leader is being elected or a topic is new."""
-        begun = time.monotonic()
-        while True:
-            try:
-                return question()
-            except KafkaException as error:
-                code, waited_s = error.args[0].code(), time.monotonic() - begun
-                patience_s = ELECTION_S if code in _ELECTING else MISSING_S
-                if code not in _ELECTING | _MISSING or waited_s > patience_s:
-                    raise
-                time.sleep(0.05)
-
     def partition_count(self, topic: str) -> int:
-        name = self.prefix + topic
-
-        def question() -> Any:
-            found = self._consumer().list_topics(name, REQUEST_TIMEOUT_S).topics[name]
-            if found.error is not None:
-                raise KafkaException(found.error)
-            return len(found.partitions)
-
         try:
-            return int(self._ask(question))
+            return count_partitions(self._consumer(), self.prefix + topic)
         except KafkaException as error:
             raise self._typed(error, topic) from None
 
     def bounds(self, tp: Tp) -> tuple[int, int]:
         ask = partial(self._consumer().get_watermark_offsets, self._physical(tp), REQUEST_TIMEOUT_S)
         try:
-            low, high = self._ask(ask)
+            low, high = patiently(ask)
         except KafkaException as error:
             raise self._typed(error, tp.topic) from None
         return low, high
@@ -122,7 +127,7 @@ class KafkaLog:
         wanted = [self._physical(tp, timestamp_ms)]
         ask = partial(self._consumer().offsets_for_times, wanted, REQUEST_TIMEOUT_S)
         try:
-            [found] = self._ask(ask)
+            [found] = patiently(ask)
         except KafkaException as error:
             raise self._typed(error, tp.topic) from None
         return found.offset if found.offset >= 0 else self.bounds(tp)[1]
@@ -189,7 +194,7 @@ class KafkaLog:
         return self._committers[group]
 
     def _typed(self, error: KafkaException, topic: str) -> TapeError:
-        if error.args[0].code() in _MISSING:
+        if error.args[0].code() in MISSING:
             return TopicMissing(f"topic {self.prefix + topic} is missing: run `tape topics apply`")
         return self._unreachable(error)
 

@@ -131,7 +131,7 @@ def test_errors_at_the_start(
     async def main() -> None:
         with pytest.raises(TopicMissing, match="tape topics apply"):
             writer(stack, topic_prefix)
-        monkeypatch.setattr("connectors.raw_writer.METADATA_S", 0.5)
+        monkeypatch.setattr("connectors.log.kafka.REQUEST_TIMEOUT_S", 0.5)
         with pytest.raises(LogUnreachable):
             writer(StackInfo("127.0.0.1:1", ""), topic_prefix)
 
