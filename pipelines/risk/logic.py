@@ -32,6 +32,7 @@ from schemas.events import (
     MarkPublished,
     OrderApproved,
     OrderDenied,
+    OrderFilled,
     OrderRequested,
     PositionAdjusted,
     TradingResumed,
@@ -40,6 +41,7 @@ from schemas.events import (
 
 NS_PER_MS: Final = 1_000_000
 ORDER_EVENTS: Final = "oms.order-event.v1"
+BOOKED: Final = "recon.position.v1"  # fills that the venue lists and no order event told
 
 
 class RiskLogic:
@@ -50,6 +52,7 @@ class RiskLogic:
         InputTopic("ops.control.v1", broadcast=True),
         InputTopic("recon.control.v1"),
         InputTopic(ORDER_EVENTS),
+        InputTopic(BOOKED),
         InputTopic("md.mark.v1", broadcast=True),
         InputTopic("ops.clock.v1", broadcast=True),
         InputTopic("oms.order-request.v1"),
@@ -134,7 +137,7 @@ def _evolve_input(state: RiskState, item: Input) -> None:
     follow = FOLLOWED.get(event.__class__)
     if follow is not None:
         follow(state, event)
-    elif item.position.topic == ORDER_EVENTS:
+    elif item.position.topic == ORDER_EVENTS or event.__class__ is OrderFilled:
         ledger.follow_order(state, event)
     elif (latched := control.LATCHES.get(event.__class__)) is not None:
         control.latch(state, (event.account, event.strategy, event.instrument), latched)

@@ -2,7 +2,7 @@
 
 1. a target becomes requests, risk approves each, fills lead to the next; fees in the base asset
 2. a halt at risk is a denial that execution waits out
-3. a fill that only reconciliation books moves execution's position as well
+3. a fill that only reconciliation books moves the position of execution and risk as well, once
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def test_a_halt_is_a_denial_that_execution_waits_out() -> None:
     assert path.positions == {Decimal(1)}
 
 
-def test_a_booked_fill_reaches_execution() -> None:
+def test_a_booked_fill_reaches_execution_and_risk() -> None:
     path = Path()
     [_, request] = path.strategy.want("2")
     path.answered(request)
@@ -105,5 +105,11 @@ def test_a_booked_fill_reaches_execution() -> None:
     path.strategy.feed(booked, "recon.position.v1")
     assert path.strategy.line.position == 2
     assert path.strategy.line.working is None
+    cell = cell_of(path.risk.state, ACCOUNT, STRATEGY, BTC)
+    assert (cell.position, cell.open_buy) == (Decimal(0), Decimal(2))
+    path.risk.put("recon.position.v1", booked)
+    assert (cell.position, cell.open_buy) == (Decimal(2), Decimal(0))
     assert path.strategy.fill(request, "2", "9", order_id=booked.order_id) == []
     assert path.strategy.line.position == 2
+    path.risk.put("oms.order-event.v1", booked._replace(reconciled=False))
+    assert (cell.position, cell.open_buy) == (Decimal(2), Decimal(0))
