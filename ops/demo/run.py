@@ -19,7 +19,7 @@ from ops.demo.play import Player
 from ops.demo.stage import ProcessFailed, Stage, clear
 from ops.demo.summary import latency, raw_records, recorded
 from ops.demo.tap import Tap
-from ops.processes.catalog import PIPELINES, pipeline
+from ops.processes.catalog import pipeline
 from ops.processes.run import codec_of, kafka_log, shard_of
 from ops.settings import Settings
 from ops.stack.progress import Report
@@ -35,7 +35,8 @@ SYMBOLS = {
     for venue in dict.fromkeys(c.venue for c in CAPTURES.values())
 }
 CONNECTORS = {f"{venue}-{line}".lower(): (venue, line) for venue in SYMBOLS for line in LINES}
-NAMES = ("clock", *CONNECTORS, *PIPELINES, *(f"replay-{name}" for name in PIPELINES))
+PLAYED = ("market", "strategy")  # as far as signals: nothing here asks risk for an order
+NAMES = ("clock", *CONNECTORS, *PLAYED, *(f"replay-{name}" for name in PLAYED))
 
 
 class Demo(NamedTuple):
@@ -79,7 +80,7 @@ def on_stage(demo: Demo, settings: Settings, stage: Stage, report: Report) -> di
         drained_s = drain(log, stage, settings, report)
         stage.stop(*CONNECTORS, "clock")
         drain(log, stage, settings, report)
-        stage.stop(*PIPELINES)
+        stage.stop(*PLAYED)
     verdicts = replays(stage, report)
     return {
         **counted(log, codec, settings),
@@ -95,7 +96,7 @@ def on_stage(demo: Demo, settings: Settings, stage: Stage, report: Report) -> di
 
 
 def start_all(stage: Stage, urls: dict[str, str]) -> None:
-    for name in PIPELINES:
+    for name in PLAYED:
         stage.start(name, "run", name, "--from", "earliest")
     stage.start("clock", "run", "clock")
     for name, (venue, line) in CONNECTORS.items():
@@ -120,7 +121,7 @@ def drain(log: KafkaLog, stage: Stage, settings: Settings, report: Report) -> fl
     """Waits until every pipeline has committed all its input; seconds it took."""
     began = time.monotonic()
     most = 1
-    while left := sum(lag(log, name, settings) for name in PIPELINES):
+    while left := sum(lag(log, name, settings) for name in PLAYED):
         stage.check()
         most = max(most, left)
         report("finish the backlog", most - left, most)
@@ -142,13 +143,13 @@ def lag(log: KafkaLog, name: str, settings: Settings) -> int:
 def replays(stage: Stage, report: Report) -> dict[str, list[dict[str, Any]]]:
     """Each pipeline's recorded epochs again, in a fresh process; the verdicts of its shards."""
     verdicts = {}
-    for done, name in enumerate(PIPELINES):
-        report("replay and compare", done, len(PIPELINES))
+    for done, name in enumerate(PLAYED):
+        report("replay and compare", done, len(PLAYED))
         code, text = stage.run(f"replay-{name}", "replay", name, "--output", "json")
         if code not in (0, 1):
             raise ProcessFailed(f"replay {name} could not run: {text.strip()[-300:]}")
         verdicts[name] = json.loads(text[text.index("[\n") :])
-    report("replay and compare", len(PIPELINES), len(PIPELINES))
+    report("replay and compare", len(PLAYED), len(PLAYED))
     return verdicts
 
 
@@ -156,7 +157,7 @@ def counted(log: KafkaLog, codec: Codec, settings: Settings) -> dict[str, Any]:
     """Events per topic and epochs per pipeline, as the log holds them."""
     events = {topic: raw_records(log, topic) for topic in ("md.raw.v1", "ops.clock.v1")}
     pipelines = {}
-    for name in PIPELINES:
+    for name in PLAYED:
         found = recorded(log, codec, shard_of(pipeline(name, settings), 0, 1, settings))
         events |= dict(sorted(found.outputs.items()))
         pipelines[name] = {
