@@ -14,6 +14,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -111,7 +112,7 @@ class Registry:
         except urllib.error.HTTPError as error:
             with error:
                 raise Refusal(error.code, _message(error)) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise RegistryError(f"no answer from the registry at {self.url}: {reason}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from confluent_kafka.admin import AdminClient
@@ -24,6 +25,11 @@ def create(stack: StackInfo, name: str, partitions: int = PARTITIONS, **config: 
     admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
     topic = NewTopic(name, partitions, 1, config={key: str(value) for key, value in config.items()})
     admin.create_topics([topic])[name].result(15)
+    # A broker that was just started may name a topic later than its controller confirmed it.
+    limit = time.monotonic() + 15
+    while len(admin.list_topics(name, timeout=15).topics[name].partitions) < partitions:
+        assert time.monotonic() < limit, f"{name} was created but is not there"
+        time.sleep(0.05)
 
 
 def records(stack: StackInfo, prefix: str, topic: str) -> dict[int, list[Message]]:

@@ -143,7 +143,7 @@ def test_a_refused_record_ends_the_process(stack: StackInfo, topic_prefix: str) 
         async with FeedServer(frames, Options(speed=None, settle_s=0.2)) as feed:
             process = await connector(stack, topic_prefix, "BINANCE", "A", feed.url("BINANCE"))
             _, stderr = await process.communicate()
-            assert process.returncode == 71
+            assert process.returncode == 71, stderr.decode()
             assert "MSG_SIZE_TOO_LARGE" in stderr.decode()
             assert "Traceback" not in stderr.decode()
 

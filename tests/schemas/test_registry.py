@@ -26,6 +26,7 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, str]] = []
         self.answers: dict[str, tuple[int, Any]] = {}
+        self.cut_off = 0  # bytes announced and never sent
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,7 +39,7 @@ class FakeRegistry:
                 )
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Length", str(len(data) + fake.cut_off))
                 self.end_headers()
                 self.wfile.write(data)
 
@@ -112,6 +113,13 @@ def test_a_refusal_is_one_line(fake: FakeRegistry, answer: tuple[int, Any], mess
 def test_a_registry_that_does_not_listen_is_named() -> None:
     with pytest.raises(RegistryError, match=r"no answer from the registry at http://127.0.0.1:1: "):
         Registry("http://127.0.0.1:1").schema(1)
+
+
+def test_an_answer_that_breaks_off_is_one_line(fake: FakeRegistry) -> None:
+    fake.answers["GET /schemas/ids/77"] = (200, {"schema": TICK})
+    fake.cut_off = 5
+    with pytest.raises(RegistryError, match="no answer from the registry .* 5 more expected"):
+        Registry(fake.url).schema(77)
 
 
 def test_the_registrys_own_refusal_is_shown(fake: FakeRegistry) -> None:
