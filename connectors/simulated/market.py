@@ -1,7 +1,7 @@
 """Where the venue's market comes from: the seam, and a recorded one.
 
-A source gives market events in order, at their pace; the venue applies each batch as it comes. A
-live topic is another class with the same method.
+A source gives market events in order, at their pace; the venue applies each batch as it comes. The
+log's market is another class with the same method (`followed`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipelines.matching.state import Market
 from schemas.events import BookChanged, FrameReceived, QuoteChanged, TradePrinted
 
 LINE: Final = "A"
+VENUE: Final = "BINANCE"  # whose instruments are traded here: `BTCUSDT.BINANCE`
 
 
 class MarketSource(Protocol):

@@ -21,7 +21,7 @@ from connectors.simulated.guard import Guard
 from connectors.simulated.journal import FileJournal, Journal, MemoryJournal
 from connectors.simulated.keys import Account
 from connectors.simulated.limits import Limits, LimitSettings
-from connectors.simulated.market import MarketSource
+from connectors.simulated.market import VENUE, MarketSource
 from connectors.simulated.rest import Rest
 from connectors.simulated.sockets import PATH, Sockets
 from connectors.simulated.streams import Streams
@@ -160,7 +160,7 @@ class VenueServer:
         async for events in market.batches():
             for event in events:
                 symbol, _, code = event.instrument.partition(".")
-                if code == "BINANCE":
+                if code == VENUE:
                     self.venue.hear(event, symbol)
         self.market_ended.set()
 

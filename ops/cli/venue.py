@@ -15,6 +15,9 @@ Captures = Annotated[
     list[str] | None,
     typer.Option("--capture", help="market data to trade against; several: repeat it; none: empty"),
 ]
+Follow = Annotated[
+    bool, typer.Option("--follow", help="trade against the log: md.trade, md.quote, md.book")
+]
 KeysFile = Annotated[Path, typer.Option(help="accounts, balances and keys (TOML: docs/venue.md)")]
 NewKeys = Annotated[bool, typer.Option("--new-keys", help="write such a file, and end")]
 State = Annotated[
@@ -44,6 +47,7 @@ def venue(
     keys_file: KeysFile,
     new_keys: NewKeys = False,
     capture: Captures = None,
+    follow: Follow = False,
     state: State = None,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Port = 8791,
@@ -60,7 +64,7 @@ def venue(
     seed: Seed = 0,
     output: Output = Form.TEXT,
 ) -> None:
-    """Simulate an exchange: orders over HTTP and WebSocket, matched against captured market data.
+    """Simulate an exchange: orders over HTTP and WebSocket, matched against recorded or live data.
 
     Point a client at it by URL; the keys are those of the file. Nothing here is a real market.
     """
@@ -77,7 +81,7 @@ def venue(
     one_way_ns = int(delay_ms * 1_000_000)
     options = Options(
         accounts=load_accounts(keys_file),
-        market=_market(capture or [], start, seconds, speed),
+        market=_live(capture or []) if follow else _market(capture or [], start, seconds, speed),
         state=state,
         host=host,
         port=port,
@@ -97,6 +101,17 @@ def _market(captures: list[str], start: float, seconds: float | None, speed: str
 
     pace_ = pace(speed)
     return CaptureMarket(load(captures, start, seconds), pace_) if captures else None
+
+
+def _live(captures: list[str]) -> Any:
+    from connectors.simulated.followed import FollowedMarket
+    from ops.processes.run import codec_of, kafka_log
+    from ops.settings import load
+
+    if captures:
+        raise typer.BadParameter("one market: either --follow or --capture")
+    settings = load()
+    return FollowedMarket(kafka_log(settings), codec_of(settings))
 
 
 def _rate(text: str) -> Decimal:

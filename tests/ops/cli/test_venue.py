@@ -51,6 +51,8 @@ def test_serves_and_ends_on_a_signal(tmp_path: Path, ends: signal.Signals) -> No
         (["--maker-fee", "2"], "a fee of 2: a rate from 0 to below 1"),
         (["--keys-file", "/nowhere"], "keys file /nowhere: No such file"),
         (["--new-keys"], "keys.toml: File exists"),
+        (["--follow", "--capture", "x"], "either --follow or --capture"),
+        (["--follow"], "no stack runs in"),
         (["--state", "/dev/null/x"], "cannot keep state in /dev/null/x"),
     ],
 )

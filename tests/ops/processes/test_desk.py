@@ -7,19 +7,25 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from connectors.log.interface import Tp
 from ops.stack import StackInfo
-from tests.ops.processes.desk import Desk
+from tests.connectors.simulated.rig import KEYS
+from tests.ops.processes.desk import TAPE, Desk
 
 MARKET, STRATEGY = ("md.raw.v1",), ("md.trade.v1", "md.quote.v1")
 FASTER = {
@@ -78,6 +84,41 @@ def test_tail_feeds_a_pipe_with_json_lines(desk: Desk) -> None:
     ids = [int(trade["value"]["trade_id"]) for trade in trades]
     assert len(ids) > 20
     assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+def test_a_venue_follows_what_market_wrote(desk: Desk) -> None:
+    (desk.folder / "keys.toml").write_text(KEYS)
+    ports = ("--port", "0", "--admin-port", "0")
+    command = [*TAPE, "venue", "--keys-file", "keys.toml", "--follow", *ports]
+    with subprocess.Popen(
+        command, env=desk.environ(), cwd=desk.folder, stdout=subprocess.PIPE, text=True
+    ) as venue:
+        assert venue.stdout is not None
+        orders = venue.stdout.readline().split()[1]
+        _until_quoted(orders, desk)
+        desk.produce(seconds=0.5, start_s=6.0)
+        desk.run_until_drained("market", inputs=MARKET)
+        _until_quoted(orders, desk)
+        venue.terminate()
+        assert venue.wait(20) == 0
+
+
+def _until_quoted(orders: str, desk: Desk) -> None:
+    """Until the venue shows the newest quote of the log."""
+    tps = [Tp("md.quote.v1", p) for p in range(desk.log.partition_count("md.quote.v1"))]
+    messages = [one for tp in tps for one in desk.log.read(tp, *desk.log.bounds(tp), 10)]
+    newest = max(messages, key=lambda one: (one.timestamp(), one.offset()))
+    quote = desk.codec.decode(newest.value())
+    limit = time.monotonic() + 20
+    while True:
+        url = f"{orders}/api/v3/ticker/bookTicker?symbol=BTCUSDT"
+        said = httpx.get(url, timeout=10).json()
+        if "bidPrice" in said:
+            shown = [Decimal(said[side]) for side in ("bidPrice", "bidQty", "askPrice", "askQty")]
+            if shown == [quote.bid_px, quote.bid_qty, quote.ask_px, quote.ask_qty]:
+                return
+        assert time.monotonic() < limit, (said, quote)
+        time.sleep(0.05)
 
 
 def test_lag_tools_see_a_group_at_lag_zero(desk: Desk, stack: StackInfo) -> None:
