@@ -118,7 +118,7 @@ def test_a_registry_that_does_not_listen_is_named() -> None:
 def test_an_answer_that_breaks_off_is_one_line(fake: FakeRegistry) -> None:
     fake.answers["GET /schemas/ids/77"] = (200, {"schema": TICK})
     fake.cut_off = 5
-    with pytest.raises(RegistryError, match="no answer from the registry .* 5 more expected"):
+    with pytest.raises(RegistryError, match=r"no answer from the registry .* 5 more expected"):
         Registry(fake.url).schema(77)
 
 
