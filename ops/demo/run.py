@@ -57,10 +57,11 @@ def run_demo(demo: Demo, settings: Settings, report: Report) -> dict[str, Any]:
     stack.stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        stack.start(folder, ports=stack.FREE, report=report)
+        stack.start(folder, ports=stack.FREE, report=report, learn=True)
         with Stage(folder) as stage:
             summary = on_stage(demo, settings, stage, report)
     finally:
+        report("stop the broker", 0, None)
         stack.stop(folder)
     return {**summary, "seconds_total": round(time.monotonic() - began, 1)}
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.stack import artifacts, broker, processes, registry
+from ops.stack import artifacts, broker, learned, processes, registry
 from ops.stack.errors import DiskFull, NotStarted, PortTaken, StackError
 from ops.stack.java import find_java
 from ops.stack.ports import DEFAULT, FREE, Ports, Wanted, choose, is_taken
@@ -63,8 +63,9 @@ def start(
     ports: Ports = DEFAULT,
     repository: str | None = None,
     report: Report = silent,
+    learn: bool = False,
 ) -> StackInfo:
-    """Both parts answering, started where they were not.
+    """Both parts answering, started where they were not. `learn`: for `ops.stack.learned`.
 
     `wanted` ports are insisted on; otherwise the ones used before, else `ports` (`FREE` for tests),
     else any free ones are taken. Raises a `StackError` that says what is in the way.
@@ -75,7 +76,7 @@ def start(
         files, java = artifacts.fetch(repository, report), find_java()
         for attempt in range(1, _TRIES + 1):
             chosen = _ports(run_dir, wanted, ports)
-            stack = _stack(run_dir, chosen, java, files)
+            stack = _stack(run_dir, chosen, java, files, learn)
             _record(run_dir, stack)
             try:
                 _start_parts(stack, report)
@@ -94,11 +95,17 @@ def stop(run_dir: Path) -> bool:
         return False
     with _alone(run_dir), ThreadPoolExecutor(2) as pool:
         jobs = [
-            pool.submit(processes.end, run_dir / "kafka", broker.GRACE_S),
-            pool.submit(processes.end, run_dir / "registry", registry.GRACE_S),
+            pool.submit(_end, "kafka", run_dir / "kafka", broker.GRACE_S),
+            pool.submit(_end, "registry", run_dir / "registry", registry.GRACE_S),
         ]
         ended = [job.result() for job in jobs]
         return any(ended)
+
+
+def _end(name: str, folder: Path, grace_s: float) -> bool:
+    ended = processes.end(folder, grace_s)
+    learned.keep(name, folder)
+    return ended
 
 
 def status(run_dir: Path) -> list[Part]:
@@ -178,10 +185,12 @@ def _why_not(name: str, log: Path) -> StackError:
     return NotStarted(f"{name} ended while starting: see {log}")
 
 
-def _stack(run_dir: Path, ports: Ports, java: Path, files: artifacts.Files) -> _Stack:
+def _stack(
+    run_dir: Path, ports: Ports, java: Path, files: artifacts.Files, learn: bool = False
+) -> _Stack:
     return _Stack(
-        broker.Broker(run_dir / "kafka", java, files.kafka_jars, ports),
-        registry.Registry(run_dir / "registry", java, files.registry, ports.registry),
+        broker.Broker(run_dir / "kafka", java, files.kafka_jars, ports, learn),
+        registry.Registry(run_dir / "registry", java, files.registry, ports.registry, learn),
     )
 
 

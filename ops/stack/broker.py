@@ -15,14 +15,14 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.stack import processes
+from ops.stack import learned, processes
 from ops.stack.errors import NotStarted
 from ops.stack.fencing import fence_predecessor, was_killed
 from ops.stack.ports import HOST, Ports, is_taken
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 HEAP = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")
-GRACE_S = 20.0
+GRACE_S = 60.0  # a run that learns writes what it learned
 
 
 class Broker(NamedTuple):
@@ -32,6 +32,7 @@ class Broker(NamedTuple):
     java: Path
     jars: list[Path]
     ports: Ports
+    learn: bool = False
 
     @property
     def log(self) -> Path:
@@ -90,7 +91,9 @@ def launch(broker: Broker) -> subprocess.Popen[bytes]:
     elif was_killed(broker.folder / "data"):
         rows = properties(broker.ports, broker.folder / "data")
         fence_predecessor(broker.folder, _java(broker), rows, f"{HOST}:{broker.ports.controller}")
-    command = [*_java(broker), processes.marker(broker.folder), "kafka.Kafka", "server.properties"]
+    learning = learned.learn("kafka", broker.folder) if broker.learn else []
+    mark = processes.marker(broker.folder)
+    command = [*_java(broker), *learning, mark, "kafka.Kafka", "server.properties"]
     return processes.spawn(command, broker.folder, broker.log, os.environ)
 
 
@@ -124,7 +127,7 @@ def cluster_id(drawn: bytes) -> str:
 def _java(broker: Broker) -> list[str]:
     logging = ["-Dorg.slf4j.simpleLogger.showDateTime=true"]
     logging += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS"]
-    return [str(broker.java), *HEAP, *logging, "@class-path"]
+    return [str(broker.java), *HEAP, *learned.use("kafka"), *logging, "@class-path"]
 
 
 def _remember_class_path(broker: Broker) -> None:

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.stack import processes
+from ops.stack import learned, processes
 from ops.stack.ports import HOST, is_taken
 
 HEAP = (
@@ -24,7 +24,7 @@ HEAP = (
     "-XX:+ExitOnOutOfMemoryError",
 )
 API = "/apis/ccompat/v7"
-GRACE_S = 10.0
+GRACE_S = 60.0  # a run that learns writes what it learned
 
 
 class Registry(NamedTuple):
@@ -34,6 +34,7 @@ class Registry(NamedTuple):
     java: Path
     program: Path
     port: int
+    learn: bool = False
 
     @property
     def log(self) -> Path:
@@ -71,7 +72,10 @@ def launch(registry: Registry) -> subprocess.Popen[bytes]:
     }
     mark = processes.marker(registry.folder)
     program = ["-jar", str(registry.program / "quarkus-run.jar")]
-    command = [str(registry.java), *HEAP, mark, *program]
+    quicker = learned.use("registry")
+    if registry.learn and not quicker:
+        quicker = learned.learn("registry", registry.folder)
+    command = [str(registry.java), *HEAP, *quicker, mark, *program]
     return processes.spawn(command, registry.folder, registry.log, {**kept, **options(registry)})
 
 
