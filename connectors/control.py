@@ -11,12 +11,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message
-
-from connectors.log.errors import Aborted, OutcomeUnknown
+from connectors.confirmed_writer import ConfirmedWriter
 from connectors.log.interface import Log, Tp
-from connectors.partitioner import murmur2_partition
-from connectors.raw_writer import open_producer, partition_count
 from schemas.codec import Codec
 from schemas.errors import TapeError
 from schemas.events import LimitsChanged, LogCreated
@@ -24,7 +20,6 @@ from schemas.events import LimitsChanged, LogCreated
 TOPIC: Final = "ops.control.v1"
 CONTROL: Final = Tp(TOPIC, 0)
 READ_S: Final = 10.0
-CONFIRM_S: Final = 10.0
 
 
 class NotThisLog(TapeError):
@@ -57,44 +52,12 @@ def limits_in_force(log: Log, codec: Codec) -> Decided | None:
     return newest
 
 
-class ControlWriter:
-    """Writes one event at a time and waits until it lies on the log."""
+class ControlWriter(ConfirmedWriter):
+    """Writes one event at a time, by its scope, and waits until it lies on the log."""
 
     def __init__(self, kafka: Mapping[str, Any], codec: Codec, prefix: str = "") -> None:
         """Raises `LogUnreachable`, `TopicMissing`."""
-        self._topic, self._codec = prefix + TOPIC, codec
-        self._producer = open_producer(kafka)
-        self._partitions = partition_count(self._producer, self._topic)
-        self._offset: int | None = None
-        self._failure = ""
-
-    def write(self, event: Any, scope: str) -> int:
-        """The offset it lies at. Raises `Aborted` if it was refused, `OutcomeUnknown` if nobody
-        answered in time."""
-        self._offset, self._failure, key = None, "", scope.encode()
-        try:
-            self._producer.produce(
-                self._topic,
-                self._codec.encode(event),
-                key,
-                murmur2_partition(key, self._partitions),
-                self._delivered,
-                timestamp=time.time_ns() // 1_000_000,
-            )
-        except (BufferError, KafkaException) as error:
-            raise Aborted(f"cannot write to {self._topic}: {error}") from None
-        self._producer.flush(CONFIRM_S)
-        if self._failure:
-            raise Aborted(f"cannot write to {self._topic}: {self._failure}")
-        if self._offset is None:
-            raise OutcomeUnknown(f"{self._topic} did not confirm within {CONFIRM_S:g} s")
-        return self._offset
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._failure = error.str()
-        else:
-            self._offset = message.offset()
+        super().__init__(kafka, codec, TOPIC, prefix)
 
 
 def log_identity(log: Log, codec: Codec) -> LogCreated | None:

@@ -162,9 +162,25 @@ class GatewaySettings(_Section):
     @field_validator("key")
     @classmethod
     def _by_reference(cls, key: str | None) -> str | None:
-        if key is not None and not re.match("(env|file|aws):.", key):
-            raise ValueError("a key is given by reference: env:NAME, file:PATH or aws:NAME")
-        return key
+        return _key_reference(key)
+
+
+def _key_reference(key: str | None) -> str | None:
+    if key is not None and not re.match("(env|file|aws):.", key):
+        raise ValueError("a key is given by reference: env:NAME, file:PATH or aws:NAME")
+    return key
+
+
+class WatchSettings(_Section):
+    """`venue-watch`: the gateway's venue, seen with a key that can only read, by reference."""
+
+    key: str | None = None
+    every_s: float = Field(default=5.0, gt=0.0)
+
+    @field_validator("key")
+    @classmethod
+    def _by_reference(cls, key: str | None) -> str | None:
+        return _key_reference(key)
 
 
 class ReconciliationSettings(_Section):
@@ -192,6 +208,7 @@ class Settings(BaseSettings):
     reconciliation: ReconciliationSettings = ReconciliationSettings()
     risk: RiskSettings = RiskSettings()
     gateway: GatewaySettings = GatewaySettings()
+    watch: WatchSettings = WatchSettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
@@ -247,6 +264,12 @@ class Settings(BaseSettings):
         if self.gateway.key is None:
             raise SettingsError("no trading key: set TAPE_GATEWAY__KEY to a reference")
         return str(_resolved("gateway.key", self.gateway.key))
+
+    def watch_key(self) -> str:
+        """The watching key's text. Raises `SettingsError` for a missing or dangling reference."""
+        if self.watch.key is None:
+            raise SettingsError("no key to watch with: set TAPE_WATCH__KEY to a reference")
+        return str(_resolved("watch.key", self.watch.key))
 
     def risk_pems(self) -> list[bytes]:
         """Risk's public keys. Raises `SettingsError` for a dangling reference."""

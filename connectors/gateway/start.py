@@ -10,14 +10,13 @@ from connectors.gateway.desk import Desk, log
 from connectors.gateway.keys import KeyRefused
 from connectors.gateway.past import Past
 from connectors.gateway.transport import Answer, Failure
+from connectors.orderport.clock import read_clock
 from pipelines.gateway import gate
 from pipelines.gateway.fold import raw_id
 from schemas.errors import TapeError
 from schemas.events import GatewayReady
 
-CLOCK_ASKS: Final = 5
 CLOCK_EVERY_S: Final = 30.0
-CLOCK_ERROR_NS_MAX: Final = 500_000_000
 DAY_MS: Final = 86_400_000
 RECENT_MS: Final = 60_000
 POLL_S: Final = 0.01
@@ -89,21 +88,12 @@ class Start:
                 log.warning("the venue does not tell its time")
 
     async def _measure_clock(self) -> bool:
-        """The venue's clock less ours, from the quickest of some answers; its error is half the
-        time that one took.
-        """
-        desk, best = self._desk, (CLOCK_ERROR_NS_MAX, 0)
-        for _ in range(CLOCK_ASKS):
-            asked_ns, begun_ns = desk.parts.now_ns(), desk.parts.monotonic_ns()
-            outcome = await desk.look(desk.parts.port.venue_time())
-            half_ns = (desk.parts.monotonic_ns() - begun_ns) // 2
-            if isinstance(outcome, Answer) and outcome.status == 200:
-                venue_ns = desk.parts.port.read_venue_time(outcome.body) * 1_000_000
-                best = min(best, (half_ns, venue_ns - asked_ns - half_ns))
-        if best[0] >= CLOCK_ERROR_NS_MAX:
-            return False
-        desk.clock_error_ns, desk.offset_ns = best[0] + 1_000_000, best[1]  # it tells milliseconds
-        return True
+        desk = self._desk
+        now_ns, monotonic_ns = desk.parts.now_ns, desk.parts.monotonic_ns
+        found = await read_clock(desk.parts.port, desk.look, now_ns, monotonic_ns)
+        if found is not None:
+            desk.offset_ns, desk.clock_error_ns = found
+        return found is not None
 
     async def _check_key(self) -> None:
         desk = self._desk

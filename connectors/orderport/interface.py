@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from pipelines.gateway.reports import Reader, Stamp
-from schemas.events import OrderApproved
+from schemas.events import AccountTrade, Balance, OpenOrder, OrderApproved
 
 Parameters = tuple[tuple[str, str], ...]
 
@@ -51,10 +51,18 @@ class Credentials(Protocol):
 
 
 class Permissions(NamedTuple):
-    """What a key may do."""
+    """What a key may do. `reads_only`: the venue says of everything else that it may not."""
 
     trade: bool
     withdraw: bool
+    reads_only: bool
+
+
+class Trades(NamedTuple):
+    """Trades in the venue's order. `complete`: there are no later ones."""
+
+    rows: tuple[AccountTrade, ...]
+    complete: bool
 
 
 class Metered(NamedTuple):
@@ -69,6 +77,7 @@ class OrderPort(Reader, Protocol):
 
     venue: str
     order_path: str  # of the endpoint that takes orders
+    weight_per_minute: int  # what all requests of an address may cost
 
     def submit(self, order: OrderApproved) -> Request: ...
     def cancel(self, order: OrderApproved) -> Request: ...
@@ -78,6 +87,35 @@ class OrderPort(Reader, Protocol):
         self, instrument: str, order_id: str | None, since_ms: int, cl_ord_id: str | None
     ) -> Request:
         """Trades of an order where its id is known, else of the instrument since a time."""
+        ...
+
+    def account(self) -> Request: ...
+    def read_balances(self, body: bytes) -> tuple[Balance, ...]:
+        """By asset, sorted; an asset that is left out is zero. Raises what `read_open_orders`
+        raises.
+        """
+        ...
+
+    def read_open_orders(self, body: bytes) -> tuple[OpenOrder, ...]:
+        """By instrument and id, sorted. Raises `ValueError`, `KeyError`, `TypeError`,
+        `NotExact`.
+        """
+        ...
+
+    def account_trades(
+        self, instrument: str, order_id: str | None, from_id: str | None, since_ms: int
+    ) -> Request:
+        """Trades of an order, or of the instrument since a time; from one on, that one included,
+        where it is named.
+        """
+        ...
+
+    def read_trades(self, body: bytes) -> Trades:
+        """Of `account_trades`. Raises what `read_open_orders` raises."""
+        ...
+
+    def weight(self, request: Request) -> int:
+        """What a request costs of `weight_per_minute`."""
         ...
 
     def venue_time(self) -> Request: ...

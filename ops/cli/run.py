@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     run.command()(risk)
     run.command()(gateway)
     run.command()(reconciliation)
+    run.command("venue-watch")(venue_watch)
     run.command()(connector)
     run.command()(clock)
     app.add_typer(run, name="run")
@@ -102,6 +103,17 @@ def gateway(
     from ops.settings import load
 
     run_gateway(load(), takeover=takeover, live=live)
+
+
+def venue_watch(
+    account: Annotated[str, typer.Option(help="whose key TAPE_WATCH__KEY is")],
+    live: Annotated[bool, typer.Option(help="watch a real venue")] = False,
+) -> None:
+    """An account's balances, open orders and doubtful trades, with a key that only reads."""
+    from ops.processes.venue_watch import run_venue_watch
+    from ops.settings import load
+
+    run_venue_watch(account, load(), live=live)
 
 
 def reconciliation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -79,10 +80,14 @@ def parts_of(settings: Settings, caps: Caps, *, takeover: bool) -> Parts:
 
 def key_of(settings: Settings) -> Key:
     """The trading key that the settings refer to. Raises `KeyRefused`, `SettingsError`."""
-    reference = settings.gateway.key or ""
-    if reference.startswith(_AWS):
+    return read_key(settings.gateway.key, settings.gateway_key)
+
+
+def read_key(reference: str | None, text: Callable[[], str]) -> Key:
+    """The key behind a reference; `text` reads those of the settings' own kinds."""
+    if reference is not None and reference.startswith(_AWS):
         return parse_key(secret_text(reference.removeprefix(_AWS)))
-    return parse_key(settings.gateway_key())
+    return parse_key(text())
 
 
 def load_caps(file: Path | None) -> Caps:
@@ -100,12 +105,15 @@ def load_caps(file: Path | None) -> Caps:
 
 def check_live(settings: Settings, caps: Caps, *, live: bool) -> None:
     """A venue that is not on this machine is real. Raises `NotLive`."""
-    chosen = settings.gateway
-    hosts = {urlsplit(url).hostname for url in (chosen.url, chosen.socket_url)}
-    if hosts <= {*LOOPBACK}:
-        return
-    if not (live and caps.live):
+    hosts = real_hosts(settings.gateway.url, settings.gateway.socket_url)
+    if hosts and not (live and caps.live):
         raise NotLive(
-            f"{', '.join(sorted(map(str, hosts)))} is not the simulated venue: it takes --live and "
+            f"{hosts} is not the simulated venue: it takes --live and "
             f"`live: true` in the caps of {caps.account}"
         )
+
+
+def real_hosts(*urls: str) -> str:
+    """Those that are not this machine; empty if all are."""
+    hosts = {str(urlsplit(url).hostname) for url in urls}
+    return ", ".join(sorted(hosts - {*LOOPBACK}))

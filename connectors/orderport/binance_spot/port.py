@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
-from connectors.orderport.binance_spot import parse
+from connectors.orderport.binance_spot import account, parse
+from connectors.orderport.binance_spot.account import json_object
 from connectors.orderport.interface import (
     Credentials,
     Metered,
@@ -19,13 +20,14 @@ from connectors.orderport.interface import (
     Permissions,
     Request,
     Signed,
+    Trades,
 )
 from pipelines.exact import plain
 from pipelines.gateway.reports import Kind, Report, Stamp
-from schemas.events import OrderApproved
+from schemas.events import Balance, OpenOrder, OrderApproved
 from schemas.numbers import exact
 
-ROWS_MAX: Final = "1000"
+ROWS_MAX: Final = str(account.ROWS_MAX)
 SUBSCRIBE_ID: Final = "subscribe"
 _KINDS: Final[dict[tuple[str, str], Kind]] = {
     ("POST", "/api/v3/order"): "SUBMIT",
@@ -43,6 +45,7 @@ class BinanceSpot:
 
     venue = "BINANCE"
     order_path = "/api/v3/order"
+    weight_per_minute = account.WEIGHT_PER_MINUTE
 
     def kind(self, method: str, path: str) -> Kind:
         return _KINDS.get((method, path), "OTHER")
@@ -102,29 +105,51 @@ class BinanceSpot:
         parameters = (("symbol", symbol_of(instrument)), which, ("limit", ROWS_MAX))
         return Request("GET", "/api/v3/myTrades", parameters, cl_ord_id)
 
+    def account(self) -> Request:
+        return Request("GET", "/api/v3/account", (("omitZeroBalances", "true"),))
+
+    def read_balances(self, body: bytes) -> tuple[Balance, ...]:
+        return account.read_balances(body)
+
+    def read_open_orders(self, body: bytes) -> tuple[OpenOrder, ...]:
+        return account.read_open_orders(self.venue, body)
+
+    def account_trades(
+        self, instrument: str, order_id: str | None, from_id: str | None, since_ms: int
+    ) -> Request:
+        """The venue takes no time beside an id."""
+        where: Parameters = () if order_id is None else (("orderId", order_id),)
+        if from_id is not None:
+            where = (*where, ("fromId", from_id))
+        where = where or (("startTime", str(since_ms)),)
+        symbol = ("symbol", symbol_of(instrument))
+        return Request("GET", "/api/v3/myTrades", (symbol, *where, ("limit", ROWS_MAX)))
+
+    def read_trades(self, body: bytes) -> Trades:
+        return account.read_trades(self.venue, body)
+
+    def weight(self, request: Request) -> int:
+        return account.weight(request)
+
     def venue_time(self) -> Request:
         return Request("GET", "/api/v3/time", (), private=False)
 
     def read_venue_time(self, body: bytes) -> int:
-        return int(_object(body)["serverTime"])
+        return int(json_object(body)["serverTime"])
 
     def quote(self, instrument: str) -> Request:
         parameters = (("symbol", symbol_of(instrument)),)
         return Request("GET", "/api/v3/ticker/bookTicker", parameters, private=False)
 
     def read_quote(self, body: bytes) -> tuple[Decimal, Decimal]:
-        said = _object(body)
+        said = json_object(body)
         return exact(said["bidPrice"]), exact(said["askPrice"])
 
     def permissions(self) -> Request:
         return Request("GET", "/sapi/v1/account/apiRestrictions", ())
 
     def read_permissions(self, body: bytes) -> Permissions:
-        """A missing answer about withdrawals counts as yes."""
-        said = _object(body)
-        trade = said.get("enableSpotAndMarginTrading") is True
-        moves = ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
-        return Permissions(trade, any(said.get(name) is not False for name in moves))
+        return account.read_permissions(body)
 
     def sign(self, request: Request, credentials: Credentials, stamp: Stamp) -> Signed:
         """The signature is the last parameter, percent-encoded where base64 needs it."""
@@ -163,7 +188,7 @@ class BinanceSpot:
 
     def subscribed(self, payload: bytes) -> bool | None:
         try:
-            said = _object(payload)
+            said = json_object(payload)
         except ValueError:
             return None
         return said.get("status") == 200 if said.get("id") == SUBSCRIBE_ID else None
@@ -183,11 +208,3 @@ def symbol_of(instrument: str) -> str:
 def _query(parameters: Parameters) -> str:
     assert all(_PLAIN(name) and _PLAIN(value) for name, value in parameters), "needs escaping"
     return "&".join(f"{name}={value}" for name, value in parameters)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    """Raises `ValueError`."""
-    said = json.loads(body, parse_float=str)
-    if not isinstance(said, dict):
-        raise ValueError("no JSON object")
-    return said

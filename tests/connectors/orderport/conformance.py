@@ -10,12 +10,15 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+import pytest
+
 from connectors.gateway.keys import Key
 from connectors.gateway.transport import Answer, Transport, boottime_ns
 from connectors.orderport.interface import OrderPort, Request
 from pipelines.exact import ZERO
 from pipelines.gateway.reports import FillReport, OrderReport, RefusalReport, Report, Stamp
-from schemas.events import OrderApproved
+from schemas.errors import NotExact
+from schemas.events import OpenOrder, OrderApproved
 from tests.connectors.gateway.rig import approval
 
 WINDOW_MS: Final = 5_000
@@ -116,7 +119,65 @@ async def the_venue_tells_time_quote_and_permissions(rig: Rig) -> None:
     quote = rig.port.read_quote((await rig.answer(rig.port.quote(rig.instrument))).body)
     assert quote == (Decimal(99), Decimal(101))
     answer = await rig.answer(rig.port.permissions())
-    assert rig.port.read_permissions(answer.body) == (True, False)
+    assert rig.port.read_permissions(answer.body) == (True, False, False)
+
+
+async def the_account_is_listed_exactly(rig: Rig) -> None:
+    """A sandbox's account is fresh: 100000 of the quote asset and 2 of the base asset."""
+    order = rig.order("A7", "98", "0.5")
+    [stands] = await rig.ask(rig.port.submit(order))
+    assert isinstance(stands, OrderReport)
+    request = rig.port.open_orders(None)
+    [resting] = rig.port.read_open_orders((await rig.answer(request)).body)
+    numbers = Decimal(98), Decimal("0.5"), ZERO
+    wanted = OpenOrder(rig.instrument, stands.order_id, "A7", "BUY", *numbers, None)
+    assert resting._replace(ts_event_ns=None) == wanted
+    await rig.ask(rig.port.submit(rig.order("A8", None)))
+    balances = rig.port.read_balances((await rig.answer(rig.port.account())).body)
+    totals = {one.asset: one.free_qty + one.locked_qty for one in balances}
+    assert [one.locked_qty for one in balances] == [ZERO, Decimal(49)]
+    request = rig.port.account_trades(rig.instrument, None, None, 0)
+    trades = rig.port.read_trades((await rig.answer(request)).body)
+    [trade] = trades.rows
+    assert trades.complete
+    assert (trade.side, trade.last_px, trade.last_qty) == ("BUY", Decimal(101), Decimal("0.1"))
+    fees = {trade.comm_currency: trade.commission}
+    paid = trade.last_px * trade.last_qty
+    assert list(totals.values()) == [
+        2 + trade.last_qty - fees.get(balances[0].asset, ZERO),
+        100_000 - paid - fees.get(balances[1].asset, ZERO),
+    ]
+    for order_id, from_id in ((trade.order_id, None), (None, trade.trade_id)):
+        request = rig.port.account_trades(rig.instrument, order_id, from_id, 0)
+        assert rig.port.read_trades((await rig.answer(request)).body) == trades
+    await rig.ask(rig.port.cancel(order))
+
+
+async def a_request_costs_what_the_venue_counts(rig: Rig) -> None:
+    used = None
+    for request in (
+        rig.port.account(),
+        rig.port.open_orders(None),
+        rig.port.open_orders(rig.instrument),
+        rig.port.account_trades(rig.instrument, None, None, 0),
+        rig.port.account_trades(rig.instrument, "1", None, 0),
+        rig.port.permissions(),
+    ):
+        now = rig.port.metered((await rig.answer(request)).headers).used_weight
+        assert now is not None
+        if used is not None and now > used:  # not a new minute
+            assert now - used == rig.port.weight(request)
+        used = now
+    assert used is not None
+    assert used <= rig.port.weight_per_minute
+
+
+async def an_account_nobody_understands_is_an_error(rig: Rig) -> None:
+    readers = (rig.port.read_balances, rig.port.read_open_orders, rig.port.read_trades)
+    for read in readers:
+        for body in (b"", b"<html>", b'"x"', b'{"code": -1}', b"null", b"[1]", b"[{}]"):
+            with pytest.raises((ValueError, KeyError, TypeError, NotExact)):
+                read(body)
 
 
 async def an_old_stamp_is_refused_and_never_taken(rig: Rig) -> None:
@@ -145,6 +206,9 @@ SUITE: Final[tuple[Callable[[Rig], Awaitable[None]], ...]] = (
     refusals_have_a_reason,
     an_open_id_is_not_taken_twice,
     the_venue_tells_time_quote_and_permissions,
+    the_account_is_listed_exactly,
+    a_request_costs_what_the_venue_counts,
+    an_account_nobody_understands_is_an_error,
     an_old_stamp_is_refused_and_never_taken,
     bytes_nobody_understands_are_a_doubt,
 )

@@ -72,12 +72,12 @@ def told(desk: Desk, topic: str = EVENTS) -> list[Any]:
     return [desk.codec.decode(message.value()) for message in messages]
 
 
-async def until_told(desk: Desk, process: Popen[str], name: str) -> None:
-    """Until an order event of that name lies on the log."""
+async def until_told(desk: Desk, process: Popen[str], name: str, topic: str = EVENTS) -> None:
+    """Until an event of that name lies on the log."""
     limit = time.monotonic() + LIMIT_S
-    while not any(type(event).__name__ == name for event in told(desk)):
+    while not any(type(event).__name__ == name for event in told(desk, topic)):
         assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < limit, f"no {name}: {told(desk)}"
+        assert time.monotonic() < limit, f"no {name}: {told(desk, topic)}"
         await asyncio.sleep(0.05)
 
 

@@ -38,7 +38,7 @@ _USUAL: dict[str, Any] = {
 _BY_TYPE: dict[str, Any] = {"str": "", "int": 0, "Decimal": Decimal(0), "bool": False, "bytes": b""}
 
 
-def event(kind: str, **given: Any) -> Any:
+def event(kind: str, /, **given: Any) -> Any:
     """An event of this class; fields that are not given hold something of their type."""
     cls: Any = events.CLASSES[kind]
     return cls(*(given.get(name, _USUAL.get(name, _empty(cls, name))) for name in cls._fields))

@@ -1,0 +1,1 @@
+"""What `venue-watch` decides: which trades to list, what it may spend."""
