@@ -32,7 +32,6 @@ CAPTURES = (
     "binance_usdm_ethusdt_20240808",
 )
 WATCHED = ("md.trade.v1", "md.quote.v1", "signal.target.v1")
-WARM_S = 15.0  # books open, caches fill, the broker compiles what it runs often: not counted
 QUIET_S = 2.0
 
 
@@ -87,12 +86,13 @@ async def play(settings: Settings, codec: Codec, seconds: float) -> tuple[int, i
 def latency(settings: Settings, _: int, arguments: dict[str, Any]) -> Sample:
     """The pipelines must run already, from `latest` or `earliest`."""
     codec, seconds = codec_of(settings), arguments["seconds"]
+    warm_s = arguments["warm_s"]
     tap = Tap(settings, codec)
     tap.start()
-    events, began_ns = asyncio.run(play(settings, codec, seconds + WARM_S))
+    events, began_ns = asyncio.run(play(settings, codec, seconds + warm_s))
     tap.stopping.set()
     tap.join()
-    counted = [s for s in tap.seen if s[1] >= began_ns + WARM_S * 1e9]
+    counted = [s for s in tap.seen if s[1] >= began_ns + warm_s * 1e9]
     found = {topic: [ms for t, _, ms in counted if t == topic] for topic in WATCHED}
     shares = {topic: percentiles(values) for topic, values in found.items()}
     return Sample("latency", events, seconds, extra=shares)

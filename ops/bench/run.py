@@ -49,6 +49,7 @@ class Plan(NamedTuple):
     events: int = 2_000_000
     repeat: int = 3
     live_s: float = 30.0
+    warm_s: float = 15.0  # books open, the broker compiles what it runs often: not counted
 
     @property
     def frames(self) -> int:
@@ -254,7 +255,8 @@ class Bench:
                 if not wait_for(lambda tp=epochs: log.bounds(tp)[1] > 0, READY_S):  # type: ignore[misc]
                     stage.check()
                     raise WorkFailed(f"{name} did not open its shard within {READY_S:.0f} s")
-            self._keep(self._work("latency", LIVE, 0, {"seconds": self._plan.live_s}))
+            lengths = {"seconds": self._plan.live_s, "warm_s": self._plan.warm_s}
+            self._keep(self._work("latency", LIVE, 0, lengths))
             stage.check()
         log.close()
         self._report("latency", 1, 1)

@@ -34,7 +34,7 @@ def found(stack: StackInfo, stack_dir: Path, tmp_path_factory: pytest.TempPathFa
     (folder / "tape.toml").write_text(f'topic_prefix = "{run.LIVE}"\n')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quix_environment, "_uv", _no_uv)
-        return Bench(Plan(MEASURED, EVENTS, 1, 2.0), folder, silent).run()
+        return Bench(Plan(MEASURED, EVENTS, 1, 2.0, 0.0), folder, silent).run()
 
 
 def _no_uv() -> str:
