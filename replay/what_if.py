@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from connectors.epochs.batch import EpochBatch
 from connectors.epochs.history import Ledger
+from connectors.epochs.inputs import places_over
 from connectors.epochs.model import History, Shard
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.supply import Supply
@@ -99,7 +100,7 @@ def what_if(
     if not epochs:
         raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
     judge, found = _judge(limits, history), WhatIf()
-    supply = Supply(log, shard, history.base.places)
+    supply = Supply(log, shard, places_over(history.base, history.epochs))
     outputs = RecordedOutputs(log, codec, shard)
     try:
         skipped = _skipped(ledger, history)

@@ -33,8 +33,10 @@ from connectors.epochs.history import (
     Ledger,
     history_from_start,
     newest_committed,
+    places_after,
     read_history,
 )
+from connectors.epochs.inputs import ending_places, joined, joining, places_over, start_offset
 from connectors.epochs.model import Base, History, Intent, Place, Shard
 from connectors.epochs.parts import Parts
 from connectors.epochs.points import Point, nothing
@@ -65,7 +67,7 @@ def open_session(
     """
     tps = shard.tps([log.partition_count(topic.topic) for topic in shard.inputs])
     check_epochs_topics(log, shard)
-    check_version(newest_committed(log, codec, shard), shard, intent, rebuildable)
+    check_version(newest_committed(log, codec, shard), shard, intent, rebuildable, tps)
     writer = log.writer(shard.transactional_id)
     point("before-fence")
     writer.fence()
@@ -73,7 +75,7 @@ def open_session(
     ledger = Ledger(log, codec, shard, deadline_s)
     history = read_history(ledger, shard) or first_history(log, shard, tps, intent)
     point("history-read")
-    check_partitions(shard, history, tps)
+    history.base.places = joined(log, shard, intent, history, tps)
     boundaries, history, carry = plan_boundaries(shard, intent, ledger, history, rebuildable)
     instance = uuid.uuid4().hex
     opened = shard_opened(
@@ -106,11 +108,12 @@ def check_epochs_topics(log: Log, shard: Shard) -> None:
 
 
 def check_version(
-    newest: EpochCommitted | None, shard: Shard, intent: Intent, rebuildable: bool
+    newest: EpochCommitted | None, shard: Shard, intent: Intent, rebuildable: bool, tps: list[Tp]
 ) -> None:
-    """Refuses another version before it fences the process that runs."""
+    """Refuses another version, or other inputs, before it fences the process that runs."""
     if newest is not None and newest.version != shard.version:
         upgrade_kind(shard, intent, newest.version, rebuildable)
+        joining(shard, intent, places_after(newest), tps, newest.version)
 
 
 def first_history(log: Log, shard: Shard, tps: list[Tp], intent: Intent) -> History:
@@ -132,31 +135,6 @@ def first_history(log: Log, shard: Shard, tps: list[Tp], intent: Intent) -> Hist
         )
     places = {tp: Place(start_offset(log, tp, intent.start), -1) for tp in tps}
     return History(Base(-1, places))
-
-
-def start_offset(log: Log, tp: Tp, start: str | int) -> int:
-    if isinstance(start, int):
-        return log.offset_at(tp, start)
-    return log.bounds(tp)[0 if start == "earliest" else 1]
-
-
-def ending_places(history: History) -> dict[Tp, Place]:
-    if not history.epochs:
-        return history.base.places
-    return {
-        Tp(r.topic, r.partition): Place(r.end, r.log_time_ms) for r in history.epochs[-1].inputs
-    }
-
-
-def check_partitions(shard: Shard, history: History, tps: list[Tp]) -> None:
-    recorded, now = set(history.base.places), set(tps)
-    if recorded != now:
-        names = ", ".join(f"{t}/{p}" for t, p in sorted(recorded ^ now))
-        raise PartitionsChanged(
-            f"{shard.transactional_id} was recorded with other input partitions ({names}): the "
-            "number of partitions or of shards changed"
-        )
-    history.base.places = {tp: history.base.places[tp] for tp in tps}
 
 
 def last_version(history: History) -> str | None:
@@ -213,6 +191,8 @@ def rebuilt(ledger: Ledger, shard: Shard, intent: Intent, tps: list[Tp]) -> Hist
             "--upgrade rebuild needs --from earliest|TIME: where to begin deciding anew"
         )
     whole = history_from_start(ledger, shard)
+    places = places_over(whole.base, whole.epochs)
+    whole.base.places = {tp: places[tp] for tp in tps}
     after = 0 if intent.start == "earliest" else intent.start
     if isinstance(after, str):
         raise UpgradeRefused(
@@ -228,7 +208,7 @@ def rebuilt(ledger: Ledger, shard: Shard, intent: Intent, tps: list[Tp]) -> Hist
     if at == 0:
         return whole
     earlier = whole.epochs[at - 1]
-    places = {Tp(r.topic, r.partition): Place(r.end, r.log_time_ms) for r in earlier.inputs}
+    places = {**whole.base.places, **places_after(earlier)}
     base = replace(whole.base, sequence=earlier.sequence, places=places, chain=earlier.chain)
     return History(base, whole.epochs[at:], whole.end)
 

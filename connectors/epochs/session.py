@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from connectors.epochs.committer import Committer, Standing
 from connectors.epochs.errors import EpochsMerged
+from connectors.epochs.inputs import places_over
 from connectors.epochs.parts import Flight, Parts, Reason
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.snapshots import SnapshotClock, day_of
@@ -47,7 +48,7 @@ class Session:
         self.interrupted = False  # also before that: an unfinished re-run is simply left
         self.snapshot_requested = False
         base, shard = parts.base, parts.shard
-        self._supply = Supply(parts.log, shard, base.places)
+        self._supply = Supply(parts.log, shard, places_over(base, parts.recorded))
         self._sequence, self._chain, self._snapshot = base.sequence, base.chain, base.snapshot
         self._recorded = iter(parts.recorded)
         self._outputs = RecordedOutputs(parts.log, parts.codec, shard)

@@ -19,7 +19,9 @@ Shard = Annotated[int | None, typer.Option(help="default: TAPE_SHARD, the pod's 
 Shards = Annotated[int | None, typer.Option(help="number of shards, the same in every process")]
 Start = Annotated[
     str | None,
-    typer.Option("--from", help="earliest|latest|TIME: where a first start or a rebuild begins"),
+    typer.Option(
+        "--from", help="earliest|latest|TIME: where a first start, a rebuild or added inputs begin"
+    ),
 ]
 Upgrade = Annotated[str | None, typer.Option(help="carry|rebuild, when the version changed")]
 SkipRecord = Annotated[str | None, typer.Option("--skip", help="TOPIC/PARTITION/OFFSET")]

@@ -3,6 +3,7 @@
 1. killed at every point and started again: every output once, equal to an uninterrupted run
 2. replayed: no difference; from every snapshot on as well
 3. epochs of any size; an upgrade with open orders, positions and breaks
+4. a strategy that ran without execution takes it up: it asks for what one with it would have
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -32,7 +33,7 @@ from pipelines.flow import build_flow
 from pipelines.logic import Input
 from pipelines.reconciliation.logic import ReconciliationLogic
 from replay.rerun import rerun
-from schemas.events import CancelRequested, OrderRequested
+from schemas.events import CancelRequested, LogCreated, OrderRequested
 from tests.connectors.epochs.crash import At, survives
 from tests.connectors.epochs.toy import never_exit
 from tests.pipelines.execution import rig as execution
@@ -237,16 +238,72 @@ def test_epochs_of_any_size_give_the_same_outputs(case: Case) -> None:
 def test_an_upgrade_in_the_middle_keeps_what_happened(case: Case) -> None:
     log = recorded(case)
     middle_ms = case.history()[len(case.history()) // 2].timestamp_ms
-    later = {tp: part.entries for tp, part in log.partitions.items() if part.entries}
-    for tp, entries in later.items():
-        log.partitions[tp].entries = [e for e in entries if before(e, middle_ms)]
-    live(case, log)
+    held_back(log, middle_ms, partial(live, case, log))
     assert 0 < len(outputs(case, log)) < len(uninterrupted(case))
-    for tp, entries in later.items():
-        rest = [e for e in entries if not before(e, middle_ms)]
-        log.partitions[tp].entries += rest
     live(case, log, replace(case.shard, version="v2"), upgrade="carry")
     assert outputs(case, log) == uninterrupted(case)
+
+
+MARKET_ONLY = execution.logic().inputs[:3]
+
+
+@cache
+def taking_up() -> tuple[Input, ...]:
+    """Wanted positions from before the log had a name, then orders and fills."""
+    rig = Trading()
+    for pick in numbers(20):
+        rig.want(Decimal(pick % 7))
+        rig.quote()
+    rig.tick(1_000)
+    rig.start()
+    for pick in numbers(30):
+        asked = [*rig.want(Decimal(pick % 7)), *rig.tick(6_000), *rig.quote()]
+        while asked:
+            request = asked.pop()
+            asked += _filled(rig, request, pick | 1) if isinstance(request, OrderRequested) else ()
+    return tuple(rig.inputs)
+
+
+def test_a_strategy_without_execution_takes_it_up_under_the_same_epochs() -> None:
+    trades = case(taking_up, execution.logic)
+    bare_shard = replace(trades.shard, inputs=MARKET_ONLY)
+    bare = Case(taking_up, execution.bare, bare_shard)
+    log, whole = recorded(trades), recorded(trades)
+    middle_ms = next(i.timestamp_ms for i in taking_up() if isinstance(i.event, LogCreated))
+    held_back(log, middle_ms, partial(live, bare, log))
+    carry = partial(
+        live, trades, log, replace(trades.shard, version="v2"), upgrade="carry", start="earliest"
+    )
+    assert not survives(partial(carry, point=At("committed", 9)))
+    carry()
+    live(trades, whole)
+    requests = [orders(trades, each) for each in (log, whole)]
+    assert requests[0] == requests[1]
+    assert len(requests[0]) > 10
+    assert rerun(log, CODEC, replace(trades.shard, version="v2"), trades.make()).clean
+    assert rerun(log, CODEC, bare_shard, bare.make()).clean
+
+
+def orders(case: Case, log: MemoryLog) -> dict[bytes, Any]:
+    """What was asked for, by id: all but the parent, whose name tells a snapshot from a target."""
+    found: dict[bytes, Any] = {}
+    for name, value in outputs(case, log).items():
+        event = CODEC.decode(value)
+        if isinstance(event, OrderRequested):
+            found[name] = event._replace(parent_id="")
+        elif isinstance(event, CancelRequested):
+            found[name] = event
+    return found
+
+
+def held_back(log: MemoryLog, at_ms: int, run: Callable[[], None]) -> None:
+    """Runs over what the log held before a time; the rest comes after it."""
+    later = {tp: part.entries for tp, part in log.partitions.items() if part.entries}
+    for tp, entries in later.items():
+        log.partitions[tp].entries = [e for e in entries if before(e, at_ms)]
+    run()
+    for tp, entries in later.items():
+        log.partitions[tp].entries += [e for e in entries if not before(e, at_ms)]
 
 
 def before(entry: Any, at_ms: int) -> bool:

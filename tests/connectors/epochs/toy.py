@@ -48,7 +48,7 @@ class Witness:
 
 class ToyLogic:
     name = "toy"
-    inputs = INPUTS
+    inputs: tuple[InputTopic, ...] = INPUTS
     outputs = (TARGETS,)
     state_version = 1
 

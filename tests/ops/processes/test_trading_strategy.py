@@ -24,16 +24,28 @@ TRADING = [
 ]
 
 
-def test_a_strategy_asks_for_orders_and_replays_without_a_difference(
+def test_a_strategy_without_orders_takes_up_trading_and_replays_without_a_difference(
     stack: StackInfo, tmp_path: Path
 ) -> None:
+    """Execution reads more topics: the upgrade says from where, and a restart says it again."""
     desk = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path)
-    desk.environment["TAPE_STRATEGY__SIGNALS"] = json.dumps(TRADING)
+    bare = [{name: TRADING[0][name] for name in ("name", "uses")}]
+    desk.environment["TAPE_STRATEGY__SIGNALS"] = json.dumps(bare)
     try:
         write(desk, stack, LogCreated(str(uuid.UUID(int=7)), "test", 0))
-        desk.produce(seconds=8.0)
+        desk.produce(seconds=4.0)
         desk.run_until_drained("market", "--from", "earliest", inputs=MARKET)
-        desk.run_until_drained("strategy", "--from", "earliest", inputs=STRATEGY)
+        desk.run_until_drained("strategy", "--from", "earliest", inputs=STRATEGY[:2])
+        desk.environment["TAPE_STRATEGY__SIGNALS"] = json.dumps(TRADING)
+        refused = desk.ended(desk.start("run", "strategy", "--upgrade", "carry"))
+        assert refused.code == 2
+        assert "has not read ops.control.v1" in refused.err
+        assert "Traceback" not in refused.err
+        carry = ("--upgrade", "carry", "--from", "earliest")
+        desk.run_until_drained("strategy", *carry, inputs=STRATEGY)
+        desk.produce(seconds=4.0, start_s=6.0)
+        desk.run_until_drained("market", inputs=MARKET)
+        desk.run_until_drained("strategy", *carry, inputs=STRATEGY)
         lines = desk.tape("tail", "oms.order-request.v1").out.splitlines()
         requests = [json.loads(line) for line in lines]
         orders = [r["value"] for r in requests if r["value"]["event"] == "OrderRequested"]
@@ -42,24 +54,6 @@ def test_a_strategy_asks_for_orders_and_replays_without_a_difference(
         assert {record["key"] for record in requests} == {"sim-1"}
         replayed = desk.tape("replay", "strategy")
         assert (replayed.code, "0 differences" in replayed.out) == (0, True), replayed
-    finally:
-        desk.close()
-
-
-def test_a_strategy_that_ran_without_orders_cannot_begin_to_trade(
-    stack: StackInfo, tmp_path: Path
-) -> None:
-    """Execution reads more topics, and what a shard reads is for ever."""
-    desk = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path)
-    bare = [{name: TRADING[0][name] for name in ("name", "uses")}]
-    desk.environment["TAPE_STRATEGY__SIGNALS"] = json.dumps(bare)
-    try:
-        desk.run_until_drained("strategy", "--from", "earliest", inputs=STRATEGY[:2])
-        desk.environment["TAPE_STRATEGY__SIGNALS"] = json.dumps(TRADING)
-        refused = desk.ended(desk.start("run", "strategy", "--upgrade", "carry"))
-        assert refused.code == 2
-        assert "other input partitions" in refused.err
-        assert "Traceback" not in refused.err
     finally:
         desk.close()
 

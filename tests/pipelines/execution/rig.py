@@ -70,6 +70,11 @@ def logic(execution: Execution | None = None, columnar_from: int = 200) -> Strat
     return StrategyLogic([loaded], StrategySettings(columnar_from=columnar_from), executor)
 
 
+def bare() -> StrategyLogic:
+    """The same signal without execution."""
+    return StrategyLogic([LoadedSignal(STRATEGY, Told(), b"\1" * 32)])
+
+
 def options(**changed: Any) -> Execution:
     """The usual settings with some changed; those of the instrument by their names as well."""
     terms = dict(OPTIONS["instruments"][0])
