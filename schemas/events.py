@@ -250,6 +250,9 @@ RequestFailure: TypeAlias = Literal[
     "SEND_TOO_LATE",
     "CIRCUIT_OPEN",
     "RATE_BUDGET",
+    "STATE_HALTED",
+    "STATE_PAUSED",
+    "STATE_UNREADABLE",
 ]
 StreamEnd: TypeAlias = Literal[
     "UNKNOWN",
@@ -1170,6 +1173,19 @@ class TradesObserved(NamedTuple):
     ts_recv_ns: int  # Nanoseconds UTC at our socket. The only basis of an age.
 
 
+class TradingFlattened(NamedTuple):
+    """Positions within the scope are closed and stay closed, until resumed."""
+
+    account: str | None  # Account it holds for; null for all.
+    strategy: str | None  # Strategy it holds for; null for all.
+    instrument: str | None  # Instrument it holds for; null for all.
+    source: ControlSource  # What kind of writer decided it.
+    person: str  # Who decided it; empty where a process did.
+    reason: str  # Why, in a person's words.
+    evidence_id: str | None  # Id of the event that led to it, such as a break.
+    ts_ns: int  # Wall time at its writer, nanoseconds UTC.
+
+
 class TradingHalted(NamedTuple):
     """No orders, only cancels, within the scope, until resumed."""
 
@@ -1356,6 +1372,7 @@ CLASSES: Final[dict[str, type[tuple[Any, ...]]]] = {
     "TargetClipped": TargetClipped,
     "TradePrinted": TradePrinted,
     "TradesObserved": TradesObserved,
+    "TradingFlattened": TradingFlattened,
     "TradingHalted": TradingHalted,
     "TradingPaused": TradingPaused,
     "TradingReduced": TradingReduced,

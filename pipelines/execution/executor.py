@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from pipelines.execution import flatten
 from pipelines.execution.follow import adjusted, follow_order
 from pipelines.execution.line import Line, Root, Touch
 from pipelines.execution.policy import Wanted, wanted
@@ -38,6 +39,8 @@ from schemas.events import (
     QuoteChanged,
     TargetChanged,
     TradePrinted,
+    TradingFlattened,
+    TradingResumed,
 )
 
 INPUTS: Final = tuple(
@@ -109,6 +112,8 @@ class Executor:
             state.log_id = state.log_id or event.log_id
         elif isinstance(event, PositionAdjusted):
             return self._adjust(state, event)
+        elif isinstance(event, TradingFlattened | TradingResumed):
+            return flatten.follow(state, item)
         elif item.position.topic in ABOUT_ORDERS or _books(item):
             return self._follow_order(state, item)
         return []
@@ -120,8 +125,11 @@ class Executor:
             return
         key = _key(event)
         if key in self._terms:
-            line = state.lines.get(key) or Line(self._executions[key[0]].account)
+            line = state.lines.get(key) or self._begun(state, key)
             state.lines[key] = _after(line, output)
+
+    def _begun(self, state: ExecutionState, key: Key) -> Line:
+        return flatten.begun(state, Line(self._executions[key[0]].account), key)
 
     def _follow_order(self, state: ExecutionState, item: Input) -> list[Key]:
         event = item.event
@@ -139,7 +147,7 @@ class Executor:
         key = _key(event)
         if key not in self._terms or event.account != self._executions[key[0]].account:
             return []
-        state.lines[key] = adjusted(state.lines.get(key) or Line(event.account), event)
+        state.lines[key] = adjusted(state.lines.get(key) or self._begun(state, key), event)
         return [key]
 
     # ---- decisions -------------------------------------------------------------------------------
@@ -171,7 +179,8 @@ class Executor:
         assert touch is not None
         name = cl_ord_id(state.log_id, asker.account, request_id, *key)
         said, parent = why or Why(touch.root, parent_id), parent_for(line, ask)
-        return order_requested(item, asker, name, parent, ask, execution.post_only, said)
+        passive = execution.post_only and line.flat is None
+        return order_requested(item, asker, name, parent, ask, passive, said)
 
 
 def _key(event: Any) -> Key:

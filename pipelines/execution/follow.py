@@ -48,7 +48,7 @@ def _key(event: OrderFilled) -> TradeKey:
 
 def _filled(line: Line, event: OrderFilled, terms: Terms) -> Line:
     """Position and parent after a fill of the working order; a fill ends a series of refusals."""
-    line = line._replace(position=moved(line.position, event, terms), pause=None)
+    line = line._replace(position=moved(line.position, event, terms.base_asset), pause=None)
     parent, working = line.parent, line.working
     if parent is None or working is None or parent.parent_id != working.parent_id:
         return line
@@ -56,11 +56,11 @@ def _filled(line: Line, event: OrderFilled, terms: Terms) -> Line:
     return line._replace(parent=parent._replace(filled_qty=filled))
 
 
-def moved(position: Decimal, event: OrderFilled, terms: Terms) -> Decimal:
+def moved(position: Decimal, event: OrderFilled, base_asset: str) -> Decimal:
     """A position after a fill; a fee in the base asset is taken off it."""
     qty = event.last_qty if event.side == "BUY" else event.last_qty.copy_negate()
     position = EXACTLY.add(position, qty)
-    if event.comm_currency == terms.base_asset:
+    if event.comm_currency == base_asset:
         return EXACTLY.subtract(position, event.commission)
     return position
 
@@ -100,11 +100,13 @@ def _late(line: Line, event: OrderFilled, now_ms: int, terms: Terms) -> Line:
                 return line
             known = (cl_ord_id, done._replace(trades=done.trades | {_key(event)}))
             after = (*line.done[:at], known, *line.done[at + 1 :])
-            return line._replace(position=moved(line.position, event, terms), done=after)
+            return line._replace(position=moved(line.position, event, terms.base_asset), done=after)
     if not event.reconciled:
         return line
     known = (event.cl_ord_id, Done(now_ms, frozenset([_key(event)])))
-    return line._replace(position=moved(line.position, event, terms), done=(*line.done, known))
+    return line._replace(
+        position=moved(line.position, event, terms.base_asset), done=(*line.done, known)
+    )
 
 
 def adjusted(line: Line, event: PositionAdjusted) -> Line:

@@ -83,7 +83,8 @@ class Done(NamedTuple):
 class Line(NamedTuple):
     """`position`: base units, fills and fees in the base asset. `done` by cl_ord_id, oldest first.
 
-    `adjustments`: ids of the corrections by hand that are in the position.
+    `adjustments`: ids of the corrections by hand that are in the position. `flat`: while the desk
+    closes positions, a target of zero that goes before the wanted one.
     """
 
     account: str
@@ -94,3 +95,9 @@ class Line(NamedTuple):
     pause: Pause | None = None
     done: tuple[tuple[str, Done], ...] = ()
     adjustments: frozenset[str] = frozenset()
+    flat: Target | None = None
+
+    @property
+    def aim(self) -> Target | None:
+        """What the line is led to; None while nobody said."""
+        return self.flat or self.target

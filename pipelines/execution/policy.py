@@ -30,9 +30,11 @@ def wanted(
     line: Line, touch: Touch | None, now_ms: int, execution: Execution, terms: Terms
 ) -> Wanted | CancelReason | None:
     """The line's next request, if there is one. A line without a target has no opinion."""
-    if line.target is None:
+    if line.aim is None:
         return None
-    need = terms.in_lots(EXACTLY.subtract(line.target.qty, line.position))
+    if line.flat is not None:
+        execution = execution.leaving
+    need = terms.in_lots(EXACTLY.subtract(line.aim.qty, line.position))
     fresh = touch if touch and now_ms - touch.timestamp_ms <= execution.touch_age_ms_max else None
     if line.working is not None:
         return _cancel(line.working, need, fresh, now_ms, execution, terms)

@@ -106,7 +106,7 @@ def clipped(output: Output, account: str, target_id: str) -> Output:
 
 def parent_for(line: Line, ask: Wanted) -> Parent:
     """The parent that a child belongs to: the open one while the child fits it, else a new one."""
-    parent, target = line.parent, line.target
+    parent, target = line.parent, line.aim
     assert target is not None
     if parent is not None and parent.parent_id.startswith(f"{target.target_id}/"):
         fits = EXACTLY.add(parent.filled_qty, ask.qty) <= parent.qty
@@ -126,12 +126,20 @@ def with_order(line: Line, event: OrderRequested, now_ms: int) -> Line:
     working = Working(
         event.cl_ord_id, order, event.side, event.price, now_ms, event.parent_id, root
     )
-    parent, target = line.parent, line.target
+    parent = line.parent
     if parent is None or parent.parent_id != event.parent_id:
         parent = Parent(event.parent_id, event.parent_qty, event.side)
-        target = target and target._replace(parents=target.parents + 1)
+        line = _sliced(line)
     parent = parent._replace(children=event.child + 1)
-    return line._replace(working=working, parent=parent, target=target)
+    return line._replace(working=working, parent=parent)
+
+
+def _sliced(line: Line) -> Line:
+    """One parent more for what the line is led to."""
+    if line.flat is not None:
+        return line._replace(flat=line.flat._replace(parents=line.flat.parents + 1))
+    target = line.target
+    return line._replace(target=target and target._replace(parents=target.parents + 1))
 
 
 def with_cancel(line: Line, event: CancelRequested, now_ms: int) -> Line:

@@ -83,6 +83,11 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Part of the strategy's version."""
         return sha256(msgspec.json.encode(self, order="sorted")).digest()
 
+    @property
+    def leaving(self) -> Execution:
+        """How it trades where the way out counts, not its price: it takes the other side's."""
+        return msgspec.structs.replace(self, touch="far", post_only=False)
+
     def terms(self, instrument: str) -> Terms | None:
         """None where the strategy may not trade the instrument."""
         return next((terms for terms in self.instruments if terms.instrument == instrument), None)

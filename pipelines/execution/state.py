@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.exact import ZERO, plain
 from pipelines.execution.line import Done, Line, Parent, Pause, Root, Target, Touch, Working
+from pipelines.gateway.scopes import Scope
 from pipelines.orders.order import Order
 
 Key = tuple[str, str]  # strategy, instrument
@@ -15,15 +16,19 @@ Key = tuple[str, str]  # strategy, instrument
 
 @dataclass
 class ExecutionState:
-    """`log_id`: of the log's first control record, empty before it. `touches` by instrument."""
+    """`log_id`: of the log's first control record, empty before it. `touches` by instrument.
+    `flattened`: scopes whose positions the desk closes, with the record that says so.
+    """
 
     log_id: str = ""
     touches: dict[str, Touch] = field(default_factory=dict)
     lines: dict[Key, Line] = field(default_factory=dict)
+    flattened: dict[Scope, str] = field(default_factory=dict)
 
     def copy(self) -> ExecutionState:
         """Another state with the same values."""
-        return ExecutionState(self.log_id, dict(self.touches), dict(self.lines))
+        tables = dict(self.touches), dict(self.lines), dict(self.flattened)
+        return ExecutionState(self.log_id, *tables)
 
 
 def to_json(state: ExecutionState) -> dict[str, Any]:
@@ -33,18 +38,21 @@ def to_json(state: ExecutionState) -> dict[str, Any]:
         line = state.lines[strategy, instrument]
         lines.setdefault(strategy, {})[instrument] = _line_json(line)
     touches = {name: _value(touch) for name, touch in sorted(state.touches.items())}
-    return {"log_id": state.log_id, "lines": lines, "touches": touches}
+    flattened = [[*scope, name] for scope, name in state.flattened.items()]
+    flattened.sort(key=lambda row: [part or "" for part in row])
+    return {"log_id": state.log_id, "lines": lines, "touches": touches, "flattened": flattened}
 
 
 def from_json(body: dict[str, Any]) -> ExecutionState:
-    """The state again."""
+    """The state again, also from before positions could be closed."""
     lines = {
         (strategy, instrument): _line(value)
         for strategy, instruments in body["lines"].items()
         for instrument, value in instruments.items()
     }
     touches = {name: _touch(*value) for name, value in body["touches"].items()}
-    return ExecutionState(body["log_id"], touches, lines)
+    flattened = {tuple(scope): name for *scope, name in body.get("flattened", ())}
+    return ExecutionState(body["log_id"], touches, lines, flattened)
 
 
 def _value(value: Any) -> Any:
@@ -72,6 +80,7 @@ def _line(value: dict[str, Any]) -> Line:
             (name, Done(ended_ms, _trades(trades))) for name, (ended_ms, trades) in value["done"]
         ),
         frozenset(value["adjustments"]),
+        _opt(value.get("flat"), _target),
     )
 
 

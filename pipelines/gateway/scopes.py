@@ -7,11 +7,11 @@ HALTED or PAUSED from being sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from schemas.events import (
-    DecisionExpiry,
     OrderApproved,
+    TradingFlattened,
     TradingHalted,
     TradingPaused,
     TradingReduced,
@@ -22,10 +22,12 @@ Scope = tuple[str | None, str | None, str | None]
 REDUCING, PAUSED, HALTED = 1, 2, 3
 _STRICTNESS: Final[dict[type, int]] = {
     TradingReduced: REDUCING,
+    TradingFlattened: REDUCING,
     TradingPaused: PAUSED,
     TradingHalted: HALTED,
 }
-_REASONS: Final[dict[int, DecisionExpiry]] = {PAUSED: "STATE_PAUSED", HALTED: "STATE_HALTED"}
+Latched = Literal["STATE_PAUSED", "STATE_HALTED", "STATE_UNREADABLE"]
+_REASONS: Final[dict[int, Latched]] = {PAUSED: "STATE_PAUSED", HALTED: "STATE_HALTED"}
 
 
 class States(NamedTuple):
@@ -41,14 +43,19 @@ def evolve(states: States, event: Any) -> States:
     strictness = _STRICTNESS.get(type(event))
     if strictness is None:
         return states
-    scope = _scope(event)
-    return States({**states.latched, scope: max(strictness, states.latched.get(scope, 0))})
+    return merged(states, States({_scope(event): strictness}))
 
 
-def refusal(states: States, order: OrderApproved) -> DecisionExpiry | None:
+def merged(states: States, more: States) -> States:
+    """Both together: the stricter one where they name the same scope."""
+    strictest = {s: max(n, states.latched.get(s, 0)) for s, n in more.latched.items()}
+    return States({**states.latched, **strictest})
+
+
+def refusal(states: States, order: OrderApproved) -> Latched | None:
     """Why an order may not be sent; None if it may. PAUSED stops entries: what sells, leaves."""
     wanted = (order.account, order.strategy, order.instrument)
-    strictest = max((n for s, n in states.latched.items() if _covers(s, wanted)), default=0)
+    strictest = max((n for s, n in states.latched.items() if within(s, wanted)), default=0)
     if strictest == PAUSED and order.side == "SELL":
         return None
     return _REASONS.get(strictest)
@@ -56,12 +63,13 @@ def refusal(states: States, order: OrderApproved) -> DecisionExpiry | None:
 
 def covers(event: TradingHalted, account: str, strategy: str, instrument: str) -> bool:
     """Whether an order lies in the scope of an event."""
-    return _covers(_scope(event), (account, strategy, instrument))
+    return within(_scope(event), (account, strategy, instrument))
 
 
 def _scope(event: Any) -> Scope:
     return event.account, event.strategy, event.instrument
 
 
-def _covers(scope: Scope, other: Scope) -> bool:
+def within(scope: Scope, other: Scope) -> bool:
+    """Whether a scope covers another."""
     return all(mine is None or mine == theirs for mine, theirs in zip(scope, other, strict=True))

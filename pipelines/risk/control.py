@@ -12,6 +12,7 @@ from pipelines.risk.state import STRICTNESS, Cell, RiskState, TradingState, Work
 from schemas.events import (
     CancelReason,
     LimitsChanged,
+    TradingFlattened,
     TradingHalted,
     TradingPaused,
     TradingReduced,
@@ -21,6 +22,7 @@ from schemas.events import (
 LATCHES: dict[type[Any], TradingState] = {
     TradingPaused: "PAUSED",
     TradingReduced: "REDUCING",
+    TradingFlattened: "REDUCING",
     TradingHalted: "HALTED",
 }
 
@@ -73,7 +75,8 @@ def adopt(state: RiskState) -> None:
 def cancelled_by(state: RiskState, event: Any) -> Iterator[tuple[str, Working, CancelReason]]:
     """The working orders that a control event cancels, by their ids, with the reason."""
     halted = isinstance(event, TradingHalted)
-    if not (halted and event.cancel_orders) and not isinstance(event, TradingReduced):
+    reduced = isinstance(event, TradingReduced | TradingFlattened)
+    if not (halted and event.cancel_orders) and not reduced:
         return
     scope = (event.account, event.strategy, event.instrument)
     for cl_ord_id in sorted(state.orders):

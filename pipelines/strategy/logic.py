@@ -51,7 +51,7 @@ class StrategySettings(NamedTuple):
 
 
 DEFAULTS: Final = StrategySettings()
-EXECUTING: Final = 2  # state version with execution
+EXECUTING: Final = 3  # state version with execution
 UNREADABLE_HALTS: Final = frozenset(each.topic for each in TRADING_INPUTS)
 
 
@@ -141,7 +141,7 @@ class StrategyLogic:
         return dump(state)
 
     def load(self, body: bytes, version: int) -> StrategyState:
-        if version not in {1, EXECUTING}:
+        if version not in {1, 2, EXECUTING}:
             raise StateVersionError(f"strategy state version {version}, not {self.state_version}")
         traded = self._executor.traded if self._executor else None
         return load(body, self._signals, traded)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipelines.dead_letters import Counts, WindowCount
+from pipelines.execution import flatten
 from pipelines.execution import state as execution
 from pipelines.execution.line import Line, Target
 from pipelines.execution.state import ExecutionState, Key
@@ -81,7 +82,8 @@ def _execution(
         known = held.get(strategy, {}).get(instrument)
         if known and known.target is not None and (strategy, instrument) not in state.lines:
             target = Target(max(known.target, Decimal(0)), f"{strategy}/{instrument}/snapshot")
-            state.lines[strategy, instrument] = Line(account, target=target)
+            key = strategy, instrument
+            state.lines[key] = flatten.begun(state, Line(account, target=target), key)
     return state
 
 

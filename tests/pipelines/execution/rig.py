@@ -29,6 +29,8 @@ TOPICS = {
     "ClockTick": "ops.clock.v1",
     "LogCreated": "ops.control.v1",
     "PositionAdjusted": "ops.control.v1",
+    "TradingFlattened": "ops.control.v1",
+    "TradingResumed": "ops.control.v1",
     "OrderApproved": "risk.decision.v1",
     "OrderDenied": "risk.decision.v1",
     "CancelApproved": "risk.decision.v1",
