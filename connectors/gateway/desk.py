@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from connectors.gateway.halts import Halts
 from connectors.gateway.journal import Journal
 from connectors.gateway.keys import MASK, Key
 from connectors.gateway.ledger import Ledger
@@ -24,7 +25,6 @@ from pipelines.gateway.caps import Caps, Quote
 from pipelines.gateway.fold import OrderFold
 from pipelines.gateway.gate import Gate
 from pipelines.gateway.reports import Stamp
-from pipelines.gateway.scopes import States
 from schemas.codec import Codec
 from schemas.events import (
     CancelReason,
@@ -71,7 +71,7 @@ class Desk:
         self.parts, self.fold, self.ledger, self.instance = parts, fold, ledger, instance
         self.journal = Journal(parts.journal, parts.codec)
         self.transport = Transport(parts.url, point=parts.point, now_ns=parts.now_ns)
-        self.gate, self.states = Gate(), States()
+        self.gate, self.halts = Gate(), Halts(parts.journal.parent)
         self.quotes: dict[str, Quote] = {}
         self.in_flight: dict[str, int] = {}  # orders that await their answer, and since when
         self.offset_ns = self.clock_error_ns = 0

@@ -15,6 +15,7 @@ from typing import Any, Final
 from connectors.gateway.desk import Desk, Parts, log, new_instance
 from connectors.gateway.inputs import SWEEP_MAX_NS, Inputs
 from connectors.gateway.ledger import Ledger
+from connectors.gateway.local_socket import LocalSocket
 from connectors.gateway.past import Past, read_past
 from connectors.gateway.questions import Questions, Quotes
 from connectors.gateway.sender import Sender
@@ -23,7 +24,6 @@ from connectors.gateway.stream import Stream
 from connectors.log.errors import Aborted
 from connectors.log.interface import Tp
 from pipelines.gateway import gate
-from pipelines.gateway.scopes import refusal
 from schemas.errors import TapeError
 from schemas.events import OrderApproved
 
@@ -41,6 +41,7 @@ class Gateway:
         self.start = Start(desk, past)
         self._inputs = Inputs(desk, self.sender, past.scope, past.positions)
         self._stream = Stream(desk, self.start.stream_open.set)
+        self._socket = LocalSocket(desk)
         self._stopped = asyncio.Event()
         self._log_quiet_ns = 0
 
@@ -53,10 +54,12 @@ class Gateway:
     async def run(self) -> None:
         """Until stopped. Raises `TapeError`."""
         try:
+            await self._socket.open()
             await self.start.before_stream()
             self._take_up_past()
             await self._work()
         finally:
+            await self._socket.close()
             await self.desk.ledger.idle()
             await self.desk.transport.close()
             self._inputs.close()
@@ -86,7 +89,7 @@ class Gateway:
         """Decisions that nobody acted on are looked at like any other: most have grown old."""
         desk = self.desk
         for entry in [desk.fold.book.entries[name] for name in desk.fold.book.live]:
-            if refusal(desk.states, entry.approved) == "STATE_HALTED":
+            if desk.halts.refusal(entry.approved) == "STATE_HALTED":
                 desk.fold.book.want_cancel(entry.approved.cl_ord_id, "STATE_HALTED")
         for message in self._past.pending.values():
             event = desk.parts.codec.decode(message.value())
@@ -97,6 +100,7 @@ class Gateway:
         """Cancels that are due, and whether anyone has fallen silent."""
         desk, at_ns = self.desk, self.desk.parts.monotonic_ns()
         while True:
+            self._obey_halts()
             self.sender.sweep()
             await asyncio.sleep(SWEEP_S)
             before_ns, at_ns = at_ns, desk.parts.monotonic_ns()
@@ -107,6 +111,14 @@ class Gateway:
             desk.silent = silent
             if silent is not None:
                 desk.cancel_all("LOG_UNREACHABLE" if desk.cancel_only else silent)
+
+    def _obey_halts(self) -> None:
+        """Cancels what the latch or the local socket halts."""
+        desk = self.desk
+        for cl_ord_id in list(desk.fold.book.live):
+            reason = desk.halts.cancels(desk.fold.book.entries[cl_ord_id].approved)
+            if reason is not None:
+                desk.fold.book.want_cancel(cl_ord_id, reason)
 
     def _watch_ledger(self, lived_ns: int) -> None:
         """Without the log, from a commit that fails or hangs on: cancels alone."""
@@ -152,5 +164,5 @@ def open_gateway(parts: Parts) -> Gateway:
     fenced = gate.fenced(parts.monotonic_ns())
     past = read_past(parts.log, parts.codec, parts.caps.account, parts.port)
     desk = Desk(parts, past.fold, ledger, instance)
-    desk.gate, desk.states = fenced, past.states
+    desk.gate, desk.halts.log = fenced, past.states
     return Gateway(desk, past)

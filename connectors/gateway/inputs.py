@@ -97,7 +97,7 @@ class Inputs:
         elif isinstance(event, CancelApproved):
             desk.fold.apply(event)
         elif topic in (CONTROL, RECON_CONTROL):
-            desk.states = scopes.evolve(desk.states, event)
+            desk.halts.follow(event)
             if isinstance(event, TradingHalted) and event.cancel_orders:
                 self._cancel_covered(event)
 

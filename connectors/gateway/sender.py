@@ -69,7 +69,7 @@ class Sender:
         moment = Moment(desk.parts.now_ns(), desk.venue_ts_ms(), desk.blocked)
         quote = desk.quotes.get(order.instrument)
         refused = admission.refused(
-            order, moment, desk.fold.book, desk.states, quote, desk.parts.caps
+            order, moment, desk.fold.book, desk.halts.refusal(order), quote, desk.parts.caps
         )
         if refused is not None:
             return refused
@@ -90,7 +90,8 @@ class Sender:
         else:
             desk.parts.point("after-commit")
             desk.in_flight[sent.cl_ord_id or ""] = desk.parts.monotonic_ns()
-            outcome = await desk.transport.send(signed, at_ns)
+            order = desk.fold.book.entries[sent.cl_ord_id or ""].approved
+            outcome = await desk.transport.send(signed, at_ns, lambda: desk.halts.refusal(order))
             desk.parts.point("before-response")
         self._judge(desk.parts.port.order_path, outcome)
         desk.in_flight.pop(sent.cl_ord_id or "", None)
@@ -155,4 +156,10 @@ class Sender:
 
 
 _REPEATED: Final = Refused("DECISION_REPEATED", ())
-_NOT_SENT: Final = ("SEND_TOO_LATE", "UNKNOWN")
+_NOT_SENT: Final = (
+    "SEND_TOO_LATE",
+    "UNKNOWN",
+    "STATE_HALTED",
+    "STATE_PAUSED",
+    "STATE_UNREADABLE",
+)

@@ -47,8 +47,16 @@ class Failure(NamedTuple):
     detail: str
 
 
-class _TooLate(Exception):
-    """More than half of the receive window is over."""
+class _NotSent(Exception):
+    """The last look forbids it. `reason` and words for a person."""
+
+    def __init__(self, reason: RequestFailure, detail: str) -> None:
+        super().__init__(detail)
+        self.failure = Failure(reason, False, detail)
+
+
+def _allowed() -> None:
+    return None
 
 
 class Transport:
@@ -70,14 +78,23 @@ class Transport:
             timeout=timeout_s, trust_env=False, follow_redirects=False, http2=False
         )
 
-    async def send(self, signed: Signed, signed_at_ns: int) -> Answer | Failure:
-        """`signed_at_ns`: boottime at which it was stamped."""
+    async def send(
+        self,
+        signed: Signed,
+        signed_at_ns: int,
+        forbidden: Callable[[], RequestFailure | None] = _allowed,
+    ) -> Answer | Failure:
+        """`signed_at_ns`: boottime at which it was stamped. `forbidden` is asked right before the
+        first byte leaves: why it must not.
+        """
         begun = False
 
         async def trace(name: str, info: Mapping[str, Any]) -> None:
             nonlocal begun
             if name == _WRITES:
                 self._check_age(signed, signed_at_ns)
+                if (reason := forbidden()) is not None:
+                    raise _NotSent(reason, "forbidden after it was signed")
                 begun = True
             elif name == _WRITTEN:
                 self._point(f"after-write {signed.method}")
@@ -91,8 +108,8 @@ class Transport:
         assert request.url.raw_path.endswith(signed.target), "the client changed the bytes"
         try:
             response = await self._client.send(request)
-        except _TooLate:
-            return Failure("SEND_TOO_LATE", False, "half of the receive window was over")
+        except _NotSent as stopped:
+            return stopped.failure
         except httpx.HTTPError as error:
             return _failure(error, begun)
         return Answer(response.status_code, response.headers, response.content, self._now_ns())
@@ -102,7 +119,7 @@ class Transport:
 
     def _check_age(self, signed: Signed, signed_at_ns: int) -> None:
         if self._boottime_ns() - signed_at_ns > signed.recv_window_ms * 500_000:
-            raise _TooLate
+            raise _NotSent("SEND_TOO_LATE", "half of the receive window was over")
 
 
 def _failure(error: httpx.HTTPError, begun: bool) -> Failure:

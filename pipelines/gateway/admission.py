@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from pipelines.gateway.book import Book
 from pipelines.gateway.caps import Caps, Quote, Refused, check
-from pipelines.gateway.scopes import States, refusal
 from schemas.events import DecisionExpiry, Fact, OrderApproved
 
 AGE_NS_MAX: Final = 2_000_000_000
@@ -28,15 +27,14 @@ def refused(
     order: OrderApproved,
     moment: Moment,
     book: Book,
-    states: States,
+    latched: DecisionExpiry | None,
     quote: Quote | None,
     caps: Caps,
 ) -> Refused | None:
-    """Why an order is not sent; None if it may be."""
+    """Why an order is not sent; None if it may be. `latched`: what its trading state says."""
     entry = book.entries.get(order.cl_ord_id)
     if entry is not None and entry.cancel is not None:
         return Refused("DECISION_SUPERSEDED", (Fact("cancel", entry.cancel),))
-    latched = refusal(states, order)
     for reason in (moment.blocked, latched):
         if reason is not None:
             return Refused(reason, ())

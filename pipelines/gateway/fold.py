@@ -41,6 +41,9 @@ _UNSENT: dict[events.RequestFailure, events.DecisionExpiry] = {
     "RATE_BUDGET": "RATE_BUDGET",
     "CONNECT_FAILED": "VENUE_UNREACHABLE",
     "UNKNOWN": "GATEWAY_CANCEL_ONLY",  # its write-ahead failed
+    "STATE_HALTED": "STATE_HALTED",
+    "STATE_PAUSED": "STATE_PAUSED",
+    "STATE_UNREADABLE": "STATE_UNREADABLE",
 }
 
 
