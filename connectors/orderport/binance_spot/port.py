@@ -86,6 +86,14 @@ class BinanceSpot:
         )
         return Request("DELETE", self.order_path, parameters, order.cl_ord_id)
 
+    def cancel_all(self, instrument: str) -> Request:
+        return Request("DELETE", "/api/v3/openOrders", (("symbol", symbol_of(instrument)),))
+
+    def countdown(self, instrument: str, countdown_ms: int) -> Request:
+        """Binance has it for futures alone, the simulated venue for spot."""
+        parameters = (("symbol", symbol_of(instrument)), ("countdownTime", str(countdown_ms)))
+        return Request("POST", "/api/v3/countdownCancelAll", parameters)
+
     def open_orders(self, instrument: str | None, cl_ord_id: str | None = None) -> Request:
         parameters = () if instrument is None else (("symbol", symbol_of(instrument)),)
         return Request("GET", "/api/v3/openOrders", parameters, cl_ord_id)
