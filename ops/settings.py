@@ -77,6 +77,7 @@ class StackSettings(_Section):
     kafka_port: int | None = Field(default=None, ge=1, le=65535)
     controller_port: int | None = Field(default=None, ge=1, le=65535)
     registry_port: int | None = Field(default=None, ge=1, le=65535)
+    guarded_port: int = Field(default=0, ge=0, le=65535)  # where clients sign in; 0: nowhere
     maven_repository: str | None = None
 
 

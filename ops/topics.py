@@ -30,7 +30,7 @@ TIMEOUT_S: Final = 30.0
 
 def diff(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> list[Difference]:
     """What differs on the broker that `options` (librdkafka's) name; topics by physical name."""
-    return _diff(_connect(options), catalog, prefix)
+    return _diff(connect(options), catalog, prefix)
 
 
 def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> list[Difference]:
@@ -38,7 +38,7 @@ def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> lis
 
     Raises `TopicError` before anything is changed where a difference must not be removed.
     """
-    admin = _connect(options)
+    admin = connect(options)
     found = _diff(admin, catalog, prefix)
     refused = [str(difference) for difference in found if difference.refusal]
     if refused:
@@ -51,7 +51,7 @@ def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> lis
     return found
 
 
-def _connect(options: Mapping[str, Any]) -> AdminClient:
+def connect(options: Mapping[str, Any]) -> AdminClient:
     """A client that is known to reach the broker; librdkafka's own lines stay off the terminal."""
     admin = AdminClient(dict(options), logger=logging.getLogger("tape.kafka"))
     try:

@@ -17,6 +17,8 @@ import pytest
 
 from ops import stack as local_stack
 from ops.stack import StackInfo
+from ops.stack.ports import FREE, Ports, Wanted, choose
+from tests.guarded import Guarded
 
 _KEPT = ("TAPE_CACHE", "TAPE_DEBUG")
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # `make test` must not speak through a test's make
@@ -56,12 +58,29 @@ def stack_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def stack(stack_dir: Path) -> Iterator[StackInfo]:
+def stack_ports() -> tuple[Ports, int]:
+    """Free ports for the stack, and one more for the listener where clients sign in."""
+    ports = choose(Wanted(), None, FREE)
+    more = (choose(Wanted(), None, FREE).kafka for _ in range(100))
+    return ports, next(port for port in more if port not in ports)
+
+
+@pytest.fixture(scope="session")
+def stack(stack_dir: Path, stack_ports: tuple[Ports, int]) -> Iterator[StackInfo]:
     """The addresses of a real broker and a real registry."""
+    ports, guarded = stack_ports
     try:
-        yield local_stack.start(stack_dir, ports=local_stack.FREE)
+        yield local_stack.start(stack_dir, ports=ports, guarded=guarded)
     finally:
         local_stack.stop(stack_dir)
+
+
+@pytest.fixture(scope="session")
+def guarded(stack: StackInfo, stack_ports: tuple[Ports, int]) -> Guarded:
+    """The same broker for clients that sign in, with a user for every role."""
+    users = Guarded(f"127.0.0.1:{stack_ports[1]}", stack.bootstrap_servers)
+    users.make()
+    return users
 
 
 @pytest.fixture

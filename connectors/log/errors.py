@@ -1,11 +1,12 @@
 """What can go wrong at the log.
 
 TapeError: exit 2 and one clear line
-├── LogUnreachable, TopicMissing, OffsetsGone, TransactionHangs
+├── LogUnreachable, NotAllowed, TopicMissing, OffsetsGone, TransactionHangs
 └── WriterError: crash-only, the process ends at once
     ├── Fenced           70  another writer has the id, or our transaction timed out
     ├── Aborted          71  the transaction cannot be committed
-    └── OutcomeUnknown   72  whether it was committed is known to the broker alone
+    ├── OutcomeUnknown   72  whether it was committed is known to the broker alone
+    └── WriteForbidden    2  the principal may not write this: starting again would not help
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from schemas.errors import TapeError
 
 class LogUnreachable(TapeError):
     """No broker answers."""
+
+
+class NotAllowed(TapeError):
+    """The broker's access rules do not let this principal."""
 
 
 class TopicMissing(TapeError):
@@ -47,3 +52,7 @@ class Aborted(WriterError):
 
 class OutcomeUnknown(WriterError):
     exit_code = 72
+
+
+class WriteForbidden(WriterError):
+    exit_code = 2

@@ -12,10 +12,16 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from connectors.log.errors import LogUnreachable, OffsetsGone, TopicMissing, TransactionHangs
+from connectors.log.errors import (
+    LogUnreachable,
+    NotAllowed,
+    OffsetsGone,
+    TopicMissing,
+    TransactionHangs,
+)
 from connectors.log.interface import Message, Tp
 from connectors.log.kafka_reader import KafkaReader
-from connectors.log.kafka_writer import KafkaWriter
+from connectors.log.kafka_writer import ASK, FORBIDDEN, KafkaWriter
 from schemas.errors import TapeError
 
 logger = logging.getLogger("tape.log")
@@ -196,9 +202,13 @@ class KafkaLog:
     def _typed(self, error: KafkaException, topic: str) -> TapeError:
         if error.args[0].code() in MISSING:
             return TopicMissing(f"topic {self.prefix + topic} is missing: run `tape topics apply`")
+        if error.args[0].code() in FORBIDDEN:
+            return NotAllowed(f"{self.prefix + topic}: {error.args[0].str()}; {ASK}")
         return self._unreachable(error)
 
-    def _unreachable(self, error: KafkaException) -> LogUnreachable:
+    def _unreachable(self, error: KafkaException) -> TapeError:
+        if error.args[0].code() in FORBIDDEN:
+            return NotAllowed(f"{error.args[0].str()}; {ASK}")
         return LogUnreachable(
             f"no answer from the broker at {self.bootstrap_servers}: {error.args[0].str()}"
         )

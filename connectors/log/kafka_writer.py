@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from connectors.log.errors import Aborted, Fenced, LogUnreachable, OutcomeUnknown, WriterError
+from connectors.log.errors import (
+    Aborted,
+    Fenced,
+    LogUnreachable,
+    NotAllowed,
+    OutcomeUnknown,
+    WriteForbidden,
+    WriterError,
+)
 from connectors.log.interface import OutRecord, Tp
 
 # commit_transaction flushes whatever linger.ms holds back, so a long linger only makes full
@@ -37,6 +45,13 @@ COMMIT = "commit"
 _RAISED = (KafkaException, SystemError)
 _tp_of = itemgetter(0, 1)
 T = TypeVar("T")
+FORBIDDEN = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+ASK = "compare `tape acls diff`"
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 _GAP_MIN_S, _GAP_MAX_S, _SLOW_ACK_S = 0.002, 0.020, 0.010
 
@@ -48,6 +63,8 @@ def writer_error(error: KafkaError, doing: str) -> WriterError:
     text = f"{doing}: {error.name()}: {error.str()}"
     if error.code() in _FENCED:
         return Fenced(text)
+    if error.code() in FORBIDDEN:
+        return WriteForbidden(f"{text}; {ASK}")
     if doing != COMMIT or error.txn_requires_abort() or error.fatal():
         return Aborted(text)
     return OutcomeUnknown(text)
@@ -90,9 +107,10 @@ class KafkaWriter:
         try:
             self._producer.init_transactions(FENCE_TIMEOUT_S)
         except KafkaException as error:
-            raise LogUnreachable(
-                f"cannot open the transactional producer: {error.args[0].str()}"
-            ) from None
+            text = f"cannot open the transactional producer: {error.args[0].str()}"
+            if error.args[0].code() in FORBIDDEN:
+                raise NotAllowed(f"{text}; {ASK}") from None
+            raise LogUnreachable(text) from None
 
     def begin(self) -> None:
         # The client waits 20 ms when a transaction is begun while the broker still completes the
@@ -188,7 +206,8 @@ class KafkaWriter:
         """
         error = kafka_error(raised_by(partial(self._producer.poll, 0))) or kafka_error(raised)
         error = error or kafka_error(raised_by(partial(self._producer.abort_transaction, 1.0)))
-        if self._failure is not None and (error is None or self._failure.code() in _FENCED):
+        telling = _FENCED | FORBIDDEN
+        if self._failure is not None and (error is None or self._failure.code() in telling):
             error = self._failure
         return writer_error(error, doing) if error else Aborted(f"{doing}: {raised}")
 

@@ -32,7 +32,11 @@ def up(output: Output = Form.TEXT) -> None:
     )
     with Bars() as bars:
         info = stack.start(
-            settings.run_dir, wanted, repository=settings.stack.maven_repository, report=bars
+            settings.run_dir,
+            wanted,
+            repository=settings.stack.maven_repository,
+            report=bars,
+            guarded=settings.stack.guarded_port,
         )
     if settings.kafka.bootstrap_servers not in (None, info.bootstrap_servers):
         print(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ops.stack import artifacts, broker, learned, processes, registry
 from ops.stack.errors import DiskFull, NotStarted, PortTaken, StackError
@@ -64,11 +64,13 @@ def start(
     repository: str | None = None,
     report: Report = silent,
     learn: bool = False,
+    guarded: int | None = None,
 ) -> StackInfo:
     """Both parts answering, started where they were not. `learn`: for `ops.stack.learned`.
 
     `wanted` ports are insisted on; otherwise the ones used before, else `ports` (`FREE` for tests),
-    else any free ones are taken. Raises a `StackError` that says what is in the way.
+    else any free ones are taken. `guarded`: see `broker.Broker`; None keeps
+    what there was. Raises a `StackError` that says what is in the way.
     """
     run_dir = run_dir.absolute()
     with artifacts.room_for_files(run_dir), _alone(run_dir):
@@ -76,7 +78,7 @@ def start(
         files, java = artifacts.fetch(repository, report), find_java()
         for attempt in range(1, _TRIES + 1):
             chosen = _ports(run_dir, wanted, ports)
-            stack = _stack(run_dir, chosen, java, files, learn)
+            stack = _stack(run_dir, chosen, java, files, learn, guarded)
             _record(run_dir, stack)
             try:
                 _start_parts(stack, report)
@@ -186,10 +188,16 @@ def _why_not(name: str, log: Path) -> StackError:
 
 
 def _stack(
-    run_dir: Path, ports: Ports, java: Path, files: artifacts.Files, learn: bool = False
+    run_dir: Path,
+    ports: Ports,
+    java: Path,
+    files: artifacts.Files,
+    learn: bool = False,
+    guarded: int | None = None,
 ) -> _Stack:
+    port = _recorded(run_dir).get("guarded", 0) if guarded is None else guarded
     return _Stack(
-        broker.Broker(run_dir / "kafka", java, files.kafka_jars, ports, learn),
+        broker.Broker(run_dir / "kafka", java, files.kafka_jars, ports, learn, port),
         registry.Registry(run_dir / "registry", java, files.registry, ports.registry, learn),
     )
 
@@ -227,14 +235,24 @@ def _ports(run_dir: Path, wanted: Wanted, otherwise: Ports) -> Ports:
 
 def _recorded_ports(run_dir: Path) -> Ports | None:
     try:
-        return Ports(**json.loads((run_dir / "stack.json").read_text())["ports"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Ports(**_recorded(run_dir)["ports"])
+    except (KeyError, TypeError):
         return None
+
+
+def _recorded(run_dir: Path) -> dict[str, Any]:
+    """What `_record` wrote; empty where nothing can be read."""
+    try:
+        found = json.loads((run_dir / "stack.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _record(run_dir: Path, stack: _Stack) -> None:
     """Replaces the record in one step: a reader sees the old or the new one."""
-    record = {**_info(stack)._asdict(), "ports": stack.broker.ports._asdict()}
+    own = {"ports": stack.broker.ports._asdict(), "guarded": stack.broker.guarded}
+    record = {**_info(stack)._asdict(), **own}
     fresh = run_dir / "stack.json.new"
     fresh.write_text(json.dumps(record, indent=2) + "\n")
     fresh.replace(run_dir / "stack.json")

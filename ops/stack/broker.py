@@ -33,6 +33,7 @@ class Broker(NamedTuple):
     jars: list[Path]
     ports: Ports
     learn: bool = False
+    guarded: int = 0  # port of a listener where clients sign in; 0: none
 
     @property
     def log(self) -> Path:
@@ -45,8 +46,31 @@ class Broker(NamedTuple):
         return f"{HOST}:{self.ports.kafka}"
 
 
-def properties(ports: Ports, data: Path) -> dict[str, str | int]:
+def properties(ports: Ports, data: Path, guarded: int = 0) -> dict[str, str | int]:
     """The node's configuration, by Kafka's own names."""
+    rows = _plain(ports, data)
+    return {**rows, **_guarded(rows, guarded)} if guarded else rows
+
+
+def _guarded(rows: dict[str, str | int], port: int) -> dict[str, str | int]:
+    """One more listener, where clients sign in (SCRAM) and may do what access rules say. Who comes
+    to the other listener is still asked nothing: the operator of the machine.
+    """
+    more = f",SASL_PLAINTEXT://{HOST}:{port}"
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    protocols = rows["listener.security.protocol.map"]
+    return {
+        "listeners": f"{rows['listeners']}{more}",
+        "advertised.listeners": f"{rows['advertised.listeners']}{more}",
+        "listener.security.protocol.map": f"{protocols},SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-256",
+        "listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config": module,
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+    }
+
+
+def _plain(ports: Ports, data: Path) -> dict[str, str | int]:
     broker, controller = f"{HOST}:{ports.kafka}", f"{HOST}:{ports.controller}"
     return {
         "process.roles": "broker,controller",
@@ -89,7 +113,7 @@ def launch(broker: Broker) -> subprocess.Popen[bytes]:
     if not (broker.folder / "data").is_dir():
         _format(broker)
     elif was_killed(broker.folder / "data"):
-        rows = properties(broker.ports, broker.folder / "data")
+        rows = properties(broker.ports, broker.folder / "data", broker.guarded)
         fence_predecessor(broker.folder, _java(broker), rows, f"{HOST}:{broker.ports.controller}")
     learning = learned.learn("kafka", broker.folder) if broker.learn else []
     mark = processes.marker(broker.folder)
@@ -137,7 +161,7 @@ def _remember_class_path(broker: Broker) -> None:
 
 
 def _configure(broker: Broker, data: Path) -> Path:
-    rows = properties(broker.ports, data).items()
+    rows = properties(broker.ports, data, broker.guarded).items()
     path = broker.folder / "server.properties"
     path.write_text("".join(f"{name}={value}\n" for name, value in rows))
     return path

@@ -3,6 +3,8 @@
 1. A desk is made once: limits by command, a clock tick, a gateway, money, a mark and four requests;
    `tape run risk` answers them and stops.
 2. Each test asks one thing of it: the answers, their signatures, the replay, other limits.
+
+Risk signs in as its own principal, whom the access rules let write decisions.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from ops.processes.limits import change_limits, newest_limits
 from ops.settings import ROOT, load
 from ops.stack import StackInfo
 from schemas.events import ClockTick, MarkPublished, TransferAnnounced
+from tests.guarded import PASSWORD, Guarded
 from tests.ops.processes.desk import Desk
 from tests.pipelines.orders.events import event
 from tests.pipelines.risk.rig import INSTRUMENT, VENUE, request
@@ -68,14 +71,18 @@ def play(desk: Desk, stack: StackInfo) -> None:
 
 
 @pytest.fixture(scope="module")
-def desk(stack: StackInfo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(
+    stack: StackInfo, guarded: Guarded, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
     made = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path_factory.mktemp("risk"))
+    assert made.tape("acls", "apply").code == 0
     try:
         (made.folder / "limits.yaml").write_text(LIMITS)
         set_limits = made.tape("limits", "set", "limits.yaml", *WHO)
         assert set_limits.code == 0, set_limits.err
         play(made, stack)
-        made.run_until_drained("risk", "--from", "earliest", inputs=INPUTS)
+        own = guarded.environment("risk")
+        made.run_until_drained("risk", "--from", "earliest", inputs=INPUTS, **own)
         yield made
     finally:
         made.close()
@@ -102,6 +109,16 @@ def test_each_request_has_its_answer(desk: Desk) -> None:
         "o2": "PRICE_COLLAR",
         "o3": "POSITION_ABOVE_MAX",
     }
+
+
+def test_risk_needs_its_own_principal(desk: Desk, guarded: Guarded) -> None:
+    refused = desk.ended(desk.start("run", "risk", more=guarded.environment("strategy")))
+    assert refused.code == 2
+    [line] = [line for line in refused.err.splitlines() if line.startswith("tape: ")]
+    assert "tape acls diff" in line
+    assert "Traceback" not in refused.err
+    assert PASSWORD not in refused.err
+    assert desk.tape("acls", "diff").out == "access: no difference\n"
 
 
 def test_every_decision_is_signed_for_this_log(desk: Desk) -> None:
