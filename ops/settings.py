@@ -193,6 +193,48 @@ class ReconciliationSettings(_Section):
     balance_drift_max: Decimal = Field(default=Decimal("0.01"), ge=0)
 
 
+class FeedSettings(_Section):
+    """One venue's market data, a connector per line; `url` takes the place of the venue's own."""
+
+    venue: str
+    symbols: list[str] = Field(min_length=1)
+    lines: list[str] = Field(default_factory=lambda: ["A", "B"], min_length=1)
+    url: str | None = None
+
+
+class DeskSettings(_Section):
+    """What `tape up --all` runs. `limits`: a file put in force where none are yet.
+
+    With `simulated`, a simulated venue comes along; its account begins with `balances`, which are
+    announced on the log.
+    """
+
+    feeds: list[FeedSettings] = []
+    limits: Path | None = None
+    simulated: bool = True
+    balances: dict[str, Decimal] = Field(
+        default_factory=lambda: {"USDT": Decimal(100_000), "BTC": Decimal(1), "ETH": Decimal(10)}
+    )
+    venue_port: int = Field(default=8791, ge=1, le=65535)
+    venue_admin_port: int = Field(default=8792, ge=1, le=65535)
+
+
+class _File(TomlConfigSettingsSource):
+    """The settings file. Files that it names lie relative to it."""
+
+    def __call__(self) -> dict[str, Any]:
+        found, file = super().__call__(), self.toml_file_path
+        for section, name in (("gateway", "caps"), ("desk", "limits")):
+            values = found.get(section)
+            if (
+                isinstance(file, Path)
+                and isinstance(values, dict)
+                and isinstance(values.get(name), str)
+            ):
+                values[name] = str(file.absolute().parent / values[name])
+        return found
+
+
 class Settings(BaseSettings):
     """Everything a command can be told without a flag."""
 
@@ -210,6 +252,7 @@ class Settings(BaseSettings):
     risk: RiskSettings = RiskSettings()
     gateway: GatewaySettings = GatewaySettings()
     watch: WatchSettings = WatchSettings()
+    desk: DeskSettings = DeskSettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
@@ -233,7 +276,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            TomlConfigSettingsSource(settings_cls, toml_file=config_file()),
+            _File(settings_cls, toml_file=config_file()),
         )
 
     def bootstrap_servers(self) -> str:
@@ -260,17 +303,36 @@ class Settings(BaseSettings):
         reference = self.risk.signing_key or f"file:{self.own_signing_key}"
         return str(_resolved("risk.signing_key", reference))
 
+    @property
+    def simulated_folder(self) -> Path:
+        """Where the desk's own simulated venue keeps its keys and its state."""
+        return self.run_dir / "venue"
+
+    @property
+    def own_trading_key(self) -> Path:
+        """The desk's key at its own simulated venue."""
+        return self.simulated_folder / "trading-key.json"
+
+    @property
+    def own_reading_key(self) -> Path:
+        """The same, of a key that only reads."""
+        return self.simulated_folder / "reading-key.json"
+
     def gateway_key(self) -> str:
-        """The trading key's text. Raises `SettingsError` for a missing or dangling reference."""
-        if self.gateway.key is None:
+        """The trading key's text: the one referred to, else the one for the desk's own simulated
+        venue. Raises `SettingsError` for a missing or dangling reference.
+        """
+        reference = self.gateway.key or _own(self.own_trading_key)
+        if reference is None:
             raise SettingsError("no trading key: set TAPE_GATEWAY__KEY to a reference")
-        return str(_resolved("gateway.key", self.gateway.key))
+        return str(_resolved("gateway.key", reference))
 
     def watch_key(self) -> str:
-        """The watching key's text. Raises `SettingsError` for a missing or dangling reference."""
-        if self.watch.key is None:
+        """The watching key's text, found as the trading key's is. Raises `SettingsError`."""
+        reference = self.watch.key or _own(self.own_reading_key)
+        if reference is None:
             raise SettingsError("no key to watch with: set TAPE_WATCH__KEY to a reference")
-        return str(_resolved("watch.key", self.watch.key))
+        return str(_resolved("watch.key", reference))
 
     def risk_pems(self) -> list[bytes]:
         """Risk's public keys. Raises `SettingsError` for a dangling reference."""
@@ -309,6 +371,22 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError(f"{config_file()} is not TOML: {error}") from None
 
 
+def load_file(file: Path, **overrides: Any) -> Settings:
+    """The settings of one file and `overrides`, whatever the environment says."""
+
+    class _Alone(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return named["init_settings"], _File(settings_cls, toml_file=file)
+
+    try:
+        return _Alone(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
 def masked(settings: Settings) -> dict[str, Any]:
     """The effective settings for printing; a literal secret is replaced, a reference is shown."""
     values = settings.model_dump(mode="json")
@@ -331,6 +409,11 @@ def _masked(name: str, value: Option) -> Option:
 
 def _without_login(address: str) -> str:
     return re.sub(r"//[^/@\s]+@", f"//{MASK}@", address)
+
+
+def _own(key: Path) -> str | None:
+    """A reference to a key that lies in the run folder, if it does."""
+    return f"file:{key}" if key.is_file() else None
 
 
 def _resolved(name: str, value: Option) -> Option:

@@ -6,20 +6,22 @@ Rows go through compiled encoders and fastavro; batches go through `schemas.colu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from schemas import columns, events
+from schemas import events
 from schemas.blocks import FRAME_BYTES, Block
 from schemas.catalog import Catalog, EventType, load_catalog
-from schemas.columns import Table, Tables
 from schemas.decoders import Decode, compile_decoder
 from schemas.encoders import Encode, compile_encoder
 from schemas.errors import DecodeError, EncodeError, UnknownSchemaError
 from schemas.ids import SchemaIds
 
-__all__ = ["FRAME_BYTES", "Codec", "SchemaIds", "Tables", "load_catalog"]
+if TYPE_CHECKING:  # polars takes as long to load as all the rest: only whoever reads batches pays
+    import polars as pl
+
+    from schemas.columns import Table, Tables
+
+__all__ = ["FRAME_BYTES", "Codec", "SchemaIds", "load_catalog"]
 
 
 class Codec:
@@ -55,6 +57,8 @@ class Codec:
 
     def tables(self, values: Sequence[bytes]) -> Tables:
         """A batch of framed values as one table per event, equal to `decode` of each value."""
+        from schemas import columns
+
         return columns.decode(values, self._table)
 
     def table(self, blocks: Sequence[Block]) -> tuple[str, pl.DataFrame] | None:
@@ -85,6 +89,8 @@ class Codec:
 
     def _table(self, prefix: bytes) -> tuple[str, Table]:
         if prefix not in self._tables:
+            from schemas.columns import Table
+
             writer = self.ids.schema_of(schema_id(prefix))
             reader = self.reader_of(prefix)
             row = self._decoders.get(prefix) or self._decoder(prefix)

@@ -16,13 +16,15 @@ keys wants one to refuse).
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import secrets
 import tomllib
 from base64 import b64decode
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Final, Literal, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -30,6 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from connectors.simulated.errors import VenueError
+from pipelines.exact import plain
 from schemas.errors import NotExact
 from schemas.numbers import exact
 
@@ -146,17 +149,43 @@ def _ed25519(account: str, pem: str) -> Ed25519Proof:
     return Ed25519Proof(found)
 
 
-def write_new_keys(path: Path) -> None:
-    """A file to begin with: account `desk`, a key that trades and one that only reads, both drawn
-    now. Readable by its owner alone. Raises `VenueError`, also where the file exists.
+class NewKey(NamedTuple):
+    """A key drawn now, as its user needs it; it never shows its secret."""
+
+    api_key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "NewKey(...)"
+
+
+BALANCES: Final = {"USDT": Decimal(100_000), "BTC": Decimal(1), "ETH": Decimal(10)}
+
+
+def write_new_keys(
+    path: Path, account: str = "desk", balances: Mapping[str, Decimal] = BALANCES
+) -> tuple[NewKey, NewKey]:
+    """A file to begin with: an account, a key that trades and one that only reads, both drawn now.
+    Readable by its owner alone. Raises `VenueError`, also where the file exists.
     """
+    keys = [NewKey(secrets.token_hex(32), secrets.token_hex(32)) for _ in range(2)]
+    begins = ", ".join(f'{asset} = "{plain(qty)}"' for asset, qty in balances.items())
+    with _own(path) as handle:
+        handle.write(f'[[accounts]]\nname = "{account}"\nbalances = {{ {begins} }}\n')
+        for key, permissions in zip(keys, ('["read", "trade"]', '["read"]'), strict=True):
+            handle.write(f'\n[[accounts.keys]]\napi_key = "{key.api_key}"\n')
+            handle.write(f'secret = "{key.secret}"\npermissions = {permissions}\n')
+    return keys[0], keys[1]
+
+
+def write_key(path: Path, key: NewKey) -> None:
+    """A key as a gateway reads it (JSON), for its owner's eyes alone. Raises `VenueError`."""
+    with _own(path) as handle:
+        handle.write(json.dumps(key._asdict()) + "\n")
+
+
+def _own(path: Path) -> IO[str]:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
     except OSError as error:
-        raise VenueError(f"keys file {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write('[[accounts]]\nname = "desk"\n')
-        handle.write('balances = { USDT = "100000", BTC = "1", ETH = "10" }\n')
-        for permissions in ('["read", "trade"]', '["read"]'):
-            handle.write(f'\n[[accounts.keys]]\napi_key = "{secrets.token_hex(32)}"\n')
-            handle.write(f'secret = "{secrets.token_hex(32)}"\npermissions = {permissions}\n')
+        raise VenueError(f"{path}: {error.strerror}") from None

@@ -6,13 +6,15 @@ answers wait for the newest line there was when they were made.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import localcontext
+from pathlib import Path
 from typing import NamedTuple
 
 from connectors.simulated.errors import refusal
-from connectors.simulated.journal import Events, Journal
+from connectors.simulated.journal import Events, FileJournal, Journal, MemoryJournal
 from connectors.simulated.render import (
     Json,
     Trade,
@@ -25,6 +27,7 @@ from pipelines.exact import EXACTLY
 from pipelines.matching.exchange import hear, step
 from pipelines.matching.model import (
     Event,
+    Instrument,
     Order,
     OrderAdded,
     OrderEnded,
@@ -137,3 +140,14 @@ class Venue:
         assets = [instrument.base, instrument.quote]
         balances = balance_forms(self.exchange.balances[order.account], assets)
         return position_form(balances, self.now_ns())
+
+
+def remembered(folder: Path, instruments: Sequence[Instrument]) -> Venue:
+    """What a venue that has stopped wrote to its state folder. Raises `VenueError`."""
+    journal = FileJournal(folder)
+    try:
+        venue = Venue(Exchange(instruments), MemoryJournal(), time.time_ns)
+        venue.restore(journal.read())
+        return venue
+    finally:
+        journal.close()

@@ -20,7 +20,7 @@ from connectors.log.kafka_reader import KafkaReader
 from connectors.raw_writer import RawWriter
 from connectors.venues import venue
 from ops.bench.samples import Sample
-from ops.processes.run import codec_of, kafka_log
+from ops.processes.clients import codec_of, kafka_log
 from ops.settings import Settings
 from schemas.codec import Codec
 from schemas.events import FrameReceived

@@ -22,11 +22,13 @@ from connectors.log.interface import Tp
 from ops import stack, topics
 from ops.bench.peers.quix_environment import NotInstalled, quix_python
 from ops.bench.samples import Sample, Samples
-from ops.demo.stage import Stage, clear
-from ops.processes.run import kafka_log
+from ops.processes.clients import kafka_log
 from ops.settings import ROOT, Settings, load
 from ops.stack.processes import wait_for
 from ops.stack.progress import Report
+from ops.supervisor.leftovers import kill_leftovers
+from ops.supervisor.model import Process
+from ops.supervisor.supervisor import Supervisor
 from schemas.catalog import load_catalog
 from schemas.errors import TapeError
 from schemas.registry import Registry, register
@@ -77,7 +79,7 @@ class Found(NamedTuple):
 def run_bench(plan: Plan, settings: Settings, report: Report) -> Found:
     """Everything of the plan, on a stack that ends with it. Raises `TapeError`."""
     folder = settings.run_dir
-    clear(folder, LIVE_PROCESSES)
+    kill_leftovers(folder)
     stack.stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -247,16 +249,15 @@ class Bench:
         self._report("latency", 0, None)
         self._prepare(LIVE)
         log = kafka_log(self._settings(LIVE))
-        with Stage(self._folder) as stage:
-            for name in LIVE_PROCESSES:
-                stage.start(name, "run", name, "--from", "earliest")
+        with Supervisor(self._folder, self._environment(LIVE)) as desk:
+            desk.add(*(Process(n, ("run", n, "--from", "earliest")) for n in LIVE_PROCESSES))
             for name in LIVE_PROCESSES:
                 epochs = Tp(f"{name}.epochs.v1", 0)
                 if not wait_for(lambda tp=epochs: log.bounds(tp)[1] > 0, READY_S):  # type: ignore[misc]
-                    stage.check()
+                    desk.check()
                     raise WorkFailed(f"{name} did not open its shard within {READY_S:.0f} s")
             lengths = {"seconds": self._plan.live_s, "warm_s": self._plan.warm_s}
             self._keep(self._work("latency", LIVE, 0, lengths))
-            stage.check()
+            desk.check()
         log.close()
         self._report("latency", 1, 1)

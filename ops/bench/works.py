@@ -25,7 +25,8 @@ from connectors.log.kafka_reader import DEFAULTS
 from ops.bench import data
 from ops.bench.samples import Sample
 from ops.processes.catalog import pipeline
-from ops.processes.run import codec_of, kafka_log, shard_of
+from ops.processes.clients import codec_of, kafka_log
+from ops.processes.run import shard_of
 from ops.settings import Settings
 from pipelines.flow import build_flow
 from schemas.codec import Codec

@@ -1,4 +1,4 @@
-"""`tape demo`: captures through a real broker to signals, exactly once, and the proof."""
+"""`tape demo`: captures through a real broker to signals, orders and fills, and the proof."""
 
 from __future__ import annotations
 
@@ -18,25 +18,21 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     seconds: Annotated[float, typer.Option(help="how much of each capture to play")] = 40.0,
-    speed: Annotated[str, typer.Option(help="times the original pace, or max")] = "2",
+    speed: Annotated[str, typer.Option(help="1 trades; another, or max: as far as signals")] = "1",
     output: Output = Form.TEXT,
 ) -> None:
-    """Play captured frames through the whole pipeline on a real broker; replay it; sum up.
+    """Trade captured markets on a real broker and a simulated venue; replay it; sum up.
 
-    Exit code 0: the replay found no difference. 1: it did. 2: could not run.
+    Exit code 0: the replay found no difference, and every balance is the venue's. 1: not so. 2:
+    could not run.
     """
     from ops.demo.run import Demo, run_demo
     from ops.settings import load
     from ops.stack.progress import Bars
 
-    own = load()
-    # A run folder, broker and registry of its own: what the user runs is never touched.
-    settings = load(
-        run_dir=own.run_dir / "demo", topic_prefix="", kafka={}, registry={}, shards=1, shard=None
-    )
-    wanted = Demo(seconds, speed_of(speed))
+    # A run folder, broker, registry and venue of its own: what the user runs is never touched.
     with Bars() as bars:
-        summary = run_demo(wanted, settings, bars)
+        summary = run_demo(Demo(seconds, speed_of(speed)), load().run_dir / "demo", bars)
     emit(output, summary, as_text(summary))
     if not summary["clean"]:
         raise typer.Exit(FINDING)
@@ -62,11 +58,41 @@ def as_text(summary: dict[str, Any]) -> str:
         counts = (found["records_in"], found["epochs"], found["snapshots"])
         epochs.append((name, *(f"{count:,}" for count in counts)))
     times = [("tick to", "count", "p50 ms", "p90 ms", "p99 ms")]
-    for topic, found in summary["latency"].items():
+    measured = dict(summary["latency"])
+    if "trading" in summary:
+        measured["fill"] = summary["trading"]["tick_to_fill"]
+    for topic, found in measured.items():
         values = (found[f"p{share}_ms"] for share in (50, 90, 99))
         times.append((topic, f"{found['count']:,}", *(f"{value:,.1f}" for value in values)))
-    parts = [columns(events), columns(epochs), columns(times), _played(summary)]
+    parts = [columns(events), columns(epochs), columns(times), *_traded(summary), _played(summary)]
     return "\n\n".join([*parts, *_verdicts(summary["replay"])])
+
+
+def _traded(summary: dict[str, Any]) -> list[str]:
+    """What the desk did, and whether the venue agrees."""
+    found = summary.get("trading")
+    if found is None:
+        return ["nothing was traded: what trades runs at --speed 1"]
+    denied = ", ".join(f"{count} {reason}" for reason, count in found["denied"].items()) or "none"
+    faults = ", ".join(f"{count} {kind}" for kind, count in found["faults"].items()) or "none"
+    breaks = ", ".join(
+        f"{one['found']} {kind} ({one['open']} open)" for kind, one in found["breaks"].items()
+    )
+    rows = [
+        ("order requests", f"{found['requested']:,}"),
+        ("approved", f"{found['approved']:,}"),
+        ("denied", denied),
+        ("orders at the venue", f"{found['orders_at_venue']:,}"),
+        ("canceled", f"{found['canceled']:,}"),
+        ("fills", f"{found['fills']:,}, {found['booked_by_reconciliation']} by reconciliation"),
+        ("profit and loss", f"{found['profit']} USDT at the last marks, fees in it"),
+        ("injected faults", faults),
+        ("breaks", breaks or "none"),
+    ]
+    held = [("balance", "by the log", "by the venue")]
+    held += [(asset, one["log"], one["venue"]) for asset, one in found["positions"].items()]
+    verdict = "equal to the last digit" if found["equal"] else "DIFFERENT"
+    return [columns(rows), columns(held), f"log and venue: {verdict}"]
 
 
 def _played(summary: dict[str, Any]) -> str:

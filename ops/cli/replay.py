@@ -127,7 +127,7 @@ def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="wait for more")] = False,
 ) -> None:
     """Print decoded events as JSON lines, with partition, offset, key and headers."""
-    from ops.processes.run import codec_of, kafka_log
+    from ops.processes.clients import codec_of, kafka_log
     from ops.settings import load
     from replay.tail import tail as records
 

@@ -44,6 +44,7 @@ def register(app: typer.Typer) -> None:
     run.command("venue-watch")(venue_watch)
     run.command()(connector)
     run.command()(clock)
+    run.command()(desk)
     app.add_typer(run, name="run")
     app.command()(snapshot)
 
@@ -201,7 +202,7 @@ def connector(
 ) -> None:
     """One line of one venue: every frame, raw, to md.raw.v1."""
     from connectors.connector import run_connector
-    from ops.processes.run import codec_of
+    from ops.processes.clients import codec_of
     from ops.settings import load
 
     settings = load()
@@ -222,12 +223,20 @@ def connector(
 def clock() -> None:
     """One ClockTick per second to ops.clock.v1."""
     from connectors.clock import run_clock
-    from ops.processes.run import codec_of
+    from ops.processes.clients import codec_of
     from ops.settings import load
 
     settings = load()
     codec, prefix = codec_of(settings), settings.topic_prefix
     raise typer.Exit(run_clock(kafka=settings.kafka_options(), codec=codec, topic_prefix=prefix))
+
+
+def desk() -> None:
+    """All processes of the desk, looked after (`tape up --all` starts this)."""
+    from ops.desk.run import run_desk
+    from ops.settings import load
+
+    raise typer.Exit(run_desk(load()))
 
 
 def snapshot(

@@ -1,16 +1,19 @@
-"""`tape up | down | status`: the local Kafka broker and schema registry."""
+"""`tape up | down | status`: the local Kafka broker and schema registry, and the desk on them."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.cli._output import Form, Output, columns, emit
 
 if TYPE_CHECKING:
+    from ops.desk.control import DeskStatus
+    from ops.settings import Settings
     from ops.stack import Part
+    from ops.stack.progress import Bars
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +23,10 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def up(output: Output = Form.TEXT) -> None:
+All = Annotated[bool, typer.Option("--all", help="the whole desk with them: docs/desk.md")]
+
+
+def up(everything: All = False, output: Output = Form.TEXT) -> None:
     """Start Kafka and the schema registry, whatever of them does not run yet."""
     from ops import stack
     from ops.settings import load
@@ -38,6 +44,8 @@ def up(output: Output = Form.TEXT) -> None:
             report=bars,
             guarded=settings.stack.guarded_port,
         )
+        if everything:
+            _start_desk(settings, bars)
     if settings.kafka.bootstrap_servers not in (None, info.bootstrap_servers):
         print(
             f"tape: kafka.bootstrap_servers is set to {settings.kafka.bootstrap_servers}: commands "
@@ -49,28 +57,67 @@ def up(output: Output = Form.TEXT) -> None:
     emit(output, {**info._asdict(), "run_dir": settings.run_dir}, columns(rows))
 
 
+def _start_desk(settings: Settings, bars: Bars) -> None:
+    from ops.desk.control import start
+    from ops.desk.prepare import prepare
+
+    prepare(settings, bars)
+    start(settings, bars)
+
+
 def down(output: Output = Form.TEXT) -> None:
     """End what `tape up` started; its data stays."""
     from ops import stack
+    from ops.desk import control
     from ops.settings import load
 
     run_dir = load().run_dir
-    ended = stack.stop(run_dir)
-    emit(output, {"ended": ended}, "stopped" if ended else f"nothing runs in {run_dir}")
+    desk = control.stop(run_dir)
+    ended = stack.stop(run_dir) or bool(desk)
+    value = {"ended": ended, "processes": desk}
+    emit(output, value, "stopped" if ended else f"nothing runs in {run_dir}")
 
 
 def status(output: Output = Form.TEXT) -> None:
-    """Say what runs. Exit code 1 if a part does not answer."""
+    """Say what runs. Exit code 1 where a part does not answer or a process does not run."""
     from ops import stack
+    from ops.desk import control
     from ops.settings import load
 
     run_dir = load().run_dir
-    parts = stack.status(run_dir)
-    rows = [_row(part) for part in parts]
-    text = columns([("part", "state", "address", "pid", "log"), *rows])
-    emit(output, [part._asdict() for part in parts], text if rows else f"no stack in {run_dir}")
-    if not (parts and all(map(_runs, parts))):
+    parts, desk = stack.status(run_dir), control.status(run_dir)
+    rows = [("part", "state", "address", "pid", "log"), *map(_row, parts)]
+    text = columns(rows) if parts else f"no stack in {run_dir}"
+    if desk.processes:
+        text += "\n\n" + _desk_text(desk)
+    rows_of = [*(p._asdict() for p in parts), *(p._asdict() for p in desk.processes)]
+    emit(output, rows_of, text)
+    if not (parts and all(map(_runs, parts)) and _all_run(desk)):
         raise typer.Exit(1)
+
+
+def _all_run(desk: DeskStatus) -> bool:
+    """True of a desk that was never started."""
+    if not desk.processes:
+        return True
+    return bool(desk.supervisor) and all(one.state == "RUNNING" for one in desk.processes)
+
+
+def _desk_text(desk: DeskStatus) -> str:
+    head = ("process", "state", "restarts", "last exit", "pid", "log")
+    rows = [
+        (
+            one.name,
+            one.state.lower().replace("_", " "),
+            str(one.restarts),
+            "-" if one.code is None else str(one.code),
+            "-" if one.pid is None else str(one.pid),
+            one.log,
+        )
+        for one in desk.processes
+    ]
+    alone = "" if desk.supervisor else "\nnobody looks after these: `tape up --all` or `tape down`"
+    return columns([head, *rows]) + alone
 
 
 def _runs(part: Part) -> bool:

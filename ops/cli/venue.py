@@ -105,7 +105,7 @@ def _market(captures: list[str], start: float, seconds: float | None, speed: str
 
 def _live(captures: list[str]) -> Any:
     from connectors.simulated.followed import FollowedMarket
-    from ops.processes.run import codec_of, kafka_log
+    from ops.processes.clients import codec_of, kafka_log
     from ops.settings import load
 
     if captures:

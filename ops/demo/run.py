@@ -1,5 +1,8 @@
 """The demo from an empty log to the replay's verdict. Nothing it starts outlives it; nothing of
 the user's is touched.
+
+At speed 1 the desk of `ops/desk/example` trades the slice. At any other speed the clock of what
+trades would be wrong, so it plays as far as signals.
 """
 
 from __future__ import annotations
@@ -8,158 +11,255 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from connectors.feed.capture import CAPTURES, load
+from connectors.feed.capture import CAPTURES, Frame, load
 from connectors.feed.server import Options
 from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
-from ops import stack, topics
+from ops import stack
+from ops.demo.faults import Operator, Schedule
 from ops.demo.play import Player
-from ops.demo.stage import ProcessFailed, Stage, clear
-from ops.demo.summary import latency, raw_records, recorded
-from ops.demo.tap import Tap
+from ops.demo.summary import raw_records, recorded
+from ops.demo.tap import Tap, latency
+from ops.demo.trading import traded
+from ops.desk.plan import account_of, desk
+from ops.desk.prepare import desk_file, prepare_log, prepare_trading
 from ops.processes.catalog import pipeline
-from ops.processes.run import codec_of, kafka_log, shard_of
-from ops.settings import Settings
+from ops.processes.clients import codec_of, kafka_log
+from ops.processes.run import shard_of
+from ops.settings import Settings, load_file
+from ops.stack.ports import HOST, free_ports
 from ops.stack.progress import Report
-from schemas.catalog import load_catalog
+from ops.supervisor.leftovers import kill_leftovers
+from ops.supervisor.supervisor import ProcessFailed, Supervisor, environment_of
 from schemas.codec import Codec
-from schemas.registry import Registry, register
 
 logger = logging.getLogger("tape.demo")
 LINES = ("A", "B")
+CLOCK = "ops.clock.v1"
 DRAIN_S = 120.0
+CLEAR_S = 30.0
+SIGNALS = ("market", "strategy")
+TRADING = ("market", "strategy", "risk", "reconciliation")
 SYMBOLS = {
     venue: sorted({s for c in CAPTURES.values() if c.venue == venue for s in c.symbols})
     for venue in dict.fromkeys(c.venue for c in CAPTURES.values())
 }
-CONNECTORS = {f"{venue}-{line}".lower(): (venue, line) for venue in SYMBOLS for line in LINES}
-PLAYED = ("market", "strategy")  # as far as signals: nothing here asks risk for an order
-NAMES = ("clock", *CONNECTORS, *PLAYED, *(f"replay-{name}" for name in PLAYED))
 
 
 class Demo(NamedTuple):
     """What to play: `seconds` of every capture at `speed` (None: as fast as it goes)."""
 
     seconds: float = 40.0
-    speed: float | None = 2.0
+    speed: float | None = 1.0
+
+    @property
+    def trades(self) -> bool:
+        return self.speed == 1.0
 
 
-def run_demo(demo: Demo, settings: Settings, report: Report) -> dict[str, Any]:
-    """The summary. Raises `TapeError`; `clean` in the summary says whether the replay found no
-    difference.
+class Cast(NamedTuple):
+    """What a run of the demo works with."""
+
+    demo: Demo
+    settings: Settings
+    desk: Supervisor
+    report: Report
+
+    @property
+    def played(self) -> tuple[str, ...]:
+        """The pipelines."""
+        return TRADING if self.demo.trades else SIGNALS
+
+
+def settings_of(demo: Demo, run_dir: Path) -> Settings:
+    """The example desk on ports of its own; without execution where the demo does not trade."""
+    port, admin_port = free_ports(2)
+    own = {
+        "run_dir": run_dir,
+        "desk": {"venue_port": port, "venue_admin_port": admin_port},
+        "gateway": {"url": f"http://{HOST}:{port}", "socket_url": f"ws://{HOST}:{port}/ws-api/v3"},
+    }
+    found = load_file(desk_file("tape.toml"), **own)
+    if demo.trades:
+        return found
+    bare = [signal.model_copy(update={"execution": {}}) for signal in found.strategy.signals]
+    return found.model_copy(
+        update={"strategy": found.strategy.model_copy(update={"signals": bare})}
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What the demo's processes are told, and they alone."""
+    signals = [signal.model_dump(mode="json") for signal in settings.strategy.signals]
+    return environment_of(
+        TAPE_CONFIG=str(desk_file("tape.toml")),
+        TAPE_RUN_DIR=str(settings.run_dir),
+        TAPE_GATEWAY__URL=settings.gateway.url,
+        TAPE_GATEWAY__SOCKET_URL=settings.gateway.socket_url,
+        TAPE_STRATEGY__SIGNALS=json.dumps(signals),
+    )
+
+
+def run_demo(demo: Demo, run_dir: Path, report: Report) -> dict[str, Any]:
+    """The summary. Raises `TapeError`. `clean` in the summary: the replay found no difference, and
+    what was traded is what the venue remembers.
     """
     logging.getLogger("tape.feed").setLevel(logging.WARNING)  # the bars say how far it is
-    folder = settings.run_dir
     began = time.monotonic()
-    clear(folder, NAMES)
-    stack.stop(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    kill_leftovers(run_dir)
+    stack.stop(run_dir)
+    shutil.rmtree(run_dir, ignore_errors=True)
+    settings = settings_of(demo, run_dir)
     try:
-        stack.start(folder, ports=stack.FREE, report=report, learn=True)
-        with Stage(folder) as stage:
-            summary = on_stage(demo, settings, stage, report)
+        stack.start(run_dir, ports=stack.FREE, report=report, learn=True)
+        with Supervisor(run_dir, environment(settings)) as supervisor:
+            summary = on_stage(Cast(demo, settings, supervisor, report))
     finally:
         report("stop the broker", 0, None)
-        stack.stop(folder)
+        stack.stop(run_dir)
     return {**summary, "seconds_total": round(time.monotonic() - began, 1)}
 
 
-def on_stage(demo: Demo, settings: Settings, stage: Stage, report: Report) -> dict[str, Any]:
-    catalog = load_catalog()
-    topics.apply(settings.kafka_options(), catalog, settings.topic_prefix)
-    registry = Registry(settings.registry_url(), settings.registry.client_options())
-    for _ in register(registry, catalog, settings.topic_prefix):
-        report("register the schemas", 0, None)
+def on_stage(cast: Cast) -> dict[str, Any]:
+    settings = cast.settings
+    prepare_log(settings, cast.report)
+    if cast.demo.trades:
+        prepare_trading(settings)
     log, codec = kafka_log(settings), codec_of(settings)
-    frames = load(seconds=demo.seconds)
-    options = Options(speed=demo.speed, wait_for=len(CONNECTORS))
+    frames = load(seconds=cast.demo.seconds)
+    options = Options(speed=cast.demo.speed, wait_for=len(SYMBOLS) * len(LINES))
     with Player(frames, options) as player, Tap(log, codec) as tap:
-        start_all(stage, player.urls)
-        played_s = watch(player, stage, len(frames), report)
-        drained_s = drain(log, stage, settings, report)
-        stage.stop(*CONNECTORS, "clock")
-        drain(log, stage, settings, report)
-        stage.stop(*PLAYED)
-    verdicts = replays(stage, report)
-    return {
-        **counted(log, codec, settings),
+        cast.desk.add(*desk(with_feeds(settings, player.urls)))
+        struck, played_s, drained_s = play(cast, log, player, frames)
+    verdicts = replays(cast)
+    found = {
+        **counted(log, codec, cast),
         "frames": len(frames),
         "lines": len(LINES),
-        "restarts": stage.restarts,
+        "restarts": cast.desk.restarts,
         "frames_per_second": round(player.sent / played_s),
         "drained_after_s": round(drained_s, 1),
         "latency": {topic: latency(values) for topic, values in tap.latencies_ms.items()},
         "replay": verdicts,
-        "clean": all(verdict["clean"] for shards in verdicts.values() for verdict in shards),
     }
+    same = all(verdict["clean"] for shards in verdicts.values() for verdict in shards)
+    if not cast.demo.trades:
+        return {**found, "clean": same}
+    state = settings.simulated_folder / "state"
+    trading = traded(log, codec, state, account_of(settings), settings.gateway.venue, struck)
+    return {**found, "trading": trading, "clean": same and trading["equal"]}
 
 
-def start_all(stage: Stage, urls: dict[str, str]) -> None:
-    for name in PLAYED:
-        stage.start(name, "run", name, "--from", "earliest")
-    stage.start("clock", "run", "clock")
-    for name, (venue, line) in CONNECTORS.items():
-        options = ("--venue", venue, "--line", line, "--url", urls[venue])
-        stage.start(name, "run", "connector", *options, *SYMBOLS[venue])
+def with_feeds(settings: Settings, urls: dict[str, str]) -> Settings:
+    """The demo's own servers in place of the venues'."""
+    feeds = [feed.model_copy(update={"url": urls[feed.venue]}) for feed in settings.desk.feeds]
+    return settings.model_copy(update={"desk": settings.desk.model_copy(update={"feeds": feeds})})
 
 
-def watch(player: Player, stage: Stage, total: int, report: Report) -> float:
+def play(
+    cast: Cast, log: KafkaLog, player: Player, frames: Sequence[Frame]
+) -> tuple[dict[str, int], float, float]:
+    """The slice, from the first frame to the last process's end. How often each fault struck,
+    seconds of play, seconds until all was read.
+    """
+    desk, report = cast.desk, cast.report
+    struck: dict[str, int] = {}
+    url = f"http://{HOST}:{cast.settings.desk.venue_admin_port}"
+    with Operator(url) if cast.demo.trades else nullcontext() as operator:
+        played_s = watch(player, cast, len(frames), Schedule(operator) if operator else None)
+        drained_s = drain(log, cast)
+        if operator is not None:
+            operator.disarm()
+            desk.stop("strategy")
+            settle(cast)
+            desk.stop("gateway")
+            struck = operator.struck()
+    names = [one.name for one in desk.standings()]
+    desk.stop(*[name for name in names if name not in cast.played])
+    drain(log, cast)
+    desk.stop()
+    report("stop", 1, 1)
+    return struck, played_s, drained_s
+
+
+def watch(player: Player, cast: Cast, total: int, schedule: Schedule | None) -> float:
     """Seconds from the first frame served to the last."""
     began: float | None = None
     while not player.finished:
-        stage.check()
+        cast.desk.check()
         if began is None and player.played:
             began = time.monotonic()
-        report("play the captures", min(player.played, total - 1), total)
+        if schedule is not None and began is not None:
+            schedule.step((time.monotonic() - began) / cast.demo.seconds)
+        cast.report("play the captures", min(player.played, total - 1), total)
         time.sleep(0.1)
-    report("play the captures", total, total)
+    cast.report("play the captures", total, total)
     return time.monotonic() - (began or time.monotonic() - 0.1)
 
 
-def drain(log: KafkaLog, stage: Stage, settings: Settings, report: Report) -> float:
-    """Waits until every pipeline has committed all its input; seconds it took."""
-    began = time.monotonic()
-    most = 1
-    while left := sum(lag(log, name, settings) for name in PLAYED):
-        stage.check()
+def settle(cast: Cast) -> None:
+    """Waits for nothing yet."""
+
+
+def drain(log: KafkaLog, cast: Cast) -> float:
+    """Waits until every pipeline that runs has committed all its input; seconds it took."""
+    began, most = time.monotonic(), 1
+    running = {one.name for one in cast.desk.standings()}
+    inputs = {n: tps_of(log, n, cast.settings) for n in cast.played if n in running}
+    while left := sum(lag(log, name, tps) for name, tps in inputs.items()):
+        cast.desk.check()
         most = max(most, left)
-        report("finish the backlog", most - left, most)
+        cast.report("finish the backlog", most - left, most)
         if time.monotonic() - began > DRAIN_S:
             raise ProcessFailed(f"{left} records are still unread after {DRAIN_S:.0f} s")
         time.sleep(0.1)
-    report("finish the backlog", most, most)
+    cast.report("finish the backlog", most, most)
     return time.monotonic() - began
 
 
-def lag(log: KafkaLog, name: str, settings: Settings) -> int:
-    """What kafka-consumer-groups would show for a pipeline's group, the clock left out."""
-    keyed = [t.topic for t in pipeline(name, settings).logic.inputs if not t.broadcast]
-    tps = [Tp(topic, p) for topic in keyed for p in range(log.partition_count(topic))]
+def tps_of(log: KafkaLog, name: str, settings: Settings) -> list[Tp]:
+    """A pipeline's input partitions, the clock's left out: it never stands still."""
+    topics = [t.topic for t in pipeline(name, settings).logic.inputs if t.topic != CLOCK]
+    return [Tp(topic, number) for topic in topics for number in range(log.partition_count(topic))]
+
+
+def lag(log: KafkaLog, name: str, tps: list[Tp]) -> int:
+    """What kafka-consumer-groups would show for a pipeline's group."""
     offsets = log.group_offsets(f"tape.{name}", tps)
     return sum(max(0, log.bounds(tp)[1] - offsets.get(tp, 0)) for tp in tps)
 
 
-def replays(stage: Stage, report: Report) -> dict[str, list[dict[str, Any]]]:
-    """Each pipeline's recorded epochs again, in a fresh process; the verdicts of its shards."""
-    verdicts = {}
-    for done, name in enumerate(PLAYED):
-        report("replay and compare", done, len(PLAYED))
-        code, text = stage.run(f"replay-{name}", "replay", name, "--output", "json")
+def replays(cast: Cast) -> dict[str, list[dict[str, Any]]]:
+    """Each pipeline's recorded epochs again, in fresh processes side by side; the verdicts of their
+    shards.
+    """
+    names, verdicts = cast.played, {}
+    running = {
+        name: cast.desk.spawn(f"replay-{name}", "replay", name, "--output", "json")
+        for name in names
+    }
+    for done, name in enumerate(names):
+        cast.report("replay and compare", done, len(names))
+        code, text = running[name].wait(), cast.desk.log_of(f"replay-{name}").read_text()
         if code not in (0, 1):
             raise ProcessFailed(f"replay {name} could not run: {text.strip()[-300:]}")
         verdicts[name] = json.loads(text[text.index("[\n") :])
-    report("replay and compare", len(PLAYED), len(PLAYED))
+    cast.report("replay and compare", len(names), len(names))
     return verdicts
 
 
-def counted(log: KafkaLog, codec: Codec, settings: Settings) -> dict[str, Any]:
+def counted(log: KafkaLog, codec: Codec, cast: Cast) -> dict[str, Any]:
     """Events per topic and epochs per pipeline, as the log holds them."""
     events = {topic: raw_records(log, topic) for topic in ("md.raw.v1", "ops.clock.v1")}
     pipelines = {}
-    for name in PLAYED:
-        found = recorded(log, codec, shard_of(pipeline(name, settings), 0, 1, settings))
+    for name in cast.played:
+        made = pipeline(name, cast.settings)
+        found = recorded(log, codec, shard_of(made, 0, 1, cast.settings))
         events |= dict(sorted(found.outputs.items()))
         pipelines[name] = {
             "epochs": found.epochs,

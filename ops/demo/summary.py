@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Shard
 from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
-from ops.demo.tap import percentile
 from schemas.codec import Codec
 from schemas.events import EpochCommitted
 
@@ -47,12 +45,3 @@ def raw_records(log: KafkaLog, topic: str) -> int:
     """Records of a topic that is written outside transactions: its offsets have no gaps."""
     tps = [Tp(topic, partition) for partition in range(log.partition_count(topic))]
     return sum(high - low for low, high in map(log.bounds, tps))
-
-
-def latency(values: list[float]) -> dict[str, Any]:
-    return {
-        "count": len(values),
-        "p50_ms": round(percentile(values, 0.50), 1),
-        "p90_ms": round(percentile(values, 0.90), 1),
-        "p99_ms": round(percentile(values, 0.99), 1),
-    }

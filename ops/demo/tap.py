@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
@@ -47,3 +48,13 @@ def percentile(values: list[float], share: float) -> float:
     """The value below which `share` of all lie; nan of nothing."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def latency(values: list[float]) -> dict[str, Any]:
+    """Count and percentiles in milliseconds."""
+    return {
+        "count": len(values),
+        "p50_ms": round(percentile(values, 0.50), 1),
+        "p90_ms": round(percentile(values, 0.90), 1),
+        "p99_ms": round(percentile(values, 0.99), 1),
+    }

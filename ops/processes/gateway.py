@@ -17,9 +17,9 @@ from connectors.gateway.keys import Key, parse_key
 from connectors.gateway.secrets_manager import secret_text
 from connectors.log.errors import WriterError
 from connectors.orderport import order_port
+from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.lock import hold
-from ops.processes.run import codec_of, kafka_log
 from ops.settings import Settings
 from pipelines.gateway.caps import Caps, CapsRefused, parse_caps
 from schemas.errors import TapeError

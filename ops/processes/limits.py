@@ -7,7 +7,7 @@ from pathlib import Path
 
 from connectors.control import ControlWriter, Decided, identify, limits_in_force
 from ops.limits import BadLimits, load_limits
-from ops.processes.run import codec_of, kafka_log
+from ops.processes.clients import codec_of, kafka_log
 from ops.settings import Settings
 from schemas.errors import TapeError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ops.limits import load_limits
 from ops.processes.catalog import pipeline as made_of
-from ops.processes.run import codec_of, kafka_log, shard_of
+from ops.processes.clients import codec_of, kafka_log
+from ops.processes.run import shard_of
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
 from replay.rerun import Span, Verdict, rerun

@@ -18,30 +18,15 @@ from connectors.epochs.opening import open_session
 from connectors.epochs.session import Session
 from connectors.log.kafka import KafkaLog
 from ops.processes.catalog import Pipeline, pipeline
+from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import Abort
 from ops.processes.lock import hold
 from ops.settings import Settings
 from pipelines.flow import build_flow
 from pipelines.items import Decided, Encoded
-from schemas.catalog import load_catalog
 from schemas.codec import Codec
-from schemas.ids import SchemaIds
 
 logger = logging.getLogger("tape.process")
-
-
-def kafka_log(settings: Settings) -> KafkaLog:
-    """The log that the settings name."""
-    servers = settings.bootstrap_servers()
-    return KafkaLog(servers, settings.topic_prefix, settings.kafka.client_options())
-
-
-def codec_of(settings: Settings) -> Codec:
-    """The codec with the ids of the registry that the settings name."""
-    catalog = load_catalog()
-    options, prefix = settings.registry.client_options(), settings.topic_prefix
-    ids = SchemaIds.from_registry(settings.registry_url(), catalog, options, prefix)
-    return Codec(catalog, ids)
 
 
 def shard_of(made: Pipeline, number: int, shards: int, settings: Settings) -> Shard:

@@ -12,8 +12,9 @@ from connectors.epochs.bytewax_ends import run_flow
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Intent
 from ops.processes.catalog import pipeline
+from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import hold, owner
-from ops.processes.run import codec_of, kafka_log, open_pipeline, shard_of
+from ops.processes.run import open_pipeline, shard_of
 from ops.settings import Settings
 from schemas.errors import TapeError
 from schemas.events import EpochCommitted, SnapshotRef

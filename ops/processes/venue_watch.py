@@ -10,10 +10,10 @@ from connectors.log.errors import WriterError
 from connectors.orderport import order_port
 from connectors.venue_watch.venue import Venue
 from connectors.venue_watch.watch import TOPIC, Parts, Watch
+from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.gateway import NotLive, read_key, real_hosts
 from ops.processes.lock import hold
-from ops.processes.run import codec_of, kafka_log
 from ops.settings import Settings
 
 

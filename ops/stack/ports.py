@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ops.stack.errors import PortTaken
@@ -74,7 +75,15 @@ def choose(
     return Ports(*chosen)
 
 
-def _first_free(preferred: tuple[int, ...], chosen: list[int]) -> int:
+def free_ports(count: int) -> list[int]:
+    """So many ports that are free now. Raises `PortTaken`."""
+    chosen: list[int] = []
+    for _ in range(count):
+        chosen.append(_first_free((), chosen))
+    return chosen
+
+
+def _first_free(preferred: Sequence[int], chosen: list[int]) -> int:
     for port in preferred:
         if port and port not in chosen and not is_taken(port):
             return port

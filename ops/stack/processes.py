@@ -27,15 +27,19 @@ def marker(folder: Path) -> str:
 
 
 def spawn(
-    command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    folder: Path,
+    log: Path,
+    environment: Mapping[str, str],
+    cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts `command` in `folder` in a session of its own, so that it outlives the caller."""
+    """Starts `command` in `folder` (or `cwd`) in a session of its own: it outlives the caller."""
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=folder,
+            cwd=cwd or folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,0 +1,94 @@
+"""Starts the desk's supervisor so that it outlives its starter, says how its processes are, ends
+them all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ops.desk.plan import desk
+from ops.desk.run import environment, recorded
+from ops.settings import Settings
+from ops.stack import processes
+from ops.stack.progress import Report
+from ops.supervisor.leftovers import FOLDER, SUPERVISOR, end_leftovers, kill_leftovers
+from ops.supervisor.model import FAILED, Standing
+from ops.supervisor.supervisor import ProcessFailed, Supervisor
+
+START_S = 60.0
+
+
+class DeskStatus(NamedTuple):
+    """`supervisor`: its process ids; empty where processes are left that nobody looks after."""
+
+    supervisor: list[int]
+    processes: list[Standing]
+
+
+def start(settings: Settings, report: Report) -> None:
+    """All processes running; does nothing where the desk runs already. Raises `ProcessFailed` with
+    the last line of one that could not; the others go on.
+    """
+    if not processes.find(own_folder(settings.run_dir)):
+        end_leftovers(settings.run_dir)
+        (settings.run_dir / "desk.json").unlink(missing_ok=True)
+        Supervisor(settings.run_dir, environment(settings), Path.cwd()).spawn(
+            SUPERVISOR, "run", "desk"
+        )
+    wait_running(settings, report)
+
+
+def wait_running(settings: Settings, report: Report) -> None:
+    total = len(desk(settings))
+
+    def all_run() -> bool:
+        found = recorded(settings.run_dir)
+        failed = [one for one in found if one.state in FAILED]
+        if failed or not processes.find(own_folder(settings.run_dir)):
+            raise ProcessFailed("; ".join(map(last_words, failed)) or supervisor_words(settings))
+        running = sum(one.state == "RUNNING" for one in found)
+        report("start the desk", running, total)
+        return running == total
+
+    if not processes.wait_for(all_run, START_S):
+        late = [one.name for one in recorded(settings.run_dir) if one.state != "RUNNING"]
+        raise ProcessFailed(f"{', '.join(late)} did not start within {START_S:.0f} s: tape status")
+
+
+def stop(run_dir: Path) -> list[str]:
+    """Ends the supervisor, which ends the rest, and whatever nobody looks after; their names."""
+    ended = end_leftovers(run_dir)
+    (run_dir / "desk.json").unlink(missing_ok=True)
+    return ended
+
+
+def kill(run_dir: Path) -> None:
+    """The same as a crash would."""
+    kill_leftovers(run_dir)
+    (run_dir / "desk.json").unlink(missing_ok=True)
+
+
+def status(run_dir: Path) -> DeskStatus:
+    """What the supervisor says, checked against the processes there are."""
+    found = [
+        one._replace(pid=next(iter(processes.find(run_dir / FOLDER / one.name)), None))
+        for one in recorded(run_dir)
+    ]
+    return DeskStatus(processes.find(own_folder(run_dir)), found)
+
+
+def own_folder(run_dir: Path) -> Path:
+    return run_dir / FOLDER / SUPERVISOR
+
+
+def last_words(one: Standing) -> str:
+    path = Path(one.log)
+    said = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+    return f"{one.name} ended with exit code {one.code}: {said[-1] if said else 'nothing'}"
+
+
+def supervisor_words(settings: Settings) -> str:
+    log = own_folder(settings.run_dir) / f"{SUPERVISOR}.log"
+    said = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"the supervisor ended: {said[-1] if said else 'nothing'} (see {log})"

@@ -1,0 +1,77 @@
+"""`tape run desk`: the supervisor in the foreground, until SIGTERM. What it knows lies in
+`desk.json` for `tape status`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from ops.desk.plan import desk
+from ops.processes.lock import hold
+from ops.settings import Settings, config_file
+from ops.supervisor.leftovers import SUPERVISOR, end_leftovers
+from ops.supervisor.model import Process, Standing
+from ops.supervisor.supervisor import ProcessFailed, Supervisor
+
+STEP_S = 0.05
+LOCK = "desk"
+
+
+def run_desk(settings: Settings) -> int:
+    """Exit code 0, or 1 where a process did not stop as it should. Raises `TapeError`."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with hold(settings.run_dir, LOCK):
+        end_leftovers(settings.run_dir, but=SUPERVISOR)
+        with Supervisor(settings.run_dir, environment(settings), Path.cwd()) as supervisor:
+            supervise(supervisor, desk(settings), settings.run_dir, stop)
+            try:
+                supervisor.stop()
+            except ProcessFailed as error:
+                print(f"tape: {error}", file=sys.stderr, flush=True)
+                return 1
+            finally:
+                record(settings.run_dir, [])
+    return 0
+
+
+def supervise(supervisor: Supervisor, wanted: list[Process], run_dir: Path, stop: Event) -> None:
+    """Until `stop`; every change is recorded."""
+    supervisor.add(*wanted)
+    known: list[Standing] | None = None
+    while not stop.wait(STEP_S):
+        supervisor.step()
+        if (now := supervisor.standings()) != known:
+            known = now
+            record(run_dir, now)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """This process's own, with what is relative to its working folder made absolute."""
+    own, file = {"TAPE_RUN_DIR": str(settings.run_dir)}, config_file()
+    if file is not None:
+        own["TAPE_CONFIG"] = str(file.absolute())
+    return {**os.environ, **own}
+
+
+def record(run_dir: Path, standings: list[Standing]) -> None:
+    """Replaces the record in one step: a reader sees the old or the new one."""
+    fresh = run_dir / "desk.json.new"
+    fresh.write_text(json.dumps([one._asdict() for one in standings], indent=2) + "\n")
+    fresh.replace(run_dir / "desk.json")
+
+
+def recorded(run_dir: Path) -> list[Standing]:
+    """What the supervisor wrote last; empty where none ran, or it ended as it should."""
+    try:
+        found: list[dict[str, Any]] = json.loads((run_dir / "desk.json").read_text())
+        return [Standing(**one) for one in found]
+    except (OSError, ValueError, TypeError):
+        return []

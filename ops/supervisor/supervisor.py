@@ -1,0 +1,212 @@
+"""Starts processes in their order, looks after them, stops them in the opposite one.
+
+Nothing happens by itself: whoever has a supervisor calls `step` often. Each process works in a
+folder of its own, `<run folder>/processes/<name>`, where its log lies and by which it is found
+again after a crash of the supervisor.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
+from typing import Self
+
+from ops.settings import ROOT
+from ops.stack import processes
+from ops.stack.ports import HOST
+from ops.supervisor.leftovers import FOLDER, GRACE_S
+from ops.supervisor.model import BACKOFF, FAILED, Process, Standing, State, after_end
+from schemas.errors import TapeError
+
+log = logging.getLogger("tape.supervisor")
+LISTENS_S = 0.2
+
+
+class ProcessFailed(TapeError):
+    """A process ended and is not started again, or did not end as it should."""
+
+
+@dataclass
+class _Entry:
+    process: Process
+    state: State = "WAITING"
+    running: Popen[bytes] | None = None
+    code: int | None = None
+    restarts: int = 0
+    failures: int = 0
+    started_s: float = 0.0
+    due_s: float = 0.0
+
+
+class Supervisor:
+    """Leaving the `with` block kills what still runs; `stop` is the polite way.
+
+    `environment`: what every process sees, and nothing else. `cwd`: where relative paths of the
+    settings begin; default: each process's own folder.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        environment: Mapping[str, str],
+        cwd: Path | None = None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._cwd = run_dir.absolute() / FOLDER, cwd
+        self._environment = {**environment, "PYTHONPATH": str(ROOT)}
+        self._monotonic_s = monotonic_s
+        self._entries: dict[str, _Entry] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, entry in self._entries.items():
+            if entry.running is not None:
+                processes.kill(self._folder / name)
+
+    @property
+    def restarts(self) -> int:
+        """How often any process was started again."""
+        return sum(entry.restarts for entry in self._entries.values())
+
+    def standings(self) -> list[Standing]:
+        return [
+            Standing(
+                name,
+                one.state,
+                one.restarts,
+                one.code,
+                one.running.pid if one.running is not None else None,
+                str(self.log_of(name)),
+            )
+            for name, one in self._entries.items()
+        ]
+
+    def log_of(self, name: str) -> Path:
+        return self._folder / name / f"{name}.log"
+
+    def add(self, *wanted: Process) -> None:
+        """To be started, by this call or a later `step`."""
+        for process in wanted:
+            self._entries[process.name] = _Entry(process)
+        self.step()
+
+    def step(self) -> None:
+        """Notes what ended and starts what is due."""
+        for entry in self._entries.values():
+            if entry.running is not None and (code := entry.running.poll()) is not None:
+                self._note_end(entry, code)
+        for entry in self._entries.values():
+            waits = entry.state in ("WAITING", "BACKING_OFF")
+            if waits and self._monotonic_s() >= entry.due_s and self._may_start(entry.process):
+                self._start(entry)
+
+    def check(self) -> None:
+        """`step`, for whoever needs them all. Raises `ProcessFailed` where one ended for good."""
+        self.step()
+        for entry in self._entries.values():
+            if entry.state in (*FAILED, "STOPPED"):
+                raise ProcessFailed(self._ended(entry))
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM to these, else to all: first to those that come after others. Raises
+        `ProcessFailed` where one does not end with 0; the others are stopped nevertheless.
+        """
+        left = {name: self._entries.pop(name) for name in names or tuple(self._entries)}
+        failures: list[str] = []
+        while left:
+            needed = {name for entry in left.values() for name in entry.process.after}
+            wave = [left.pop(name) for name in list(left) if name not in needed]
+            assert wave, "processes that wait for each other"
+            failures += self._end(wave)
+        if failures:
+            raise ProcessFailed("; ".join(failures))
+
+    def run(self, name: str, *arguments: str) -> tuple[int, str]:
+        """One command to its end: exit code and what it printed."""
+        code = self.spawn(name, *arguments).wait()
+        return code, self.log_of(name).read_text()
+
+    def _may_start(self, process: Process) -> bool:
+        before = [self._entries[name] for name in process.after if name in self._entries]
+        return all(one.state == "RUNNING" and _listens(one.process) for one in before)
+
+    def _start(self, entry: _Entry) -> None:
+        entry.restarts += entry.state == "BACKING_OFF"
+        entry.running = self.spawn(entry.process.name, *entry.process.arguments)
+        entry.state = "RUNNING"
+        entry.started_s = self._monotonic_s()
+
+    def spawn(self, name: str, *arguments: str) -> Popen[bytes]:
+        """One command, which nobody looks after."""
+        folder = self._folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        # CPython keeps what follows -X for whoever looks at the command line: here, to find it
+        # again.
+        command = [sys.executable, "-P", "-X", processes.marker(folder), *self._program(arguments)]
+        log_file = self.log_of(name)
+        return processes.spawn(command, folder, log_file, self._environment, self._cwd)
+
+    def _program(self, arguments: Sequence[str]) -> tuple[str, ...]:
+        return ("-m", "ops.cli", *arguments)
+
+    def _note_end(self, entry: _Entry, code: int) -> None:
+        now_s = self._monotonic_s()
+        entry.running, entry.code, entry.state = None, code, after_end(code)
+        if entry.state in FAILED:
+            log.critical("%s is not started again: %s", entry.process.name, self._ended(entry))
+        elif entry.state == "BACKING_OFF":
+            entry.failures = BACKOFF.failures(entry.failures, now_s - entry.started_s)
+            entry.due_s = now_s + BACKOFF.ceiling_s(entry.failures)
+            log.warning("%s", self._ended(entry))
+
+    def _end(self, wave: list[_Entry]) -> list[str]:
+        """What went wrong, one line each."""
+        running = [entry for entry in wave if entry.running is not None]
+        for entry in running:
+            assert entry.running is not None
+            entry.running.send_signal(signal.SIGTERM)
+        return [line for entry in running if (line := self._await_end(entry))]
+
+    def _await_end(self, entry: _Entry) -> str | None:
+        process, name = entry.running, entry.process.name
+        assert process is not None
+        if not processes.wait_for(partial(_has_ended, process), GRACE_S):
+            processes.kill(self._folder / name)
+            return f"{name} did not stop within {GRACE_S:.0f} s of SIGTERM"
+        entry.running, entry.code = None, process.returncode
+        return self._ended(entry) if entry.code else None
+
+    def _ended(self, entry: _Entry) -> str:
+        path = self.log_of(entry.process.name)
+        said = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+        last = said[-1] if said else "nothing"
+        return f"{entry.process.name} ended with exit code {entry.code}: {last} (see {path})"
+
+
+def environment_of(**own: str) -> dict[str, str]:
+    """This process's environment with none of Tape's variables but these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPE_")}
+    return {**kept, **own}
+
+
+def _listens(process: Process) -> bool:
+    if process.port is None:
+        return True
+    with socket.socket() as probe:
+        probe.settimeout(LISTENS_S)
+        return probe.connect_ex((HOST, process.port)) == 0
+
+
+def _has_ended(process: Popen[bytes]) -> bool:
+    return process.poll() is not None
