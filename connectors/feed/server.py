@@ -42,7 +42,7 @@ class CannotListen(TapeError):
 class Options(NamedTuple):
     """`speed` None: as fast as clients take it. Starts once `wait_for` connections have subscribed
     market data and nobody has said anything for `settle_s` (for some venues one message is not
-    the whole subscription).
+    the whole subscription); if `held`, not before `release`.
     """
 
     speed: float | None = 1.0
@@ -51,6 +51,7 @@ class Options(NamedTuple):
     faults: Faults = Faults()
     seed: int = 0
     close_at_end: bool = False
+    held: bool = False
 
 
 class FeedServer:
@@ -72,7 +73,7 @@ class FeedServer:
         self._connections: dict[int, FeedConnection] = {}
         self._opened = self._played = 0
         self._past: Counter[str] = Counter()
-        self._heard = asyncio.Event()
+        self._heard, self._released = asyncio.Event(), asyncio.Event()
         self._server: Server | None = None
         self._pumping: asyncio.Task[None] | None = None
 
@@ -159,7 +160,13 @@ class FeedServer:
             self._past.update(connection.totals())
             log.info("connection %d: %s gone, %s", number, dialect.venue, dict(connection.totals()))
 
+    def release(self) -> None:
+        """Lets a clock go that is `held`."""
+        self._released.set()
+
     async def _pump(self) -> None:
+        if self._options.held:
+            await self._released.wait()
         await self._until_subscribed()
         self.started.set()
         if self._options.speed is None:

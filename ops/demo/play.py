@@ -44,6 +44,12 @@ class Player:
             self._ready.set()
             await self._stop.wait()
 
+    def release(self) -> None:
+        """Lets a clock go that is held (`Options.held`)."""
+        assert self._loop is not None
+        assert self._server is not None
+        self._loop.call_soon_threadsafe(self._server.release)
+
     @property
     def finished(self) -> bool:
         return self._server is not None and self._server.finished.is_set()

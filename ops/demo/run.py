@@ -21,6 +21,7 @@ from connectors.feed.server import Options
 from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
 from ops import stack
+from ops.demo.books import read_all, still_open
 from ops.demo.faults import Operator, Schedule
 from ops.demo.play import Player
 from ops.demo.summary import raw_records, recorded
@@ -33,22 +34,21 @@ from ops.processes.clients import codec_of, kafka_log
 from ops.processes.run import shard_of
 from ops.settings import Settings, load_file
 from ops.stack.ports import HOST, free_ports
+from ops.stack.processes import wait_for
 from ops.stack.progress import Report
 from ops.supervisor.leftovers import kill_leftovers
 from ops.supervisor.supervisor import ProcessFailed, Supervisor, environment_of
 from schemas.codec import Codec
+from schemas.events import GatewayReady
 
 logger = logging.getLogger("tape.demo")
-LINES = ("A", "B")
 CLOCK = "ops.clock.v1"
 DRAIN_S = 120.0
 CLEAR_S = 30.0
+START_S = 90.0
+EVENTS, BREAKS = "oms.order-event.v1", "recon.break.v1"
 SIGNALS = ("market", "strategy")
 TRADING = ("market", "strategy", "risk", "reconciliation")
-SYMBOLS = {
-    venue: sorted({s for c in CAPTURES.values() if c.venue == venue for s in c.symbols})
-    for venue in dict.fromkeys(c.venue for c in CAPTURES.values())
-}
 
 
 class Demo(NamedTuple):
@@ -131,16 +131,20 @@ def on_stage(cast: Cast) -> dict[str, Any]:
     if cast.demo.trades:
         prepare_trading(settings)
     log, codec = kafka_log(settings), codec_of(settings)
-    frames = load(seconds=cast.demo.seconds)
-    options = Options(speed=cast.demo.speed, wait_for=len(SYMBOLS) * len(LINES))
+    feeds = settings.desk.feeds
+    names = [n for n, one in CAPTURES.items() if one.venue in {feed.venue for feed in feeds}]
+    frames = load(names, seconds=cast.demo.seconds)
+    options = Options(cast.demo.speed, sum(len(feed.lines) for feed in feeds), held=True)
     with Player(frames, options) as player, Tap(log, codec) as tap:
         cast.desk.add(*desk(with_feeds(settings, player.urls)))
-        struck, played_s, drained_s = play(cast, log, player, frames)
+        wait_ready(cast, log, codec)
+        player.release()
+        struck, played_s, drained_s = play(cast, log, codec, player, frames)
     verdicts = replays(cast)
     found = {
         **counted(log, codec, cast),
         "frames": len(frames),
-        "lines": len(LINES),
+        "lines": len(feeds[0].lines),
         "restarts": cast.desk.restarts,
         "frames_per_second": round(player.sent / played_s),
         "drained_after_s": round(drained_s, 1),
@@ -162,7 +166,7 @@ def with_feeds(settings: Settings, urls: dict[str, str]) -> Settings:
 
 
 def play(
-    cast: Cast, log: KafkaLog, player: Player, frames: Sequence[Frame]
+    cast: Cast, log: KafkaLog, codec: Codec, player: Player, frames: Sequence[Frame]
 ) -> tuple[dict[str, int], float, float]:
     """The slice, from the first frame to the last process's end. How often each fault struck,
     seconds of play, seconds until all was read.
@@ -176,7 +180,7 @@ def play(
         if operator is not None:
             operator.disarm()
             desk.stop("strategy")
-            settle(cast)
+            settle(cast, log, codec)
             desk.stop("gateway")
             struck = operator.struck()
     names = [one.name for one in desk.standings()]
@@ -202,8 +206,32 @@ def watch(player: Player, cast: Cast, total: int, schedule: Schedule | None) -> 
     return time.monotonic() - (began or time.monotonic() - 0.1)
 
 
-def settle(cast: Cast) -> None:
-    """Waits for nothing yet."""
+def wait_ready(cast: Cast, log: KafkaLog, codec: Codec) -> None:
+    """Until every pipeline has opened its shard and the gateway may send: a slice that began before
+    would be old news by the time it is read.
+    """
+    total = len(cast.played) + cast.demo.trades
+
+    def ready() -> bool:
+        cast.desk.check()
+        opened = sum(log.bounds(Tp(f"{name}.epochs.v1", 0))[1] > 0 for name in cast.played)
+        sends = cast.demo.trades and any(
+            isinstance(event, GatewayReady) for event in read_all(log, codec, EVENTS)
+        )
+        cast.report("start the desk", opened + sends, total)
+        return opened + sends == total
+
+    if not wait_for(ready, START_S):
+        raise ProcessFailed(
+            f"the desk was not ready within {START_S:.0f} s: see {cast.desk.folder}"
+        )
+
+
+def settle(cast: Cast, log: KafkaLog, codec: Codec) -> None:
+    """Waits until every break is cleared, as far as that takes less than `CLEAR_S`: what is left is
+    a finding.
+    """
+    wait_for(lambda: not still_open(read_all(log, codec, BREAKS)), CLEAR_S)
 
 
 def drain(log: KafkaLog, cast: Cast) -> float:

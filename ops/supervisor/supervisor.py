@@ -61,7 +61,7 @@ class Supervisor:
         cwd: Path | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._cwd = run_dir.absolute() / FOLDER, cwd
+        self.folder, self._cwd = run_dir.absolute() / FOLDER, cwd
         self._environment = {**environment, "PYTHONPATH": str(ROOT)}
         self._monotonic_s = monotonic_s
         self._entries: dict[str, _Entry] = {}
@@ -72,7 +72,7 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         for name, entry in self._entries.items():
             if entry.running is not None:
-                processes.kill(self._folder / name)
+                processes.kill(self.folder / name)
 
     @property
     def restarts(self) -> int:
@@ -93,7 +93,7 @@ class Supervisor:
         ]
 
     def log_of(self, name: str) -> Path:
-        return self._folder / name / f"{name}.log"
+        return self.folder / name / f"{name}.log"
 
     def add(self, *wanted: Process) -> None:
         """To be started, by this call or a later `step`."""
@@ -149,7 +149,7 @@ class Supervisor:
 
     def spawn(self, name: str, *arguments: str) -> Popen[bytes]:
         """One command, which nobody looks after."""
-        folder = self._folder / name
+        folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         # CPython keeps what follows -X for whoever looks at the command line: here, to find it
         # again.
@@ -182,7 +182,7 @@ class Supervisor:
         process, name = entry.running, entry.process.name
         assert process is not None
         if not processes.wait_for(partial(_has_ended, process), GRACE_S):
-            processes.kill(self._folder / name)
+            processes.kill(self.folder / name)
             return f"{name} did not stop within {GRACE_S:.0f} s of SIGTERM"
         entry.running, entry.code = None, process.returncode
         return self._ended(entry) if entry.code else None

@@ -178,10 +178,13 @@ def test_what_a_killed_supervisor_left_is_found_and_ended(
     desk = Scripted(tmp_path)
     desk.add(script("market", STAYS), script("clock", STAYS))
     pids = [desk.pid(name) for name in ("market", "clock")]
-    found = [processes.find(tmp_path / "processes" / name) for name in ("market", "clock")]
-    assert [[pid] for pid in pids] == found
+
+    def found() -> list[int]:
+        return [pid for name in ("market", "clock") for pid in processes.find(desk.folder / name)]
+
+    assert processes.wait_for(lambda: found() == pids, WAIT_S)
     end(tmp_path)
-    assert not any(processes.find(tmp_path / "processes" / name) for name in ("market", "clock"))
+    assert found() == []
 
 
 def test_a_command_runs_to_its_end(tmp_path: Path) -> None:
