@@ -8,6 +8,7 @@ go to `docs/reliability.md`. A failure prints the scenario and the seed that rep
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import shutil
 import subprocess
@@ -15,14 +16,17 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from ops import stack as local_stack
 from ops.stack import StackInfo
+from tests.connectors.gateway import trials
 from tests.faults import clock, laws, scenarios
 from tests.faults.rig import Rig
 
@@ -31,7 +35,10 @@ FOLDER = ROOT / ".run" / "soak"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 TESTED = ("connectors/*.py", "connectors/log/*.py", "connectors/epochs/*.py", "pipelines/*.py",
-          "ops/processes/exits.py", "tests/faults/*", "tests/connectors/epochs/toy.py")  # fmt: skip
+          "connectors/gateway/*.py", "connectors/orderport/**/*.py", "connectors/simulated/**/*.py",
+          "pipelines/gateway/*.py", "pipelines/orders/*.py", "ops/processes/exits.py",
+          "tests/faults/*", "tests/connectors/gateway/*",
+          "tests/connectors/epochs/toy.py")  # fmt: skip
 SEED = 9_000
 
 
@@ -52,6 +59,28 @@ def torn(rig: Rig, _: int) -> None:
     assert scenarios.end_txn_without_the_exit_rule(rig) > 0
 
 
+def gateways_stopped(rig: Rig, rounds: int) -> None:
+    """Every point at once: most of a trial is waiting."""
+    for number in range(rounds):
+        seed, folder = rig.seed + number, rig.scratch / f"{rig.prefix}{number}"
+        with ThreadPoolExecutor(len(trials.POINTS)) as pool:
+            for counts in pool.map(partial(one_stopped, rig.servers, folder, seed), trials.POINTS):
+                rig.counts.update(counts)
+
+
+def one_stopped(servers: str, folder: Path, seed: int, point: str) -> Counter[str]:
+    own = folder / point.replace(" ", "-")
+    own.mkdir(parents=True)
+    return asyncio.run(trials.zombie(servers, own, point, seed))
+
+
+def logs_wiped(rig: Rig, rounds: int) -> None:
+    for number in range(rounds):
+        folder = rig.scratch / f"{rig.prefix}{number}"
+        folder.mkdir()
+        rig.counts.update(asyncio.run(trials.wiped_log(rig.servers, folder)))
+
+
 PIECES = (
     Piece("SIGKILL at random moments", scenarios.random_kills, 300, 25),
     Piece("SIGKILL at each named point", scenarios.kills_at_named_points, 10, 2),
@@ -69,6 +98,8 @@ PIECES = (
     Piece("recovery time by length of the log",
           once(lambda rig: laws.recovery_time(rig, (10_000, 1_000_000))), 1, 1),
     Piece("broker killed and restarted", scenarios.broker_kills, 20, 4),
+    Piece("gateway stopped at each named point, venue failing", gateways_stopped, 20, 2),
+    Piece("log wiped, venue kept", logs_wiped, 5, 5),
 )  # fmt: skip
 
 

@@ -31,7 +31,6 @@ from connectors.gateway.keys import parse_key
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import BREAKS, CONTROL, DECISIONS, RECON_CONTROL
 from connectors.log.interface import Log, Message, OutRecord, Tp
-from connectors.log.kafka import KafkaLog
 from connectors.log.memory import MemoryLog
 from connectors.orderport import order_port
 from connectors.partitioner import murmur2_partition
@@ -41,8 +40,9 @@ from ops.stack import StackInfo
 from pipelines.gateway.caps import Caps, parse_caps
 from schemas import events
 from tests.connectors.asynchronous import until
-from tests.connectors.cluster import create, local_codec
+from tests.connectors.cluster import local_codec
 from tests.connectors.simulated.rig import API_KEY, SECRET
+from tests.faults import cluster
 
 ACCOUNT: Final = "desk"
 BTC: Final = "BTCUSDT.BINANCE"
@@ -91,8 +91,10 @@ def abort(code: int, message: str) -> NoReturn:
 class Records:
     """Writes to a log as its other processes do, and reads back."""
 
-    def __init__(self, log: Log, append: Callable[[OutRecord], object]) -> None:
-        self.log, self._append = log, append
+    def __init__(
+        self, log: Log, append: Callable[[OutRecord], object], scope: Scope = SCOPE
+    ) -> None:
+        self.log, self._append, self.scope = log, append, scope
         self._numbers = itertools.count(1)
 
     def write(self, topic: str, event: Any, signer: Signer | None = None) -> None:
@@ -104,13 +106,14 @@ class Records:
         self._append(signer.sign(record) if signer else record)
 
     def name_log(self) -> None:
-        self.write(CONTROL, events.LogCreated(SCOPE.log_id, SCOPE.environment, time.time_ns()))
+        scope = self.scope
+        self.write(CONTROL, events.LogCreated(scope.log_id, scope.environment, time.time_ns()))
 
-    def approve(self, cl_ord_id: str = "", *, scope: Scope = SCOPE, **given: Any) -> str:
+    def approve(self, cl_ord_id: str = "", *, scope: Scope | None = None, **given: Any) -> str:
         """A signed approval of a fresh limit order to buy 0.1 at 100; gives its id."""
         cl_ord_id = cl_ord_id or f"C{next(self._numbers)}"
         order = approval(cl_ord_id)._replace(**given)
-        self.write(DECISIONS, order, Signer(RISK, scope))
+        self.write(DECISIONS, order, Signer(RISK, scope or self.scope))
         return cl_ord_id
 
     def cancel(self, cl_ord_id: str) -> None:
@@ -155,12 +158,14 @@ def memory() -> Records:
     return records
 
 
-def kafka(stack: StackInfo, prefix: str, *, make: bool = True) -> Records:
-    """The records of a prefix on the real broker, whose topics are made on request."""
-    for topic, partitions in TOPICS.items():
-        if make:
-            create(stack, prefix + topic, partitions)
-    producer = Producer({"bootstrap.servers": stack.bootstrap_servers, "linger.ms": 0})
+def kafka(stack: StackInfo, prefix: str) -> Records:
+    """The records of a prefix on the real broker, whose topics are made."""
+    return on_broker(stack.bootstrap_servers, prefix)
+
+
+def on_broker(servers: str, prefix: str, *, scope: Scope = SCOPE) -> Records:
+    log = cluster.create(servers, prefix, TOPICS)
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 0, "log_level": 0})
 
     def append(r: OutRecord) -> None:
         headers: Any = list(r.headers)
@@ -169,9 +174,8 @@ def kafka(stack: StackInfo, prefix: str, *, make: bool = True) -> Records:
         )
         producer.flush(10)
 
-    records = Records(KafkaLog(stack.bootstrap_servers, prefix), append)
-    if make:
-        records.name_log()
+    records = Records(log, append, scope)
+    records.name_log()
     return records
 
 

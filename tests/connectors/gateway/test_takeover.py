@@ -8,37 +8,30 @@ before is found by its successor, once.
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from decimal import Decimal
 from pathlib import Path
 from signal import SIGCONT
+from typing import Any
 
 import pytest
 
-from connectors.gateway.gateway import open_gateway
-from connectors.gateway.ledger import EVENTS
 from connectors.simulated.server import VenueServer
 from ops.stack import StackInfo
-from schemas.events import GatewayReady
 from tests.connectors.asynchronous import run, until
-from tests.connectors.gateway.rig import (
-    ACCOUNT,
-    Line,
-    Records,
-    heartbeats,
-    kafka,
-    parts,
-    running,
-    started,
+from tests.connectors.gateway.rig import ACCOUNT, Line, heartbeats, kafka, running, started
+from tests.connectors.gateway.trials import (
+    FENCED,
+    LIMIT_S,
+    WINDOW_MS,
+    readies,
+    stopped,
+    successor,
+    victim,
+    wiped_log,
+    zombie,
 )
 from tests.connectors.simulated.rig import options, quote
-
-FENCED = 70
-LIMIT_S = 90.0
-WINDOW_MS = 2_000  # half of it outlasts a first transaction on a busy machine
 
 
 def test_a_first_fill_on_the_broker(stack: StackInfo, topic_prefix: str, tmp_path: Path) -> None:
@@ -47,7 +40,7 @@ def test_a_first_fill_on_the_broker(stack: StackInfo, topic_prefix: str, tmp_pat
     async def main() -> None:
         async with VenueServer(options(tmp_path)) as server:
             quote(server, "99", "5", "101", "5")
-            async with running(records, server, tmp_path):
+            async with running(records, server, tmp_path, recv_window_ms=WINDOW_MS):
                 name = records.approve(price=Decimal(101))
                 await until(lambda: "Filled" in records.told(name), "the fill")
             assert records.told(name) == ["Submitting", "Accepted", "Filled"]
@@ -59,28 +52,6 @@ def test_a_first_fill_on_the_broker(stack: StackInfo, topic_prefix: str, tmp_pat
             )
 
     run(main(), LIMIT_S)
-
-
-@contextmanager
-def victim(
-    stack: StackInfo, prefix: str, url: str, socket_url: str, folder: Path, at: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    arguments = [stack.bootstrap_servers, prefix, url, socket_url, str(folder), at]
-    command = [sys.executable, "-m", "tests.connectors.gateway.victim", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def stopped(process: subprocess.Popen[bytes]) -> bool:
-    text = Path(f"/proc/{process.pid}/stat").read_text()
-    return text.rpartition(")")[2].split()[0] == "T"
-
-
-def readies(records: Records) -> int:
-    return sum(isinstance(event, GatewayReady) for event in records.all(EVENTS))
 
 
 POINTS = [
@@ -102,7 +73,7 @@ POINTS = [
 def test_a_predecessor_that_wakes_sends_nothing(
     stack: StackInfo, topic_prefix: str, tmp_path: Path, point: str, told: list[str], sent: int
 ) -> None:
-    records = kafka(stack, topic_prefix)
+    records, servers = kafka(stack, topic_prefix), stack.bootstrap_servers
 
     async def main() -> None:
         async with (
@@ -112,14 +83,11 @@ def test_a_predecessor_that_wakes_sends_nothing(
         ):
             quote(server, "99", "5", "101", "5")
             urls = line.url, server.socket_url
-            with victim(stack, topic_prefix, *urls, tmp_path / "first", point) as first:
+            with victim(servers, topic_prefix, urls, tmp_path / "first", point) as first:
                 await until(lambda: readies(records) == 1, "the first ready", LIMIT_S)
                 name = records.approve()
                 await until(lambda: stopped(first), f"stopped {point}")
-                made = parts(records.log, server.url, server.socket_url, tmp_path / "second")
-                made = made._replace(recv_window_ms=WINDOW_MS)
-                # The venue lives on this loop: it must answer while the successor reads.
-                gateway = await asyncio.to_thread(open_gateway, made._replace(takeover=True))
+                gateway = await successor(records, server, tmp_path / "second")
                 async with started(gateway):
                     assert line.orders == sent
                     first.send_signal(SIGCONT)
@@ -134,3 +102,15 @@ def test_a_predecessor_that_wakes_sends_nothing(
             assert not server.venue.exchange.open_orders(ACCOUNT, "BTCUSDT")
 
     run(main(), LIMIT_S)
+
+
+def test_a_predecessor_wakes_while_the_venue_fails(stack: StackInfo, tmp_path: Path) -> None:
+    run(_of(zombie(stack.bootstrap_servers, tmp_path, "after-commit", 1)), 2 * LIMIT_S)
+
+
+def test_a_new_log_adopts_no_order_of_an_old_one(stack: StackInfo, tmp_path: Path) -> None:
+    run(_of(wiped_log(stack.bootstrap_servers, tmp_path)), 2 * LIMIT_S)
+
+
+async def _of(trial: Coroutine[Any, Any, object]) -> None:
+    assert await trial
