@@ -1289,6 +1289,7 @@ class VenueRequestSent(NamedTuple):
     attempt: int  # 1 for the first.
     causation_id: str  # Id of the direct parent; empty where a timer sent it.
     ts_ns: int  # Wall time of sending, nanoseconds UTC.
+    cancel_reason: CancelReason  # Why the gateway cancels, where it does; else UNKNOWN.
 
 
 class VenueResponseReceived(NamedTuple):

@@ -121,14 +121,11 @@ class Desk:
         done.set_result(None)
         return done
 
-    async def write_ahead(self, found: list[Any]) -> None:
-        """To the log and nowhere else. Raises `WriterError`, also where the log was given up
+    async def on_log(self, written: asyncio.Future[None]) -> None:
+        """Waits for what `write` gave. Raises `WriterError`, also where the log was given up
         meanwhile: an order that only the journal knows must not be sent.
         """
-        if not self.cancel_only and self.ledger.broken is None:
-            await self.ledger.put(found)
-        else:
-            self._keep(found)
+        await written
         if self.cancel_only or self.ledger.broken is not None:
             raise Aborted("the log was given up")
 
@@ -136,7 +133,12 @@ class Desk:
         self.journal.append([one for one in found if type(one).__name__.startswith("Venue")])
 
     def sent(
-        self, request: Request, signed: Signed, causation_id: str, attempt: int = 1
+        self,
+        request: Request,
+        signed: Signed,
+        causation_id: str,
+        attempt: int = 1,
+        reason: CancelReason = "UNKNOWN",
     ) -> VenueRequestSent:
         return VenueRequestSent(
             self.account,
@@ -149,6 +151,7 @@ class Desk:
             attempt,
             causation_id,
             self.parts.now_ns(),
+            reason,
         )
 
     def heard(

@@ -20,7 +20,7 @@ from pipelines.gateway.admission import Moment
 from pipelines.gateway.breaker import Breaker
 from pipelines.gateway.budget import Budget
 from pipelines.gateway.caps import Refused
-from schemas.events import OrderApproved, VenueRequestSent
+from schemas.events import CancelReason, OrderApproved, VenueRequestSent
 
 CANCEL_AGAIN_NS: Final = 500_000_000
 NEVER_NS: Final = 1 << 62
@@ -57,10 +57,12 @@ class Sender:
         signed_request, at_ns = desk.sign(request)
         desk.parts.point("after-signing")
         sent = desk.sent(request, signed_request, order.causation_id)
-        # Folded before the next decision is looked at: it counts against the caps from here on.
-        events = [sent, *desk.fold.apply(sent)]
+        desk.parts.point("before-commit")
+        # Folded before the next decision is looked at: it counts against the caps from here on. And
+        # handed over at once: the log's order is the fold's.
+        written = desk.tell(sent)
         desk.in_flight[order.cl_ord_id] = NEVER_NS
-        self._start(self._submit(signed_request, at_ns, sent, events))
+        self._start(self._submit(signed_request, at_ns, sent, written))
 
     def _refused(self, order: OrderApproved, *, signed: bool) -> Refused | None:
         desk, at_ns = self._desk, self._desk.parts.monotonic_ns()
@@ -79,12 +81,11 @@ class Sender:
         return None if free else Refused("RATE_BUDGET", ())
 
     async def _submit(
-        self, signed: Signed, at_ns: int, sent: VenueRequestSent, events: list[object]
+        self, signed: Signed, at_ns: int, sent: VenueRequestSent, written: asyncio.Future[None]
     ) -> None:
         desk = self._desk
-        desk.parts.point("before-commit")
         try:
-            await desk.write_ahead(events)
+            await desk.on_log(written)
         except WriterError as error:
             outcome: Answer | Failure = Failure("UNKNOWN", False, f"not written: {error}")
         else:
@@ -126,12 +127,12 @@ class Sender:
                 return
             self._canceled_ns[cl_ord_id] = at_ns + CANCEL_AGAIN_NS
             request = desk.parts.port.cancel(entry.approved)
-            self._start(self._cancel(request, entry.cancels + 1))
+            self._start(self._cancel(request, entry.cancels + 1, entry.cancel))
 
-    async def _cancel(self, request: Request, attempt: int) -> None:
+    async def _cancel(self, request: Request, attempt: int, reason: CancelReason) -> None:
         desk = self._desk
         signed, at_ns = desk.sign(request)
-        sent = desk.sent(request, signed, "", attempt)
+        sent = desk.sent(request, signed, "", attempt, reason)
         written = desk.tell(sent)
         await asyncio.wait([written], timeout=WRITE_AHEAD_S)
         outcome = await desk.transport.send(signed, at_ns)

@@ -75,7 +75,7 @@ def _canceled(entry: Entry, report: OrderReport, cause: Cause) -> OrderCanceled:
     return OrderCanceled(
         *_subject(entry),
         report.order_id,
-        entry.cancel or "UNKNOWN",
+        entry.cancel if entry.cancels and entry.cancel else "UNKNOWN",
         report.cum_qty,
         _rest(entry, report.cum_qty),
         *_causes(entry, cause, report.ts_event_ns),

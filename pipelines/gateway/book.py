@@ -25,7 +25,8 @@ _UNSENT = ("APPROVED", "DROPPED")
 
 class Entry(NamedTuple):
     """One approved order. `venue_cum_qty`: the most the venue said was filled, which may be more
-    than its fills showed; `cancel` why it is to be canceled.
+    than its fills showed; `cancel` why it is to be canceled, and `cancels` how often it was asked
+    to be.
     """
 
     approved: OrderApproved
@@ -169,7 +170,9 @@ def _told(entry: Entry, event: Any) -> Entry:
     if isinstance(event, OrderSubmitting):
         entry = entry._replace(recv_window_ms=event.recv_window_ms)
     if isinstance(event, OrderPendingCancel):
-        entry = entry._replace(cancels=event.attempt)
+        # By the request's word: what was only noted before is not on the log.
+        noted = entry.cancel if event.reason == "UNKNOWN" else event.reason
+        entry = entry._replace(cancel=noted, cancels=event.attempt)
     order_id = getattr(event, "order_id", None)
     return entry if order_id is None else entry._replace(order_id=order_id)
 

@@ -223,7 +223,7 @@ class OrderFold:
     def _fill(self, fill: FillReport, cause: Cause) -> None:
         cl_ord_id = fill.cl_ord_id or self.book.by_order_id.get(fill.order_id, "")
         entry = self.book.entries.get(cl_ord_id)
-        if entry is not None:
+        if entry is not None and entry.order.state != "APPROVED":  # what was never sent is foreign
             self._emit(answers.filled(entry, fill, cause))
 
     def _refusal(
@@ -301,7 +301,8 @@ def _pending_cancel(entry: Entry, event: events.VenueRequestSent) -> events.Orde
         one.venue,
         one.instrument,
         one.cl_ord_id,
-        entry.cancel or "UNKNOWN",
+        # A request of the first version does not tell; then the decision does.
+        entry.cancel or "UNKNOWN" if event.cancel_reason == "UNKNOWN" else event.cancel_reason,
         event.attempt,
         event.request_id,
         order.cum_qty,

@@ -75,6 +75,7 @@ def sent(cl_ord_id: str, kind: str = "SUBMIT", number: int = 1, **given: Any) ->
         attempt=number,
         causation_id="decision",
         ts_ns=stamp * 1_000_000,
+        cancel_reason="UNKNOWN",
     )
     return event._replace(**given)
 
