@@ -41,7 +41,7 @@ OVER_LIMIT: Final = (418, 429)
 class Parts(NamedTuple):
     """What a gateway is given. `risk_keys` in PEM; `url` of REST, `socket_url` of the private
     stream; `point` names moments for tests; `silent_s`: how long risk, clock or log may say
-    nothing.
+    nothing; `snapshot_every` so many raw events at the earliest.
     """
 
     log: Log
@@ -59,6 +59,7 @@ class Parts(NamedTuple):
     requests_for_cancels: int = 10
     silent_s: float = 3.0
     takeover: bool = False
+    snapshot_every: int = 2_000
     point: Callable[[str], None] = lambda _: None
     now_ns: Callable[[], int] = time.time_ns
     monotonic_ns: Callable[[], int] = time.monotonic_ns
@@ -77,6 +78,8 @@ class Desk:
         self.offset_ns = self.clock_error_ns = 0
         self.cancel_only = self.stopping = False
         self.silent: CancelReason | None = None
+        self.untold = 0  # raw events that no snapshot covers
+        self._wanted: dict[str, CancelReason] = {}
         self._held_until_ns = 0
         self._numbers = itertools.count(1)
         ledger.lost = self._keep
@@ -110,6 +113,7 @@ class Desk:
     def tell(self, *told: Any) -> asyncio.Future[None]:
         """Folds raw events and writes them with what follows from them, in one transaction."""
         found = [event for one in told for event in (one, *self.fold.apply(one))]
+        self.untold += len(told)
         return self.write(found)
 
     def write(self, found: list[Any]) -> asyncio.Future[None]:
@@ -193,8 +197,18 @@ class Desk:
 
     def cancel_all(self, reason: CancelReason) -> None:
         """Notes every live order for its cancel."""
-        for cl_ord_id in list(self.fold.book.live):
-            self.fold.book.want_cancel(cl_ord_id, reason)
+        for cl_ord_id in self.fold.book.live:
+            self.want_cancel(cl_ord_id, reason)
+
+    def want_cancel(self, cl_ord_id: str, reason: CancelReason) -> None:
+        """Notes an order for its cancel, for a reason that only this process knows until the
+        cancel is sent; the first one stays.
+        """
+        self._wanted.setdefault(cl_ord_id, reason)
+
+    def wanted_cancel(self, cl_ord_id: str) -> CancelReason | None:
+        """Why an order is to be canceled; None if it is not. The log's reason comes first."""
+        return self.fold.book.entries[cl_ord_id].cancel or self._wanted.get(cl_ord_id)
 
     def scrubbed(self, payload: bytes) -> bytes:
         """Without the key's name, should a venue repeat it."""

@@ -19,6 +19,7 @@ from connectors.gateway.local_socket import LocalSocket
 from connectors.gateway.past import Past, read_past
 from connectors.gateway.questions import Questions, Quotes
 from connectors.gateway.sender import Sender
+from connectors.gateway.snapshots import Saved, records_of
 from connectors.gateway.start import Start
 from connectors.gateway.stream import Stream
 from connectors.log.errors import Aborted
@@ -29,6 +30,7 @@ from schemas.events import OrderApproved
 
 SWEEP_S: Final = 0.02
 STOP_S: Final = 5.0
+SAVE_S: Final = 0.1
 LOG_AGAIN_S: Final = 1.0
 
 
@@ -76,6 +78,7 @@ class Gateway:
             Quotes(self.desk).run(),
             self._watch_log(),
             self._until_stopped(),
+            self._keep_state(),
         ]
         tasks = [asyncio.create_task(work) for work in works]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -90,7 +93,7 @@ class Gateway:
         desk = self.desk
         for entry in [desk.fold.book.entries[name] for name in desk.fold.book.live]:
             if desk.halts.refusal(entry.approved) == "STATE_HALTED":
-                desk.fold.book.want_cancel(entry.approved.cl_ord_id, "STATE_HALTED")
+                desk.want_cancel(entry.approved.cl_ord_id, "STATE_HALTED")
         for message in self._past.pending.values():
             event = desk.parts.codec.decode(message.value())
             assert isinstance(event, OrderApproved)
@@ -144,6 +147,24 @@ class Gateway:
                 continue
             raise Aborted("the log is back; nothing is open; start again to trade")
 
+    async def _keep_state(self) -> None:
+        """Snapshots while it runs; without one, a start only takes longer."""
+        while True:
+            await asyncio.sleep(SAVE_S)
+            size = len(self.desk.fold.book.entries)
+            if self.desk.untold >= max(self.desk.parts.snapshot_every, size):
+                self._save()
+
+    def _save(self) -> None:
+        """Hands over the state of now; what was handed over before it is what it covers."""
+        desk, past = self.desk, self._past
+        if not (self.start.ready.is_set() and desk.untold) or desk.cancel_only:
+            return
+        desk.untold = 0
+        positions = {**past.positions, **self._inputs.positions}
+        state = Saved(desk.fold, desk.states, past.scope, past.breaks, positions)
+        desk.ledger.put_after(records_of(state))
+
     async def _until_stopped(self) -> None:
         await self._stopped.wait()
         try:
@@ -151,6 +172,7 @@ class Gateway:
                 while self.desk.fold.book.live:
                     await asyncio.sleep(SWEEP_S)
                 await self.sender.finish()
+                self._save()
         except TimeoutError:
             left = ", ".join(self.desk.fold.book.live)
             log.critical("stopped with orders that may be open: %s", left)

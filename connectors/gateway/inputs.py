@@ -64,8 +64,8 @@ class Inputs:
         }
         at_ns = desk.parts.monotonic_ns()
         self.silence = Silence(int(desk.parts.silent_s * 1e9), at_ns)
-        wanted = {tp: at for tp, at in positions.items() if tp.topic in _FOLLOWED}
-        self._reader = desk.parts.log.reader({**wanted, **alive})
+        self.positions = {tp: at for tp, at in positions.items() if tp.topic in _FOLLOWED}
+        self._reader = desk.parts.log.reader({**self.positions, **alive})
 
     async def run(self) -> None:
         """Until cancelled. Raises what reading and decoding raise: a bad record here halts."""
@@ -85,6 +85,9 @@ class Inputs:
 
     def take(self, topic: str, message: Message) -> None:
         """One record."""
+        tp = Tp(topic, message.partition())
+        if tp in self.positions:
+            self.positions[tp] = max(self.positions[tp], message.offset() + 1)
         if topic in _ALIVE:
             self.silence.heard(_ALIVE[topic])
         elif topic == CONTROL or message.key() == self._key:
@@ -106,7 +109,7 @@ class Inputs:
         for cl_ord_id in list(book.live):
             order = book.entries[cl_ord_id].approved
             if scopes.covers(event, order.account, order.strategy, order.instrument):
-                book.want_cancel(cl_ord_id, "STATE_HALTED")
+                self._desk.want_cancel(cl_ord_id, "STATE_HALTED")
 
     def _signed(self, topic: str, message: Message) -> bool:
         headers = message.headers() or []

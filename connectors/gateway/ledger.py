@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
+from connectors.gateway.snapshots import SNAPSHOTS
 from connectors.log.errors import Fenced, WriterError
-from connectors.log.interface import Abort, Log, OutRecord, Writer
+from connectors.log.interface import Abort, Log, OutRecord, Tp, Writer
 from connectors.partitioner import murmur2_partition
 from schemas.codec import Codec
 
 RAW: Final = "venue.raw.v1"
 EVENTS: Final = "oms.order-event.v1"
+_TOPICS: Final = {"StateSnapshotted": SNAPSHOTS}
 
 
 class _Unit(NamedTuple):
+    """What belongs into one transaction; `of` makes it from where what came before it ends."""
+
     events: list[Any]
     done: asyncio.Future[None]
+    of: Callable[[Mapping[Tp, int]], Sequence[Any]] | None = None
 
 
 class Ledger:
@@ -46,8 +51,9 @@ class Ledger:
         self._account, self._number = account, 0
         self._partitions = {
             topic: murmur2_partition(self._key, log.partition_count(topic))
-            for topic in (RAW, EVENTS)
+            for topic in (RAW, EVENTS, SNAPSHOTS)
         }
+        self._ends: dict[Tp, int] = {}
         self._writer: Writer | None = None
         self._pool = ThreadPoolExecutor(1, "ledger")
         self._waiting: list[_Unit] = []
@@ -69,19 +75,37 @@ class Ledger:
         """Hands over events that belong into one transaction; the future is done when it is
         committed, and raises `WriterError` when it is not. The order of calls is the log's.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        unit = _Unit(list(events), asyncio.get_running_loop().create_future())
+        if events:
+            self._queue(unit)
+        else:
+            unit.done.set_result(None)
+        return unit.done
+
+    def put_after(self, made: Callable[[Mapping[Tp, int]], Sequence[Any]]) -> asyncio.Future[None]:
+        """Hands over events about all that was handed over before: made when that is committed,
+        from the offsets at which it ends, and committed alone.
+        """
+        unit = _Unit([], asyncio.get_running_loop().create_future(), made)
+        self._queue(unit)
+        return unit.done
+
+    def _queue(self, unit: _Unit) -> None:
         # A caller that does not wait is told by `broken`.
-        done.add_done_callback(lambda f: f.cancelled() or f.exception())
+        unit.done.add_done_callback(lambda f: f.cancelled() or f.exception())
         if self.broken is not None:
-            done.set_exception(self.broken)
-            return done
-        if not events:
-            done.set_result(None)
-            return done
-        self._waiting.append(_Unit(list(events), done))
+            unit.done.set_exception(self.broken)
+            return
+        self._waiting.append(unit)
         if not self.busy:
             self._running = asyncio.create_task(self._run())
-        return done
+
+    def _next(self) -> list[_Unit]:
+        """All that waits, up to a unit that goes alone; or that one."""
+        alone = next((n for n, unit in enumerate(self._waiting) if unit.of is not None), None)
+        count = len(self._waiting) if alone is None else max(alone, 1)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return [u if u.of is None else u._replace(events=list(u.of(self._ends))) for u in batch]
 
     async def idle(self) -> None:
         """Returns when everything handed over was committed, or cannot be."""
@@ -91,7 +115,7 @@ class Ledger:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            batch, self._waiting = self._waiting, []
+            batch = self._next()
             records = [self._record(event) for unit in batch for event in unit.events]
             try:
                 await loop.run_in_executor(self._pool, self._transact, records)
@@ -116,11 +140,11 @@ class Ledger:
         assert self._writer is not None, "not fenced"
         self._writer.begin()
         self._writer.send(records)
-        self._writer.commit()
+        self._ends.update(self._writer.commit())
 
     def _record(self, event: Any) -> OutRecord:
         name = type(event).__name__
-        topic = RAW if name.startswith("Venue") else EVENTS
+        topic = RAW if name.startswith("Venue") else _TOPICS.get(name, EVENTS)
         self._number += 1
         headers = [
             ("ce_id", b"%b/%d" % (self._source, self._number)),

@@ -9,26 +9,30 @@ from typing import Any, NamedTuple
 
 from connectors.control import NotThisLog
 from connectors.gateway.ledger import EVENTS, RAW
+from connectors.gateway.snapshots import Saved, newest
 from connectors.log.interface import Log, Message, Tp
 from connectors.partitioner import murmur2_partition
 from connectors.signing import Scope
 from pipelines.gateway import scopes
 from pipelines.gateway.fold import OrderFold, raw_id
+from pipelines.gateway.refold import part_of, resume
 from pipelines.gateway.reports import Reader
 from pipelines.gateway.scopes import States
 from schemas import events
 from schemas.codec import Codec
+from schemas.events import OrderApproved
 
 DECISIONS = "risk.decision.v1"
 CONTROL = "ops.control.v1"
 RECON_CONTROL = "recon.control.v1"
 BREAKS = "recon.break.v1"
 DEADLINE_S = 30.0
+CLOCK_STEP_MS = 600_000  # how far the clock may have been set back meanwhile
 
 
 class Past(NamedTuple):
-    """`pending`: approvals without any order event, by order. `positions`: where reading goes on.
-    `recorded`: ids of the raw events on the log. `last_trade_ms` by the venue's clock.
+    """`pending`: approvals without any order event, by order. `positions`: where reading goes on,
+    and where writing does.
     """
 
     fold: OrderFold
@@ -37,61 +41,62 @@ class Past(NamedTuple):
     pending: dict[str, Message]
     positions: dict[Tp, int]
     breaks: frozenset[str]
-    recorded: frozenset[str]
-    recv_window_ms: int
-    last_trade_ms: int
+
+    @property
+    def recv_window_ms(self) -> int:
+        """The longest that any request on the log may live."""
+        return self.fold.book.recv_window_ms_max
+
+    @property
+    def last_trade_ms(self) -> int:
+        """Of the newest fill, by the venue's clock; 0 before the first."""
+        return self.fold.book.last_trade_ns // 1_000_000
 
 
 def read_past(log: Log, codec: Codec, account: str, reader: Reader) -> Past:
-    """Raises `NotThisLog`, and what reading raises."""
+    """From the newest snapshot, or from the beginning. Raises `NotThisLog`, and what reading
+    raises.
+    """
+    base = newest(log, codec, account, reader) or Saved(OrderFold(reader))
+    return read_since(base, log, codec, account)
+
+
+def read_since(base: Saved, log: Log, codec: Codec, account: str) -> Past:
+    """The past from a snapshot on. `base` is used up."""
     key, positions = account.encode(), dict[Tp, int]()
 
     def read(topic: str) -> list[tuple[Message, Any]]:
         tp = Tp(topic, murmur2_partition(key, log.partition_count(topic)))
-        low, end = log.bounds(tp)
-        positions[tp] = end
-        found = log.read(tp, low, end, DEADLINE_S)
+        low, positions[tp] = log.bounds(tp)
+        found = log.read(tp, base.positions.get(tp, low), positions[tp], DEADLINE_S)
         return [(m, codec.decode(m.value())) for m in found if topic == CONTROL or m.key() == key]
 
     control = [event for _, event in read(CONTROL)]
+    scope = base.scope or _scope(control)
     control += [event for _, event in read(RECON_CONTROL)]
-    decisions, told, raw = read(DECISIONS), read(EVENTS), [event for _, event in read(RAW)]
-    fold, pending = _folded(decisions, [event for _, event in told], raw, reader)
-    trades = [e for _, e in told if isinstance(e, events.OrderFilled)]
-    states = States()
+    decisions, told = read(DECISIONS), [event for _, event in read(EVENTS)]
+    raw = [event for _, event in read(RAW)]
+    known = {e.cl_ord_id for e in told if hasattr(e, "cl_ord_id")}
+    acted = [e for _, e in decisions if not isinstance(e, OrderApproved) or e.cl_ord_id in known]
+    resume(base.fold, part_of(acted, told, raw))
+    pending = dict[str, Message]()
+    for message, event in decisions:
+        if isinstance(event, OrderApproved) and event.cl_ord_id not in known:
+            pending.setdefault(event.cl_ord_id, message)
+    states = base.states
     for event in control:
         states = scopes.evolve(states, event)
-    return Past(
-        fold,
-        _scope(control),
-        states,
-        pending,
-        {tp: end for tp, end in positions.items() if tp.topic not in (EVENTS, RAW)},
-        _open_breaks([event for _, event in read(BREAKS)]),
-        frozenset(map(raw_id, raw)),
-        max(
-            (e.recv_window_ms for _, e in told if isinstance(e, events.OrderSubmitting)), default=0
-        ),
-        max(((e.ts_event_ns or 0) // 1_000_000 for e in trades), default=0),
-    )
+    breaks = _open_breaks(base.breaks, [event for _, event in read(BREAKS)])
+    return Past(base.fold, scope, states, pending, positions, breaks)
 
 
-def _folded(
-    decisions: list[tuple[Message, Any]], told: list[Any], raw: list[Any], reader: Reader
-) -> tuple[OrderFold, dict[str, Message]]:
-    """Decisions first: an order event always follows its decision."""
-    fold, pending = OrderFold(reader), dict[str, Message]()
-    known = {e.cl_ord_id for e in told if hasattr(e, "cl_ord_id")}
-    for message, event in decisions:
-        if not isinstance(event, events.OrderApproved) or event.cl_ord_id in known:
-            fold.apply(event)
-        else:
-            pending.setdefault(event.cl_ord_id, message)
-    for event in told:
-        fold.evolve(event)
-    for event in raw:
-        fold.remember(event)
-    return fold, pending
+def recorded_since(log: Log, codec: Codec, account: str, since_ns: int) -> frozenset[str]:
+    """Ids of the raw events on the log from a time on, by the clock of who wrote them."""
+    key = account.encode()
+    tp = Tp(RAW, murmur2_partition(key, log.partition_count(RAW)))
+    start = log.offset_at(tp, since_ns // 1_000_000 - CLOCK_STEP_MS)
+    found = log.read(tp, start, log.bounds(tp)[1], DEADLINE_S)
+    return frozenset(raw_id(codec.decode(m.value())) for m in found if m.key() == key)
 
 
 def _scope(control: list[Any]) -> Scope:
@@ -101,8 +106,8 @@ def _scope(control: list[Any]) -> Scope:
     return Scope(first.environment, first.log_id)
 
 
-def _open_breaks(found: list[Any]) -> frozenset[str]:
-    still: set[str] = set()
+def _open_breaks(before: frozenset[str], found: list[Any]) -> frozenset[str]:
+    still = set(before)
     for event in found:
         if isinstance(event, events.BreakFound):
             still.add(event.break_id)

@@ -116,18 +116,18 @@ class Sender:
             raise self._failure
         desk, at_ns = self._desk, self._desk.parts.monotonic_ns()
         for cl_ord_id in list(desk.fold.book.live):
-            entry = desk.fold.book.entries[cl_ord_id]
+            entry, reason = desk.fold.book.entries[cl_ord_id], desk.wanted_cancel(cl_ord_id)
             # A cancel that overtakes its order finds nothing; one that waits for ever is none. What
             # is not written ahead has not been sent.
             sent_ns = desk.in_flight.get(cl_ord_id, at_ns - CANCEL_AGAIN_NS)
             due_ns = max(self._canceled_ns.get(cl_ord_id, 0), sent_ns + CANCEL_AGAIN_NS)
-            if entry.cancel is None or at_ns < due_ns:
+            if reason is None or at_ns < due_ns:
                 continue
             if desk.held or not self._budget.take_cancel(at_ns):
                 return
             self._canceled_ns[cl_ord_id] = at_ns + CANCEL_AGAIN_NS
             request = desk.parts.port.cancel(entry.approved)
-            self._start(self._cancel(request, entry.cancels + 1, entry.cancel))
+            self._start(self._cancel(request, entry.cancels + 1, reason))
 
     async def _cancel(self, request: Request, attempt: int, reason: CancelReason) -> None:
         desk = self._desk

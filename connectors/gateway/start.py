@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from connectors.gateway.desk import Desk, log
 from connectors.gateway.keys import KeyRefused
-from connectors.gateway.past import Past
+from connectors.gateway.past import Past, recorded_since
 from connectors.gateway.transport import Answer, Failure
 from connectors.orderport.clock import read_clock
 from pipelines.gateway import gate
-from pipelines.gateway.fold import raw_id
+from pipelines.gateway.fold import at_ns, raw_id
 from schemas.errors import TapeError
 from schemas.events import GatewayReady
 
@@ -112,8 +112,13 @@ class Start:
     async def _hand_over_journal(self) -> None:
         """What a time without the log left behind, in the order of its times."""
         desk = self._desk
-        kept = [e for e in desk.journal.read() if raw_id(e) not in self._past.recorded]
-        kept.sort(key=_at_ns)
+        kept = desk.journal.read()
+        if not kept:
+            return
+        log_, codec = desk.parts.log, desk.parts.codec
+        known = recorded_since(log_, codec, desk.account, min(map(at_ns, kept)))
+        kept = [event for event in kept if raw_id(event) not in known]
+        kept.sort(key=at_ns)
         for name in {getattr(event, "cl_ord_id", None) for event in kept} & {*self._past.pending}:
             # It was tried: what became of it is in the journal, not to be decided anew.
             message = self._past.pending.pop(str(name))
@@ -156,8 +161,3 @@ class Start:
             snapshot_id,
             desk.parts.now_ns(),
         )
-
-
-def _at_ns(event: Any) -> int:
-    at_ns: int = event.ts_ns if hasattr(event, "ts_ns") else event.ts_recv_ns
-    return at_ns

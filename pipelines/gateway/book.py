@@ -5,6 +5,7 @@ caps: kept as running sums, so that a decision costs the same with one order or 
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from pipelines.orders.order import Order, Refusal, follow
 from schemas.events import (
     CancelReason,
     OrderApproved,
+    OrderFilled,
     OrderPendingCancel,
     OrderSubmitting,
     Side,
@@ -26,7 +28,7 @@ _UNSENT = ("APPROVED", "DROPPED")
 class Entry(NamedTuple):
     """One approved order. `venue_cum_qty`: the most the venue said was filled, which may be more
     than its fills showed; `cancel` why it is to be canceled, and `cancels` how often it was asked
-    to be.
+    to be. `ended_ns`: when the last word of it came.
     """
 
     approved: OrderApproved
@@ -36,6 +38,11 @@ class Entry(NamedTuple):
     venue_cum_qty: Decimal = ZERO
     cancel: CancelReason | None = None
     cancels: int = 0
+    ended_ns: int | None = None
+
+    def ended_before(self, at_ns: int) -> bool:
+        """Nothing more can be said of it, for that long."""
+        return self.ended_ns is not None and self.ended_ns < at_ns
 
     @property
     def sent(self) -> bool:
@@ -61,6 +68,14 @@ class _Share(NamedTuple):
     filled: Decimal = ZERO
 
 
+class Today(NamedTuple):
+    """What was stamped on one UTC day by the venue's clock, counted in days since 1970."""
+
+    day: int = 0
+    orders: int = 0
+    notional: Decimal = ZERO
+
+
 class Book:
     """See the module. Quantities in base units; times in milliseconds by the venue's clock."""
 
@@ -69,11 +84,13 @@ class Book:
         self.by_order_id: dict[str, str] = {}
         self.live: dict[str, None] = {}
         self.missing: dict[str, None] = {}  # orders with fewer fills seen than the venue counts
-        self._position: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self.positions: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self.parents: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self.stamps_ms: deque[int] = deque()
+        self.today = Today()
+        self.recv_window_ms_max = 0
+        self.last_trade_ns = 0  # by the venue's clock
         self._working: defaultdict[tuple[str, Side], Decimal] = defaultdict(lambda: ZERO)
-        self._parents: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
-        self._stamps_ms: deque[int] = deque()
-        self._day, self._orders_today, self._notional_today = 0, 0, ZERO
 
     def approve(self, approved: OrderApproved) -> bool:
         """Adds an order; False, and nothing changed, for an id that is known."""
@@ -103,31 +120,55 @@ class Book:
         if isinstance(order, Refusal):
             return order
         after = _told(entry._replace(order=order), event)
+        if entry.ended_ns is None and (order.ended or order.state == "DROPPED"):
+            after = after._replace(ended_ns=event.ts_recv_ns)
         self._shift(entry, after)
         if isinstance(event, OrderSubmitting):
             self._count(event, entry.approved)
+        elif isinstance(event, OrderFilled):
+            self.last_trade_ns = max(self.last_trade_ns, event.ts_event_ns or 0)
         return None
 
     def usage(self, order: OrderApproved, venue_ts_ms: int) -> Usage:
         """What counts against the caps when this order is decided on."""
-        while self._stamps_ms and self._stamps_ms[0] <= venue_ts_ms - SECOND_MS:
-            self._stamps_ms.popleft()
-        same_day = venue_ts_ms // DAY_MS == self._day
-        held = self._position[order.instrument]
+        while self.stamps_ms and self.stamps_ms[0] <= venue_ts_ms - SECOND_MS:
+            self.stamps_ms.popleft()
+        day = venue_ts_ms // DAY_MS
+        today = self.today if self.today.day == day else Today(day)
+        held = self.positions[order.instrument]
         working = self._working[order.instrument, order.side]
         bought = order.side == "BUY"
         return Usage(
-            len(self._stamps_ms),
-            self._orders_today if same_day else 0,
-            self._notional_today if same_day else ZERO,
+            len(self.stamps_ms),
+            today.orders,
+            today.notional,
             len(self.live),
             EXACTLY.add(held, working) if bought else EXACTLY.subtract(held, working),
-            self._parents[order.parent_id],
+            self.parents[order.parent_id],
         )
 
     def position(self, instrument: str) -> Decimal:
         """Bought less sold, as the fills say."""
-        return self._position[instrument]
+        return self.positions[instrument]
+
+    def restore(self, entries: Mapping[str, Entry], live: Iterable[str]) -> None:
+        """Takes up orders as they were; what was filled is in `positions` and `parents` already."""
+        for cl_ord_id, entry in entries.items():
+            self._keep(entry)
+            if entry.order_id is not None:
+                self.by_order_id[entry.order_id] = cl_ord_id
+            key = entry.approved.instrument, entry.approved.side
+            self._working[key] = EXACTLY.add(self._working[key], _share(entry).working)
+        self.live = dict.fromkeys(live)
+
+    def forget(self, before_ns: int) -> None:
+        """Drops the orders that ended before, and parents of which none is left."""
+        gone = [name for name, entry in self.entries.items() if entry.ended_before(before_ns)]
+        for name in gone:
+            self.by_order_id.pop(self.entries.pop(name).order_id or "", None)
+        left = {entry.approved.parent_id for entry in self.entries.values()} if gone else set()
+        for parent_id in [name for name in self.parents if gone and name not in left]:
+            del self.parents[parent_id]
 
     def _shift(self, before: Entry, after: Entry) -> None:
         approved = after.approved
@@ -136,10 +177,10 @@ class Book:
         filled = EXACTLY.subtract(new.filled, old.filled)
         working = EXACTLY.subtract(new.working, old.working)
         signed = filled if side == "BUY" else EXACTLY.minus(filled)
-        self._position[name] = EXACTLY.add(self._position[name], signed)
+        self.positions[name] = EXACTLY.add(self.positions[name], signed)
         self._working[name, side] = EXACTLY.add(self._working[name, side], working)
         used = EXACTLY.add(filled, working)
-        self._parents[approved.parent_id] = EXACTLY.add(self._parents[approved.parent_id], used)
+        self.parents[approved.parent_id] = EXACTLY.add(self.parents[approved.parent_id], used)
         self._keep(after)
         if after.order_id is not None:
             self.by_order_id[after.order_id] = approved.cl_ord_id
@@ -158,12 +199,12 @@ class Book:
 
     def _count(self, event: OrderSubmitting, approved: OrderApproved) -> None:
         """Counted when stamped, whatever becomes of it."""
+        self.recv_window_ms_max = max(self.recv_window_ms_max, event.recv_window_ms)
         day = event.venue_ts_ms // DAY_MS
-        if day != self._day:
-            self._day, self._orders_today, self._notional_today = day, 0, ZERO
-        self._stamps_ms.append(event.venue_ts_ms)
-        self._orders_today += 1
-        self._notional_today = EXACTLY.add(self._notional_today, notional(approved))
+        today = self.today if self.today.day == day else Today(day)
+        self.stamps_ms.append(event.venue_ts_ms)
+        value = EXACTLY.add(today.notional, notional(approved))
+        self.today = Today(day, today.orders + 1, value)
 
 
 def _told(entry: Entry, event: Any) -> Entry:

@@ -8,6 +8,8 @@ recorded. Times are `ts_recv_ns` of the records.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pipelines.gateway import answers
@@ -24,11 +26,13 @@ from pipelines.gateway.reports import (
     Report,
 )
 from pipelines.gateway.resolution import ROUND, Inquiry, not_found, unanswered
-from pipelines.orders.order import refused
+from pipelines.orders.order import Refusal, follow, refused
 from schemas import events
 from schemas.events import OutcomeDoubt
 
 ROUNDS_APART_NS = 1_000_000_000
+HOUR_NS = 3_600_000_000_000
+KEPT_NS = 48 * HOUR_NS  # a fill that comes later is reconciliation's
 _MS = 1_000_000
 _IN_DOUBT: tuple[events.RejectReason, ...] = ("ORDER_DUPLICATE",)
 _DOUBTS: dict[events.RequestFailure, OutcomeDoubt] = {
@@ -47,9 +51,12 @@ _UNSENT: dict[events.RequestFailure, events.DecisionExpiry] = {
 }
 
 
-class _Request(NamedTuple):
+class Asked(NamedTuple):
+    """A request without an answer yet."""
+
     kind: Kind
     cl_ord_id: str | None
+    ts_ns: int = 0
 
 
 def raw_id(event: Any) -> str:
@@ -59,15 +66,28 @@ def raw_id(event: Any) -> str:
     return f"{type(event).__name__}/{event.connection}/{event.ts_recv_ns}"
 
 
+def at_ns(event: Any) -> int:
+    """When a raw event was written down; 0 for any other."""
+    name = type(event).__name__
+    if not name.startswith("Venue"):
+        return 0
+    ns: int = event.ts_ns if hasattr(event, "ts_ns") else event.ts_recv_ns
+    return ns
+
+
 class OrderFold:
-    """See the module. `inquiries`: the orders in doubt and how far asking has come."""
+    """See the module. `inquiries`: the orders in doubt and how far asking has come; `requests` by
+    id; `gapped`: the last stream ended otherwise than by us; `clock_ns`: the newest raw event.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self.book = Book()
         self.inquiries: dict[str, Inquiry] = {}
+        self.requests: dict[str, Asked] = {}
+        self.gapped = False
+        self.clock_ns = 0
         self._reader = reader
-        self._requests: dict[str, _Request] = {}
-        self._gapped = False
+        self._recorded: deque[Any] | None = None
         self._out: list[Any] = []
 
     def apply(self, event: Any) -> list[Any]:
@@ -76,25 +96,36 @@ class OrderFold:
         handle = _HANDLERS.get(type(event))
         if handle is not None:
             handle(self, event)
+        self._pass_time(at_ns(event))
         return self._out
+
+    def follow(self, raw: Any, recorded: Iterable[Any]) -> None:
+        """Follows a raw event of the log and the order events that were written with it, whatever
+        this code would have said: they are what happened, also after an upgrade.
+        """
+        self._recorded = deque(recorded)
+        self.apply(raw)
+        left, self._recorded = self._recorded, None
+        for event in left:
+            self.evolve(event)
+
+    def _pass_time(self, now_ns: int) -> None:
+        """Forgets old orders and requests, once per hour of what was recorded."""
+        before_ns, self.clock_ns = self.clock_ns, max(self.clock_ns, now_ns)
+        if before_ns // HOUR_NS != self.clock_ns // HOUR_NS:
+            self.forget()
+
+    def forget(self) -> None:
+        """Drops what ended two days before the last full hour."""
+        limit_ns = self.clock_ns // HOUR_NS * HOUR_NS - KEPT_NS
+        self.book.forget(limit_ns)
+        self.requests = {k: one for k, one in self.requests.items() if one.ts_ns >= limit_ns}
 
     def evolve(self, event: Any) -> None:
         """Follows an order event of the log, as after a restart."""
         if hasattr(event, "cl_ord_id") and not isinstance(event, events.OrderTransitionRefused):
             self.book.evolve(event)
             self._follow_doubt(event)
-
-    def remember(self, event: Any) -> None:
-        """Follows a raw event of the log whose order events are evolved by themselves: which
-        requests are unanswered, and whether the stream was lost.
-        """
-        if isinstance(event, events.VenueRequestSent):
-            kind = self._reader.kind(event.method, event.path)
-            self._requests[event.request_id] = _Request(kind, event.cl_ord_id)
-        elif isinstance(event, events.VenueStreamClosed):
-            self._stream_closed(event)
-        elif isinstance(event, events.VenueResponseReceived | events.VenueRequestFailed):
-            self._requests.pop(event.request_id, None)
 
     def expire(self, event: events.DecisionExpired) -> list[Any]:
         """What the gateway refused to send."""
@@ -103,6 +134,9 @@ class OrderFold:
         return self._out
 
     def _emit(self, event: Any) -> None:
+        if self._recorded is not None:
+            self._emit_recorded(event)
+            return
         refusal = self.book.evolve(event)
         if refusal is None:
             self._out.append(event)
@@ -111,6 +145,13 @@ class OrderFold:
             entry = self.book.entries.get(event.cl_ord_id)
             order = entry.order if entry else None
             self._out.append(refused(order, event, refusal, event.causation_id))
+
+    def _emit_recorded(self, event: Any) -> None:
+        """The next recorded event instead of this one; a repeated fill was never written."""
+        entry = self.book.entries.get(event.cl_ord_id)
+        after = entry and follow(entry.order, event)
+        if self._recorded and not (isinstance(after, Refusal) and after.reason == "FILL_REPEATED"):
+            self.evolve(self._recorded.popleft())
 
     def _follow_doubt(self, event: Any) -> None:
         """Begins an inquiry with a doubt, ends it with the doubt's end."""
@@ -129,7 +170,7 @@ class OrderFold:
 
     def _sent(self, event: events.VenueRequestSent) -> None:
         kind = self._reader.kind(event.method, event.path)
-        self._requests[event.request_id] = _Request(kind, event.cl_ord_id)
+        self.requests[event.request_id] = Asked(kind, event.cl_ord_id, event.ts_ns)
         entry = self.book.entries.get(event.cl_ord_id or "")
         if entry is not None and kind == "SUBMIT":
             self._emit(self._submitting(entry, event))
@@ -163,7 +204,7 @@ class OrderFold:
         )
 
     def _failed(self, event: events.VenueRequestFailed) -> None:
-        request = self._requests.pop(event.request_id, _Request("OTHER", None))
+        request = self.requests.pop(event.request_id, Asked("OTHER", None))
         entry = self.book.entries.get(request.cl_ord_id or "")
         cause = Cause(event.request_id, event.ts_ns)
         if entry is None:
@@ -177,14 +218,14 @@ class OrderFold:
             doubt = _DOUBTS.get(event.reason, "UNKNOWN")
             self._emit(answers.doubted(entry, "SUBMIT", doubt, cause))
 
-    def _unanswered(self, request: _Request, at_ns: int) -> None:
+    def _unanswered(self, request: Asked, at_ns: int) -> None:
         """A question's answer is awaited no longer; a cancel's is, for it is repeated."""
         inquiry = self.inquiries.get(request.cl_ord_id or "")
         if inquiry is not None and request.kind not in ("SUBMIT", "CANCEL", "OTHER"):
             self.inquiries[inquiry.cl_ord_id] = unanswered(inquiry, at_ns)
 
     def _responded(self, event: events.VenueResponseReceived) -> None:
-        request = self._requests.pop(event.request_id, _Request("OTHER", None))
+        request = self.requests.pop(event.request_id, Asked("OTHER", None))
         if request.kind == "OTHER":
             return
         cause = Cause(event.request_id, event.ts_recv_ns, (event.request_id,))
@@ -196,9 +237,9 @@ class OrderFold:
     def _framed(self, event: events.VenueFrameReceived) -> None:
         cause = Cause(raw_id(event), event.ts_recv_ns)
         for report in self._reader.read_frame(event.payload):
-            self._report(report, _Request("OTHER", None), cause)
+            self._report(report, Asked("OTHER", None), cause)
 
-    def _report(self, report: Report, request: _Request, cause: Cause) -> None:
+    def _report(self, report: Report, request: Asked, cause: Cause) -> None:
         if isinstance(report, OrderReport):
             self._stands(report, request, cause)
         elif isinstance(report, FillReport):
@@ -210,7 +251,7 @@ class OrderFold:
         else:
             self._doubt(entry, report, request, cause)
 
-    def _stands(self, report: OrderReport, request: _Request, cause: Cause) -> None:
+    def _stands(self, report: OrderReport, request: Asked, cause: Cause) -> None:
         entry = self.book.entries.get(report.cl_ord_id)
         if entry is None or not entry.sent:
             return  # foreign: reconciliation says so
@@ -226,9 +267,7 @@ class OrderFold:
         if entry is not None and entry.order.state != "APPROVED":  # what was never sent is foreign
             self._emit(answers.filled(entry, fill, cause))
 
-    def _refusal(
-        self, entry: Entry, report: RefusalReport, request: _Request, cause: Cause
-    ) -> None:
+    def _refusal(self, entry: Entry, report: RefusalReport, request: Asked, cause: Cause) -> None:
         if request.kind == "SUBMIT" and report.reason in _IN_DOUBT:
             self._emit(answers.doubted(entry, "SUBMIT", "VENUE_UNCERTAIN", cause))
         elif request.kind == "SUBMIT":
@@ -246,14 +285,14 @@ class OrderFold:
         if gone and entry.live and entry.order.state != "OUTCOME_UNKNOWN":
             self._emit(answers.doubted(entry, "CANCEL", "VENUE_UNCERTAIN", cause))
 
-    def _doubt(self, entry: Entry, report: DoubtReport, request: _Request, cause: Cause) -> None:
+    def _doubt(self, entry: Entry, report: DoubtReport, request: Asked, cause: Cause) -> None:
         if request.kind == "SUBMIT" and entry.live:
             reason: OutcomeDoubt = "VENUE_UNCERTAIN" if report.readable else "RESPONSE_UNREADABLE"
             self._emit(answers.doubted(entry, "SUBMIT", reason, cause))
         else:
             self._unanswered(request, cause.ts_recv_ns)
 
-    def _conclude(self, reports: list[Report], request: _Request, cause: Cause) -> None:
+    def _conclude(self, reports: list[Report], request: Asked, cause: Cause) -> None:
         """An answer to a question that did not name the order brings the inquiry forward."""
         inquiry = self.inquiries.get(request.cl_ord_id or "")
         usable = all(isinstance(r, OrderReport | FillReport) for r in reports)
@@ -283,14 +322,14 @@ class OrderFold:
 
     def _stream_opened(self, event: events.VenueStreamOpened) -> None:
         """What happened before it was open may never be told: every live order is in doubt."""
-        reason: OutcomeDoubt = "STREAM_GAPPED" if self._gapped else "GATEWAY_RESTARTED"
+        reason: OutcomeDoubt = "STREAM_GAPPED" if self.gapped else "GATEWAY_RESTARTED"
         cause = Cause(event.connection, event.ts_recv_ns)
         for cl_ord_id in list(self.book.live):
             entry = self.book.entries[cl_ord_id]
             self._emit(answers.doubted(entry, "SUBMIT", reason, cause))
 
     def _stream_closed(self, event: events.VenueStreamClosed) -> None:
-        self._gapped = event.reason != "GATEWAY_STOPPED"
+        self.gapped = event.reason != "GATEWAY_STOPPED"
 
 
 def _pending_cancel(entry: Entry, event: events.VenueRequestSent) -> events.OrderPendingCancel:

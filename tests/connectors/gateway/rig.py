@@ -30,6 +30,7 @@ from connectors.gateway.inputs import CLOCK, RISK_EPOCHS
 from connectors.gateway.keys import parse_key
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import BREAKS, CONTROL, DECISIONS, RECON_CONTROL
+from connectors.gateway.snapshots import SNAPSHOTS
 from connectors.log.interface import Log, Message, OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from connectors.orderport import order_port
@@ -59,6 +60,7 @@ TOPICS: Final = {
     RAW: 4,
     RECON_CONTROL: 4,
     BREAKS: 4,
+    SNAPSHOTS: 4,
     CONTROL: 1,
     CLOCK: 1,
     RISK_EPOCHS: 1,
