@@ -16,6 +16,7 @@ from ops.cli._times import Date, From, To, span_of
 from ops.cli.run import Signal, with_signals
 
 if TYPE_CHECKING:
+    from replay.orders import OrdersVerdict
     from replay.rerun import Span, Verdict
     from replay.what_if import WhatIf
 
@@ -29,7 +30,9 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    pipeline: Annotated[str, typer.Argument(help="market, strategy or risk")],
+    pipeline: Annotated[
+        str, typer.Argument(help="market, strategy, risk, reconciliation or orders")
+    ],
     start: From = None,
     end: To = None,
     date: Date = None,
@@ -39,9 +42,11 @@ def replay(
     limits: Annotated[
         Path | None, typer.Option(help="risk: judge the requests by this file's limits instead")
     ] = None,
+    account: Annotated[str | None, typer.Option(help="orders: only this account's")] = None,
     output: Output = Form.TEXT,
 ) -> None:
-    """Run recorded epochs again in this process and compare every digest and snapshot.
+    """Run recorded epochs again in this process and compare every digest and snapshot; `orders`:
+    fold order events again from decisions and venue.raw.
 
     Exit code 0: equal. 1: the first epoch that differs is shown, event by event. 2: could not run.
     """
@@ -49,6 +54,9 @@ def replay(
     from ops.stack.progress import Bars
 
     span = span_of(start, end, date)
+    if pipeline == "orders":
+        replay_the_orders(account, span, output)
+        return
     if limits is not None:
         replay_other(pipeline, limits, span, output)
         return
@@ -57,6 +65,38 @@ def replay(
     emit(output, [as_json(v) for v in verdicts], "\n".join(as_text(v) for v in verdicts))
     if not all(v.clean for v in verdicts):
         raise typer.Exit(FINDING)
+
+
+def replay_the_orders(account: str | None, span: Span, output: Form) -> None:
+    """Order events against the fold of their causes. Exit code 1 where anything differs."""
+    from ops.processes.replaying import replay_orders
+    from ops.settings import load
+    from ops.stack.progress import Bars
+
+    with Bars() as bars:
+        verdicts = replay_orders(load(), account, span, bars)
+    shown = [
+        {**vars(v), "finding": v.finding and v.finding._asdict(), "clean": v.clean}
+        for v in verdicts
+    ]
+    emit(output, shown, "\n".join(orders_text(v) for v in verdicts))
+    if not all(v.clean for v in verdicts):
+        raise typer.Exit(FINDING)
+
+
+def orders_text(verdict: OrdersVerdict) -> str:
+    """One line per account; where it differs, the first difference side by side."""
+    base = "a snapshot" if verdict.from_snapshot else "the first record"
+    head = (
+        f"orders of {verdict.account}: {verdict.raw} raw events ({base} on), {verdict.events} "
+        f"order events, {verdict.decided} decided by the gateway, {verdict.snapshots} snapshots: "
+    )
+    if verdict.finding is None:
+        return head + "0 differences"
+    lines = [head + "DIFFERENT", verdict.finding.what]
+    for recorded, now in verdict.finding.pairs:
+        lines += side_by_side(recorded, now)
+    return "\n".join(lines)
 
 
 def replay_other(pipeline: str, limits: Path, span: Span, output: Form) -> None:

@@ -11,7 +11,8 @@ from ops.processes.clients import codec_of, kafka_log
 from ops.processes.run import shard_of
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
-from replay.rerun import Span, Verdict, rerun
+from replay.orders import OrdersVerdict, accounts, refold
+from replay.rerun import NothingRecorded, Span, Verdict, rerun
 from replay.what_if import WhatIf, what_if
 from schemas.errors import TapeError
 
@@ -47,6 +48,17 @@ def replay_limits(
     log, codec = kafka_log(settings), codec_of(settings)
     shard = shard_of(made_of(name, settings), 0, 1, settings)
     return what_if(log, codec, shard, limits, span, partial(report, f"replay {name}-0"))
+
+
+def replay_orders(
+    settings: Settings, account: str | None, span: Span, report: Report = silent
+) -> list[OrdersVerdict]:
+    """One verdict per account. Raises `TapeError` when it cannot run."""
+    log, codec = kafka_log(settings), codec_of(settings)
+    names = accounts(log) if account is None else [account]
+    if not names:
+        raise NothingRecorded("no account has order events")
+    return [refold(log, codec, n, span, partial(report, f"replay orders {n}")) for n in names]
 
 
 class NoLimitsThere(TapeError):

@@ -5,6 +5,7 @@ sends it, the simulated venue fills it, and the log says so. No secret in anythi
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -133,6 +134,10 @@ def test_a_request_becomes_a_fill(desk: Desk, stack: StackInfo, tmp_path: Path) 
     names = [type(event).__name__ for event in told(desk)]
     assert names == ["GatewayReady", "OrderSubmitting", "OrderAccepted", "OrderFilled"]
     assert "ready: account" in said[0]
+    again = desk.tape("replay", "orders", "--output", "json")
+    assert again.code == 0, again.err
+    [verdict] = json.loads(again.out)
+    assert (verdict["account"], verdict["events"], verdict["snapshots"]) == (ACCOUNT, 3, 1)
     written = "".join(said) + repr(told(desk)) + repr(told(desk, RAW)) + kept(desk)
     for secret in (SECRET, API_KEY, "signature="):
         assert secret not in written
