@@ -121,7 +121,7 @@ class Gateway:
         for cl_ord_id in list(desk.fold.book.live):
             reason = desk.halts.cancels(desk.fold.book.entries[cl_ord_id].approved)
             if reason is not None:
-                desk.fold.book.want_cancel(cl_ord_id, reason)
+                desk.want_cancel(cl_ord_id, reason)
 
     def _watch_ledger(self, lived_ns: int) -> None:
         """Without the log, from a commit that fails or hangs on: cancels alone."""
@@ -162,7 +162,7 @@ class Gateway:
             return
         desk.untold = 0
         positions = {**past.positions, **self._inputs.positions}
-        state = Saved(desk.fold, desk.states, past.scope, past.breaks, positions)
+        state = Saved(desk.fold, desk.halts.log, past.scope, past.breaks, positions)
         desk.ledger.put_after(records_of(state))
 
     async def _until_stopped(self) -> None:
