@@ -60,6 +60,7 @@ class Parts(NamedTuple):
     silent_s: float = 3.0
     takeover: bool = False
     snapshot_every: int = 2_000
+    ready_every_s: float = 2.0  # risk takes one that says nothing for 6 s of log time for gone
     point: Callable[[str], None] = lambda _: None
     now_ns: Callable[[], int] = time.time_ns
     monotonic_ns: Callable[[], int] = time.monotonic_ns

@@ -73,6 +73,7 @@ class Gateway:
             self._stream.run(),
             self.start.run(),
             self.start.keep_clock(),
+            self.start.keep_ready(),
             self._sweep(),
             Questions(self.desk).run(),
             Quotes(self.desk).run(),

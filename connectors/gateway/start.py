@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from connectors.gateway.desk import Desk, log
 from connectors.gateway.keys import KeyRefused
 from connectors.gateway.past import Past, recorded_since
 from connectors.gateway.transport import Answer, Failure
+from connectors.log.errors import WriterError
 from connectors.orderport.clock import read_clock
 from pipelines.gateway import gate
 from pipelines.gateway.fold import at_ns, raw_id
@@ -33,6 +35,7 @@ class Start:
         self._desk, self._past = desk, past
         self.stream_open = asyncio.Event()
         self.ready = asyncio.Event()
+        self._snapshot_id = ""
 
     async def before_stream(self) -> None:
         """Everything up to the stream. Raises `KeyRefused`, `StartRefused`."""
@@ -65,9 +68,19 @@ class Start:
                     f"{min(self._past.breaks)}: clear them first"
                 )
             self._desk.gate = gate.passed(self._desk.gate, "RECONCILED")
-            await self._desk.write([self._announce(snapshot_id)])
+            self._snapshot_id = snapshot_id
+            await self._desk.write([self._announce()])
             log.info("ready: account %s", self._desk.account)
             self.ready.set()
+
+    async def keep_ready(self) -> None:
+        """Says again and again that orders may come, as long as they may. Until cancelled."""
+        await self.ready.wait()
+        while True:
+            await asyncio.sleep(self._desk.parts.ready_every_s)
+            if self._desk.blocked is None and not self._desk.ledger.busy:
+                with suppress(WriterError):  # the ledger says so itself: cancels alone
+                    await self._desk.write([self._announce()])
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds() and self._desk.gate.done > gate.STEPS.index("STREAM_OPEN"):
@@ -148,7 +161,7 @@ class Start:
         desk.gate = gate.passed(desk.gate, "SNAPSHOT_TAKEN")
         return ids[0]
 
-    def _announce(self, snapshot_id: str) -> GatewayReady:
+    def _announce(self) -> GatewayReady:
         desk = self._desk
         return GatewayReady(
             desk.account,
@@ -158,6 +171,6 @@ class Start:
             desk.parts.caps.version,
             desk.offset_ns,
             len(desk.fold.book.live),
-            snapshot_id,
+            self._snapshot_id,
             desk.parts.now_ns(),
         )

@@ -18,6 +18,9 @@ from schemas.events import DenialReason, InstrumentTerms, OrderApproved, OrderRe
 CLOCK_AGE_MAX_NS: Final = 3 * SECOND_NS
 """A clock silent for longer than this stops all approvals."""
 
+GATEWAY_AGE_MAX_NS: Final = 6 * SECOND_NS
+"""A gateway says that it is ready every two seconds; one that does not is taken for gone."""
+
 _SHAPES: Final = frozenset(
     (side, kind, tif, post_only)
     for side in ("BUY", "SELL")
@@ -70,8 +73,12 @@ def _admission(state: RiskState, cell: Cell, request: OrderRequested, now_ns: in
         return deny("LIMITS_MISSING")
     if now_ns - state.clock_ns > CLOCK_AGE_MAX_NS:
         return deny("CLOCK_MISSING", age_ms=(now_ns - state.clock_ns) // 1_000_000)
-    if request.account not in state.ready:
+    ready_ns = state.ready.get(request.account)
+    if ready_ns is None:
         return deny("GATEWAY_NOT_READY", account=request.account)
+    if now_ns - ready_ns > GATEWAY_AGE_MAX_NS:
+        age_ms = (now_ns - ready_ns) // 1_000_000
+        return deny("GATEWAY_NOT_READY", account=request.account, age_ms=age_ms)
     if cell.state != "ACTIVE" and (denial := _latched(cell, request)):
         return denial
     return _instrument(cell, request)

@@ -144,7 +144,7 @@ def _evolve_input(state: RiskState, item: Input) -> None:
 
 
 def _ready(state: RiskState, event: GatewayReady) -> None:
-    state.ready.add(event.account)
+    state.ready[event.account] = state.now_ns
 
 
 def _clock(state: RiskState, event: ClockTick) -> None:

@@ -31,7 +31,7 @@ from pipelines.risk.state import (
 from schemas.events import InstrumentTerms, Limit, LimitsChanged
 from schemas.json_form import to_json
 
-VERSION: Final = 1
+VERSION: Final = 2  # 1 did not say when a gateway was ready; no way back from 2 to 1
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -43,7 +43,7 @@ def dump(state: RiskState) -> bytes:
             "day": state.day,
             "limits": None if state.limits is None else to_json(state.limits),
             "control": sorted(([*s, latched] for s, latched in state.control.items()), key=str),
-            "ready": sorted(state.ready),
+            "ready": state.ready,
             "assets": state.assets,
             "marks": {name: _mark(m) for name, m in state.marks.items() if m.value_px is not None},
             "levels": sorted(filter(None, map(_level, state.levels.values())), key=str),
@@ -100,9 +100,15 @@ def _working(working: Working) -> dict[str, Any]:
     }
 
 
+def _ready(found: dict[str, Any]) -> dict[str, int]:
+    """A gateway of version 1 was ready by the snapshot at the latest: it has to say so again."""
+    ready = found["ready"]
+    return ready if isinstance(ready, dict) else dict.fromkeys(ready, found["now_ns"])
+
+
 def load(body: bytes, version: int) -> RiskState:
     """The state, with everything derived. Raises `StateVersionError`."""
-    if version != VERSION:
+    if version not in (1, VERSION):
         raise StateVersionError(f"risk state version {version}, not {VERSION}")
     found = msgspec.json.decode(body)
     limits = found["limits"]
@@ -112,7 +118,7 @@ def load(body: bytes, version: int) -> RiskState:
         day=found["day"],
         limits=None if limits is None else _limits(limits),
         control={tuple(scope): latched for *scope, latched in found["control"]},
-        ready=set(found["ready"]),
+        ready=_ready(found),
         assets={name: tuple(assets) for name, assets in found["assets"].items()},
         foreign={tuple(identity): day for *identity, day in found["foreign"]},
         applied=set(found["applied"]),

@@ -142,6 +142,7 @@ Request = tuple[str, str, str, str, Decimal | None, Decimal]
 @dataclass(slots=True)
 class RiskState:
     """`now_ns`: running maximum of log time; `clock_ns`: of the clock alone, 0 before the first.
+    `ready`: when each account's gateway last said that it is, in log time.
 
     `assets`: base and quote asset of every instrument ever limited. `recent`: newest approvals, for
     the check of duplicates. `applied`: ids of transfers and adjustments.
@@ -152,7 +153,7 @@ class RiskState:
     day: int = -1
     limits: LimitsChanged | None = None
     control: dict[Scope, TradingState] = field(default_factory=dict)
-    ready: set[str] = field(default_factory=set)
+    ready: dict[str, int] = field(default_factory=dict)
     assets: dict[str, tuple[str, str]] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
     levels: dict[Scope, Level] = field(default_factory=dict)

@@ -89,6 +89,25 @@ def test_a_first_fill(tmp_path: Path) -> None:
     )
 
 
+def test_a_gateway_says_that_it_is_ready_as_long_as_it_is(tmp_path: Path) -> None:
+    def count(records: Records, topic: str, kind: type[Any]) -> int:
+        return sum(isinstance(event, kind) for event in records.all(topic))
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        await until(lambda: count(records, EVENTS, events.GatewayReady) > 3)
+        gateway.desk.stopping = True
+        await gateway.desk.ledger.idle()
+        said = count(records, EVENTS, events.GatewayReady)
+        beats = count(records, "ops.clock.v1", events.ClockTick)
+        await until(lambda: count(records, "ops.clock.v1", events.ClockTick) > beats + 2)
+        assert count(records, EVENTS, events.GatewayReady) == said
+        gateway.desk.stopping = False
+        await until(lambda: count(records, EVENTS, events.GatewayReady) > said)
+
+    first, second, *_ = play(tmp_path, act, ready_every_s=0.01).all(EVENTS)
+    assert second == first._replace(ts_ns=second.ts_ns)
+
+
 def test_an_order_rests_and_is_canceled(tmp_path: Path) -> None:
     async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
         name = records.approve()

@@ -5,6 +5,7 @@ A desk begins with 20,000 USDT, a mark of 100 and the limits of `rig.LIMITS`.
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -65,6 +66,30 @@ def test_before_anything_is_known_everything_is_denied() -> None:
     assert said(decision(desk, "BUY 1 100")) == "BALANCE_INSUFFICIENT"
     desk.play("cash:100")
     assert said(decision(desk, "BUY 1 100")) == "APPROVED"
+
+
+def test_a_gateway_that_is_gone_is_forgotten_after_six_seconds() -> None:
+    desk = Desk().begin()
+    desk.gateway = False
+    ready_ms = desk.state.ready["sim-1"] // 1_000_000
+    for late_ms, wanted in ((3_000, "APPROVED"), (6_000, "APPROVED"), (6_001, "GATEWAY_NOT_READY")):
+        desk.now_ms = ready_ms + late_ms - 4
+        desk.clock()
+        desk.play("mark:100")
+        desk.now_ms = ready_ms + late_ms - 1  # the request comes a millisecond later
+        answer = decision(desk, f"BUY {late_ms}e-3 100 o{late_ms}")
+        assert said(answer) == wanted
+    assert ("age_ms", "6001") in {(fact.name, fact.value) for fact in answer.facts}
+    desk.put("oms.order-event.v1", event("GatewayReady"))
+    assert said(decision(desk, "BUY 1 100")) == "APPROVED"
+
+
+def test_a_gateway_of_the_first_states_form_has_to_say_so_again() -> None:
+    desk = Desk().begin()
+    body = json.loads(desk.logic.dump(desk.state))
+    body["ready"] = ["sim-1"]
+    loaded = desk.logic.load(json.dumps(body).encode(), 1)
+    assert loaded.ready == {"sim-1": desk.state.now_ns}
 
 
 @pytest.mark.parametrize(

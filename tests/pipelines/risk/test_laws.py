@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from pipelines.dead_letters import UnreadableRecord
 from pipelines.exact import EXACTLY
 from pipelines.logic import Input, Output, StateVersionError, fold
+from pipelines.risk import saved
 from pipelines.risk.logic import RiskLogic
 from pipelines.risk.state import RiskState
 from schemas.events import DeadLettered, LimitsChanged, OrderApproved, OrderDenied
@@ -184,4 +185,4 @@ def test_a_record_that_cannot_be_read_halts() -> None:
 
 def test_a_state_of_another_version_is_refused() -> None:
     with pytest.raises(StateVersionError):
-        LOGIC.load(b"{}", 2)
+        LOGIC.load(b"{}", saved.VERSION + 1)
