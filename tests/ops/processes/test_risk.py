@@ -121,6 +121,14 @@ def test_risk_needs_its_own_principal(desk: Desk, guarded: Guarded) -> None:
     assert desk.tape("acls", "diff").out == "access: no difference\n"
 
 
+def test_risk_that_was_stopped_is_seen_to_be_silent(desk: Desk) -> None:
+    found = desk.tape("alive", "--output", "json")
+    assert found.code == 1, found.err
+    silent = {one["process"] for one in json.loads(found.out) if not one["alive"]}
+    assert "risk" in silent
+    assert "SILENT" in desk.tape("alive").out
+
+
 def test_every_decision_is_signed_for_this_log(desk: Desk) -> None:
     identity = log_identity(desk.log, desk.codec)
     assert identity is not None
