@@ -10,12 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from connectors.gateway.desk import Desk
-from connectors.gateway.past import CONTROL, DECISIONS, RECON_CONTROL
+from connectors.gateway.past import BREAKS, CONTROL, DECISIONS, RECON_CONTROL
 from connectors.gateway.sender import Sender
 from connectors.log.interface import Message, Tp
 from connectors.signing import Scope, Verifier
 from pipelines.gateway import scopes
-from schemas.events import CancelApproved, CancelReason, OrderApproved, TradingHalted
+from schemas.events import (
+    BreakCleared,
+    BreakFound,
+    CancelApproved,
+    CancelReason,
+    OrderApproved,
+    TradingHalted,
+)
 
 CLOCK: Final = "ops.clock.v1"
 RISK_EPOCHS: Final = "risk.epochs.v1"
@@ -99,6 +106,11 @@ class Inputs:
             self._sender.approve(event, signed=self._signed(topic, message))
         elif isinstance(event, CancelApproved):
             desk.fold.apply(event)
+        elif isinstance(event, BreakFound) and event.cl_ord_id is not None:
+            desk.broken[event.break_id] = event.cl_ord_id
+            desk.doubted[event.cl_ord_id] = 0
+        elif isinstance(event, BreakCleared):
+            desk.broken.pop(event.break_id, None)
         elif topic in (CONTROL, RECON_CONTROL):
             desk.halts.follow(event)
             if isinstance(event, TradingHalted) and event.cancel_orders:
@@ -117,4 +129,4 @@ class Inputs:
 
 
 _ALIVE: Final[dict[str, CancelReason]] = {CLOCK: "CLOCK_SILENT", RISK_EPOCHS: "RISK_SILENT"}
-_FOLLOWED: Final = (CLOCK, RISK_EPOCHS, CONTROL, RECON_CONTROL, DECISIONS)
+_FOLLOWED: Final = (CLOCK, RISK_EPOCHS, CONTROL, RECON_CONTROL, BREAKS, DECISIONS)

@@ -16,6 +16,7 @@ from schemas.errors import NotExact
 EVERY_S: Final = 0.02
 QUOTE_EVERY_S: Final = 0.5
 MISSING_AGAIN_NS: Final = 1_000_000_000
+BREAK_AGAIN_NS: Final = 5_000_000_000
 BEFORE_MS: Final = 60_000  # how far before an order's tick the venue's clock may have stood
 
 
@@ -47,6 +48,18 @@ class Questions:
             if at_ns >= since_ns + MISSING_AGAIN_NS:  # the stream has had its time to tell
                 self._missing_ns[cl_ord_id] = at_ns
                 return self._request(book.entries[cl_ord_id], "TRADES")
+        return self._of_breaks(at_ns)
+
+    def _of_breaks(self, at_ns: int) -> Request | None:
+        """How a live order stands that a break is about: once, and on while the break is open."""
+        book, doubted = self._desk.fold.book, self._desk.doubted
+        for cl_ord_id, asked_ns in list(doubted.items()):
+            closed = asked_ns and cl_ord_id not in self._desk.broken.values()
+            if closed or cl_ord_id not in book.live:
+                del doubted[cl_ord_id]
+            elif at_ns >= asked_ns + BREAK_AGAIN_NS:
+                doubted[cl_ord_id] = at_ns
+                return self._request(book.entries[cl_ord_id], "CLOSED_ORDERS")
         return None
 
     def _request(self, entry: Entry, wanted: Question) -> Request:

@@ -21,7 +21,7 @@ import pytest
 from connectors.gateway.gateway import Gateway
 from connectors.gateway.keys import KeyRefused, parse_key
 from connectors.gateway.ledger import EVENTS, RAW
-from connectors.gateway.past import CONTROL
+from connectors.gateway.past import BREAKS, CONTROL
 from connectors.log.interface import Message, Tp
 from connectors.orderport import order_port
 from connectors.signing import Scope
@@ -41,6 +41,7 @@ from tests.connectors.gateway.rig import (
     running,
 )
 from tests.connectors.simulated.rig import API_KEY, SECRET, WITHDRAW_KEY, options, quote, trade
+from tests.pipelines.orders.events import event as an_event
 
 Act = Callable[[Records, VenueServer, Gateway], Awaitable[None]]
 
@@ -235,6 +236,23 @@ def test_fills_that_the_stream_never_told_are_asked_for(tmp_path: Path) -> None:
         records.cancel(name)
         await until(lambda: "Filled" in records.told(name), "the fill")
         assert gateway.desk.fold.book.position("BTCUSDT.BINANCE") == Decimal("0.1")
+
+    play(tmp_path, act)
+
+
+def test_an_order_that_a_break_is_about_is_asked_for(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        name = records.approve(price=Decimal(100))
+        await reaches(gateway, name, "ACCEPTED")
+        server.faults.arm(Fault("stream_silent"))
+        trade(server, "SELL", "10", "99.5")
+        await until(lambda: not server.venue.exchange.open_orders(ACCOUNT, "BTCUSDT"), "filled")
+        lost: Any = an_event("BreakFound", account=ACCOUNT, cl_ord_id=name, kind="ORDER_UNKNOWN")
+        unknown = lost._replace(asset=None, trade_id=None, log_qty=None, venue_qty=None)
+        records.write(BREAKS, unknown)
+        gone = an_event("BreakCleared", account=ACCOUNT, kind=unknown.kind, asset=None)
+        records.write(BREAKS, gone._replace(cl_ord_id=name, trade_id=None))
+        await reaches(gateway, name, "FILLED")
 
     play(tmp_path, act)
 
