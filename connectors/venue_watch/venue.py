@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from connectors.gateway.keys import Key, KeyRefused
 from connectors.gateway.transport import Answer, Failure, Transport, boottime_ns
@@ -16,11 +16,13 @@ from connectors.orderport.clock import read_clock
 from connectors.orderport.interface import OrderPort, Request
 from pipelines.gateway.reports import Stamp
 from pipelines.watch.pace import Pace
-from schemas.errors import TapeError
+from schemas.errors import NotExact, TapeError
 
 RECV_WINDOW_MS: Final = 5_000
 CLOCK_EVERY_NS: Final = 30 * 10**9
 OVER_LIMIT: Final = (418, 429)
+_BROKEN: Final = (ValueError, KeyError, TypeError, NotExact)
+Read = TypeVar("Read")
 
 
 class Unanswered(TapeError):
@@ -64,13 +66,20 @@ class Venue:
         what = outcome.reason if isinstance(outcome, Failure) else f"status {outcome.status}"
         raise Unanswered(f"{request.path}: {what}")
 
+    async def read(
+        self, request: Request, read: Callable[[bytes], Read]
+    ) -> tuple[Read, tuple[int, int]]:
+        """What an answer says, and when it was asked for and came, ns. Raises `Unanswered`."""
+        sent_ns = self.now_ns()
+        answer = await self.ask(request)
+        try:
+            return read(answer.body), (sent_ns, answer.ts_recv_ns)
+        except _BROKEN as error:
+            raise Unanswered(f"{request.path}: cannot be read: {type(error).__name__}") from None
+
     async def check_key(self) -> None:
         """Raises `KeyRefused` for a key that may do more than read, `Unanswered`."""
-        answer = await self.ask(self.port.permissions())
-        try:
-            may = self.port.read_permissions(answer.body)
-        except ValueError:
-            raise KeyRefused("the venue does not say what the watching key may do") from None
+        may, _ = await self.read(self.port.permissions(), self.port.read_permissions)
         if not may.reads_only:
             raise KeyRefused(
                 "the watching key may do more than read: a key that can trade or move money is "

@@ -24,7 +24,6 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
-from connectors.gateway.transport import Answer
 from connectors.log.interface import Log, Reader, Tp
 from connectors.orderport.interface import Request, Trades
 from connectors.partitioner import murmur2_partition
@@ -33,7 +32,6 @@ from connectors.venues.backoff import Backoff
 from pipelines.exact import EXACTLY
 from pipelines.watch.wanted import Listing, Wanted
 from schemas.codec import Codec
-from schemas.errors import NotExact
 from schemas.events import BalancesObserved, OpenOrdersObserved, TradesObserved
 
 log = logging.getLogger("tape.watch")
@@ -45,7 +43,6 @@ POLL_S: Final = 0.05
 LOOK_S: Final = 1.0  # how long fills of a round may take to be told before it is compared
 READ_S: Final = 30.0
 DAY_MS: Final = 86_400_000
-_BROKEN: Final = (ValueError, KeyError, TypeError, NotExact)
 
 
 class Writer(Protocol):
@@ -155,21 +152,12 @@ class Watch:
             for listing in self._wanted.listings():
                 await self._list(listing)
 
-    async def _asked(self, request: Request, read: Callable[[bytes], Any]) -> tuple[Any, Any]:
-        """What an answer says, and when it was asked for and came. Raises `Unanswered`."""
-        sent_ns = self._venue.now_ns()
-        answer: Answer = await self._venue.ask(request)
-        try:
-            return read(answer.body), (sent_ns, answer.ts_recv_ns)
-        except _BROKEN as error:
-            raise Unanswered(f"{request.path}: cannot be read: {type(error).__name__}") from None
-
     async def _round(self) -> None:
         port, account = self._venue.port, self._parts.account
         about = account, port.venue, f"{self._instance}/{self.rounds + 1}"
-        balances, times = await self._asked(port.account(), port.read_balances)
+        balances, times = await self._venue.read(port.account(), port.read_balances)
         await self._write(BalancesObserved(*about, balances, None, *times))
-        orders, times = await self._asked(port.open_orders(None), port.read_open_orders)
+        orders, times = await self._venue.read(port.open_orders(None), port.read_open_orders)
         await self._write(OpenOrdersObserved(*about, orders, *times))
         self.rounds += 1
         self._look_by_s = self._parts.monotonic() + LOOK_S
@@ -182,7 +170,7 @@ class Watch:
             request = self._request(listing, first)
             if not self._venue.affords(request):
                 return
-            trades, times = await self._asked(request, self._venue.port.read_trades)
+            trades, times = await self._venue.read(request, self._venue.port.read_trades)
             complete = trades.complete
             await self._write(self._seen(listing, first, trades, times))
             if trades.rows:

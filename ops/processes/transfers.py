@@ -1,0 +1,121 @@
+"""Money that comes and goes, and what an account held before the log began: events with a person,
+a reason and evidence, without which reconciliation takes a balance for a drift.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from connectors.control import ControlWriter, Decided, decided, identify
+from connectors.log.interface import Log, Tp
+from connectors.partitioner import murmur2_partition
+from connectors.venue_watch.venue import Venue
+from ops.processes.clients import codec_of, kafka_log
+from ops.processes.venue_watch import venue_of
+from ops.settings import Settings
+from pipelines.exact import EXACTLY, ZERO, plain
+from schemas.codec import Codec
+from schemas.errors import TapeError
+from schemas.events import TransferAnnounced
+
+EVENTS: Final = "oms.order-event.v1"
+READ_S: Final = 10.0
+
+
+class BadTransfer(TapeError):
+    """A transfer that cannot be announced."""
+
+
+class Word(NamedTuple):
+    """Who says it, why, and what shows it."""
+
+    person: str
+    reason: str
+    evidence: str
+
+
+def announce(
+    account: str, asset: str, qty: Decimal, word: Word, settings: Settings, transfer_id: str = ""
+) -> Decided:
+    """One transfer; a negative quantity is a withdrawal. Without an id it gets a new one; of two
+    with one id the first counts. Raises `BadTransfer` and what the log raises.
+    """
+    if not qty:
+        raise BadTransfer("a transfer of nothing is no transfer")
+    [found] = _write(account, {asset: qty}, word, settings, transfer_id or uuid.uuid4().hex)
+    return found
+
+
+def announce_opening(account: str, person: str, reason: str, settings: Settings) -> list[Decided]:
+    """What the venue holds, less what was announced before: a transfer per asset, none where both
+    agree. Raises `BadTransfer` for an account that traded on this log, and what venue and log
+    raise.
+    """
+    log, codec = kafka_log(settings), codec_of(settings)
+    if _has_traded(log, codec, account):
+        raise BadTransfer(
+            f"{account} has traded on this log: what it held before is no longer what the venue "
+            "holds; announce it with `tape transfer announce`"
+        )
+    held, known = asyncio.run(_totals(venue_of(settings))), announced(log, codec, account)
+    names = sorted({*held, *known})
+    missing = {n: EXACTLY.subtract(held.get(n, ZERO), known.get(n, ZERO)) for n in names}
+    missing = {name: qty for name, qty in missing.items() if qty}
+    for name, qty in missing.items():
+        if qty < 0:
+            said = f"{plain(qty.copy_negate())} {name} more was announced than the venue holds"
+            raise BadTransfer(f"{account}: {said}")
+    at_ns = time.time_ns()
+    seen = f"balances at the venue, {datetime.fromtimestamp(at_ns // 10**9, UTC).isoformat()}"
+    word = Word(person, reason, seen)
+    return _write(account, missing, word, settings, f"opening/{account}/{at_ns}")
+
+
+def announced(log: Log, codec: Codec, account: str) -> dict[str, Decimal]:
+    """The sum of an account's transfers so far, by asset."""
+    sums, seen = dict[str, Decimal](), set[str]()
+    for event in (found.event for found in decided(log, codec)):
+        ours = isinstance(event, TransferAnnounced) and event.account == account
+        if ours and event.transfer_id not in seen:
+            seen.add(event.transfer_id)
+            sums[event.asset] = EXACTLY.add(sums.get(event.asset, ZERO), event.qty)
+    return sums
+
+
+def _has_traded(log: Log, codec: Codec, account: str) -> bool:
+    key = account.encode()
+    tp = Tp(EVENTS, murmur2_partition(key, log.partition_count(EVENTS)))
+    messages = log.read(tp, *log.bounds(tp), READ_S)
+    events = (codec.decode(m.value()) for m in messages if m.key() == key)
+    return any(hasattr(event, "cl_ord_id") for event in events)
+
+
+async def _totals(venue: Venue) -> dict[str, Decimal]:
+    try:
+        await venue.check_key()
+        balances, _ = await venue.read(venue.port.account(), venue.port.read_balances)
+    finally:
+        await venue.close()
+    return {one.asset: EXACTLY.add(one.free_qty, one.locked_qty) for one in balances}
+
+
+def _write(
+    account: str, sums: dict[str, Decimal], word: Word, settings: Settings, name: str
+) -> list[Decided]:
+    """A transfer per asset, `name` and the asset its id where there are several."""
+    if not all(part.strip() for part in word):
+        raise BadTransfer("a transfer is announced with a person's name, a reason and evidence")
+    log, codec = kafka_log(settings), codec_of(settings)
+    writer = ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
+    identify(log, codec, writer, settings.environment)
+    found, venue, at_ns = [], settings.gateway.venue, time.time_ns()
+    for asset, qty in sums.items():
+        transfer_id = name if len(sums) == 1 else f"{name}/{asset}"
+        event = TransferAnnounced(transfer_id, account, venue, asset, qty, *word, at_ns)
+        found.append(Decided(writer.write(event, account), at_ns // 1_000_000, event))
+    return found
