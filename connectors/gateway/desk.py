@@ -75,7 +75,7 @@ class Desk:
         self.transport = Transport(parts.url, point=parts.point, now_ns=parts.now_ns)
         self.gate, self.halts = Gate(), Halts(parts.journal.parent)
         self.quotes: dict[str, Quote] = {}
-        self.broken: dict[str, str] = {}  # open breaks that are about an order: its id
+        self.broken: dict[str, str | None] = {}  # open breaks: the order each is about
         self.doubted: dict[str, int] = {}  # orders a break was about, and when the venue was asked
         self.in_flight: dict[str, int] = {}  # orders that await their answer, and since when
         self.offset_ns = self.clock_error_ns = 0

@@ -163,7 +163,7 @@ class Gateway:
             return
         desk.untold = 0
         positions = {**past.positions, **self._inputs.positions}
-        state = Saved(desk.fold, desk.halts.log, past.scope, past.breaks, positions)
+        state = Saved(desk.fold, desk.halts.log, past.scope, frozenset(desk.broken), positions)
         desk.ledger.put_after(records_of(state))
 
     async def _until_stopped(self) -> None:
@@ -187,5 +187,5 @@ def open_gateway(parts: Parts) -> Gateway:
     fenced = gate.fenced(parts.monotonic_ns())
     past = read_past(parts.log, parts.codec, parts.caps.account, parts.port)
     desk = Desk(parts, past.fold, ledger, instance)
-    desk.gate, desk.halts.log = fenced, past.states
+    desk.gate, desk.halts.log, desk.broken = fenced, past.states, dict.fromkeys(past.breaks)
     return Gateway(desk, past)

@@ -106,15 +106,20 @@ class Inputs:
             self._sender.approve(event, signed=self._signed(topic, message))
         elif isinstance(event, CancelApproved):
             desk.fold.apply(event)
-        elif isinstance(event, BreakFound) and event.cl_ord_id is not None:
-            desk.broken[event.break_id] = event.cl_ord_id
-            desk.doubted[event.cl_ord_id] = 0
-        elif isinstance(event, BreakCleared):
-            desk.broken.pop(event.break_id, None)
+        elif topic == BREAKS:
+            self._follow_break(event)
         elif topic in (CONTROL, RECON_CONTROL):
             desk.halts.follow(event)
             if isinstance(event, TradingHalted) and event.cancel_orders:
                 self._cancel_covered(event)
+
+    def _follow_break(self, event: BreakFound | BreakCleared) -> None:
+        if isinstance(event, BreakCleared):
+            self._desk.broken.pop(event.break_id, None)
+            return
+        self._desk.broken[event.break_id] = event.cl_ord_id
+        if event.cl_ord_id is not None:
+            self._desk.doubted[event.cl_ord_id] = 0
 
     def _cancel_covered(self, event: TradingHalted) -> None:
         book = self._desk.fold.book

@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.gateway import past, snapshots
 from connectors.gateway.gateway import Gateway
+from connectors.gateway.past import BREAKS
 from connectors.gateway.snapshots import SNAPSHOTS, Saved, cut, decode, encode, joined
 from connectors.log.interface import Log, Tp
 from connectors.orderport import order_port
@@ -32,12 +33,25 @@ from tests.connectors.gateway.rig import (
     running,
 )
 from tests.connectors.simulated.rig import options, quote
+from tests.pipelines.orders.events import event
 
 READER = order_port("BINANCE")
+_ABOUT: Any = {
+    "account": ACCOUNT,
+    "break_id": "b",
+    "asset": None,
+    "cl_ord_id": None,
+    "trade_id": None,
+}
+FOUND = event("BreakFound", **_ABOUT, kind="FILL_FOREIGN", log_qty=None, venue_qty=None)
+CLEARED = event("BreakCleared", **_ABOUT, kind="FILL_FOREIGN")
 
 
 async def trade_a_lot(records: Records, gateway: Gateway, server: VenueServer, line: Line) -> None:
-    """Filled, refused by the venue, by us, in doubt, canceled, and one that stays."""
+    """Filled, refused by the venue, by us, in doubt, canceled, and one that stays; a break that is
+    found and not cleared.
+    """
+    records.write(BREAKS, FOUND)
     for _ in range(3):
         filled, resting = records.approve(price=Decimal(101)), records.approve()
         refused = records.approve(price=Decimal("100.001"))
@@ -69,6 +83,7 @@ def traded(folder: Path) -> tuple[Records, bytes]:
         async with VenueServer(options(folder)) as server, Line(server.socket_url) as line:
             quote(server, "99", "50", "101", "50")
             for _ in range(2):
+                records.write(BREAKS, CLEARED)
                 changes: Any = {
                     "socket_url": line.url,
                     "snapshot_every": 7,
@@ -94,6 +109,7 @@ def test_a_snapshot_and_its_tail_are_the_whole_log(tmp_path: Path) -> None:
     assert saved.dump(whole.fold) == live
     found = taken(records.log)
     assert len(found) > 5
+    assert whole.breaks == {FOUND.break_id}
     for chunks in found:
         base = decode(joined(chunks), chunks[0].state_version, READER)
         tail = past.read_since(base, records.log, CODEC, ACCOUNT)
