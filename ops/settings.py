@@ -147,7 +147,7 @@ class RiskSettings(_Section):
 
 class GatewaySettings(_Section):
     """The gateway of one account. `key` and `risk_keys` by reference; a `key` may also lie in AWS
-    Secrets Manager (`aws:NAME`).
+    Secrets Manager (`aws:NAME`) or in a file that age encrypted (`age:PATH`, with `age_identity`).
     """
 
     venue: str = "BINANCE"
@@ -167,8 +167,8 @@ class GatewaySettings(_Section):
 
 
 def _key_reference(key: str | None) -> str | None:
-    if key is not None and not re.match("(env|file|aws):.", key):
-        raise ValueError("a key is given by reference: env:NAME, file:PATH or aws:NAME")
+    if key is not None and not re.match("(env|file|age|aws):.", key):
+        raise ValueError("a key is given by reference: env:NAME, file:PATH, age:PATH or aws:NAME")
     return key
 
 
@@ -256,6 +256,7 @@ class Settings(BaseSettings):
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
+    age_identity: Path | None = None  # path of an identity file: what is in it is the secret
     shards: int = Field(default=1, ge=1)
     shard: int | None = Field(default=None, ge=0)
 

@@ -41,7 +41,8 @@ OVER_LIMIT: Final = (418, 429)
 class Parts(NamedTuple):
     """What a gateway is given. `risk_keys` in PEM; `url` of REST, `socket_url` of the private
     stream; `point` names moments for tests; `silent_s`: how long risk, clock or log may say
-    nothing; `snapshot_every` so many raw events at the earliest.
+    nothing; `snapshot_every` so many raw events at the earliest; `read_key` gives the key of its
+    reference again, asked every `key_every_s`.
     """
 
     log: Log
@@ -61,6 +62,8 @@ class Parts(NamedTuple):
     takeover: bool = False
     snapshot_every: int = 2_000
     ready_every_s: float = 2.0  # risk takes one that says nothing for 6 s of log time for gone
+    read_key: Callable[[], Key] | None = None
+    key_every_s: float = 30.0
     point: Callable[[str], None] = lambda _: None
     now_ns: Callable[[], int] = time.time_ns
     monotonic_ns: Callable[[], int] = time.monotonic_ns
@@ -83,6 +86,8 @@ class Desk:
         self.silent: CancelReason | None = None
         self.untold = 0  # raw events that no snapshot covers
         self._wanted: dict[str, CancelReason] = {}
+        self._masked: list[bytes] = []
+        self.use(parts.key)
         self._held_until_ns = 0
         self._numbers = itertools.count(1)
         ledger.lost = self._keep
@@ -107,11 +112,16 @@ class Desk:
     def venue_ts_ms(self) -> int:
         return (self.parts.now_ns() + self.offset_ns) // 1_000_000
 
-    def sign(self, request: Request) -> tuple[Signed, int]:
+    def use(self, key: Key) -> None:
+        """Signs with this key from here on."""
+        self.key = key
+        self._masked.append(key.api_key.encode())
+
+    def sign(self, request: Request, key: Key | None = None) -> tuple[Signed, int]:
         """The request stamped and signed now, and boottime at the stamp."""
         at_ns = boottime_ns()
         stamp = Stamp(self.venue_ts_ms(), self.parts.recv_window_ms)
-        return self.parts.port.sign(request, self.parts.key, stamp), at_ns
+        return self.parts.port.sign(request, key or self.key, stamp), at_ns
 
     def tell(self, *told: Any) -> asyncio.Future[None]:
         """Folds raw events and writes them with what follows from them, in one transaction."""
@@ -183,9 +193,9 @@ class Desk:
         await self.tell(sent, self.heard(sent, outcome))
         return sent.request_id, outcome
 
-    async def look(self, request: Request) -> Answer | Failure:
-        """A public question, which is not recorded."""
-        signed, at_ns = self.sign(request)
+    async def look(self, request: Request, key: Key | None = None) -> Answer | Failure:
+        """A public question, or one about a key: it is not recorded."""
+        signed, at_ns = self.sign(request, key)
         outcome = await self.transport.send(signed, at_ns)
         self._mind(outcome)
         return outcome
@@ -214,8 +224,10 @@ class Desk:
         return self.fold.book.entries[cl_ord_id].cancel or self._wanted.get(cl_ord_id)
 
     def scrubbed(self, payload: bytes) -> bytes:
-        """Without the key's name, should a venue repeat it."""
-        return payload.replace(self.parts.key.api_key.encode(), MASK.encode())
+        """Without the keys' names, should a venue repeat them."""
+        for name in self._masked:
+            payload = payload.replace(name, MASK.encode())
+        return payload
 
 
 def new_instance() -> str:

@@ -18,6 +18,7 @@ from connectors.gateway.ledger import Ledger
 from connectors.gateway.local_socket import LocalSocket
 from connectors.gateway.past import Past, read_past
 from connectors.gateway.questions import Questions, Quotes
+from connectors.gateway.rotation import Rotation
 from connectors.gateway.sender import Sender
 from connectors.gateway.snapshots import Saved, records_of
 from connectors.gateway.start import Start
@@ -81,6 +82,8 @@ class Gateway:
             self._until_stopped(),
             self._keep_state(),
         ]
+        if self.desk.parts.read_key is not None:
+            works.append(Rotation(self.desk, self.desk.parts.read_key).run())
         tasks = [asyncio.create_task(work) for work in works]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from schemas.errors import TapeError
 
 MASK: Final = "********"
+_PROBE: Final = b"probe"
 
 
 class KeyRefused(TapeError):
@@ -40,6 +41,10 @@ class Key:
 
     def sign(self, payload: bytes) -> str:
         return self._sign(payload)
+
+    def same_as(self, other: Key) -> bool:
+        """Whether both sign alike."""
+        return (self._api_key, self.sign(_PROBE)) == (other.api_key, other.sign(_PROBE))
 
     def __repr__(self) -> str:
         return f"Key({MASK})"

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Final
 
 from connectors.gateway.desk import Desk, log
-from connectors.gateway.keys import KeyRefused
 from connectors.gateway.past import Past, recorded_since
-from connectors.gateway.transport import Answer, Failure
+from connectors.gateway.rotation import check_key
+from connectors.gateway.transport import Answer
 from connectors.log.errors import WriterError
 from connectors.orderport.clock import read_clock
 from pipelines.gateway import gate
@@ -42,7 +42,7 @@ class Start:
         desk = self._desk
         desk.gate = gate.passed(gate.passed(desk.gate, "LOG_READ"), "CAPS_LOADED")
         await self._know_clock()
-        await self._check_key()
+        await check_key(desk, desk.key)
         await self._hand_over_journal()
         left_ns = gate.remaining_ns(desk.gate, desk.parts.monotonic_ns())
         log.info("takeover wait: %.3f s left", left_ns / 1e9)
@@ -107,20 +107,6 @@ class Start:
         if found is not None:
             desk.offset_ns, desk.clock_error_ns = found
         return found is not None
-
-    async def _check_key(self) -> None:
-        desk = self._desk
-        outcome = await desk.look(desk.parts.port.permissions())
-        if isinstance(outcome, Failure) or outcome.status != 200:
-            status = outcome.reason if isinstance(outcome, Failure) else f"status {outcome.status}"
-            raise KeyRefused(f"the venue does not say what the trading key may do: {status}")
-        may = desk.parts.port.read_permissions(outcome.body)
-        if may.withdraw:
-            raise KeyRefused(
-                "the trading key may move money out of the account: use one that may not"
-            )
-        if not may.trade:
-            raise KeyRefused("the trading key may not trade")
 
     async def _hand_over_journal(self) -> None:
         """What a time without the log left behind, in the order of its times."""

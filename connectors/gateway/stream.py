@@ -70,7 +70,7 @@ class Stream:
         stamp = Stamp(desk.venue_ts_ms(), desk.parts.recv_window_ms)
         try:
             async with asyncio.timeout(OPEN_S):
-                await socket.send(desk.parts.port.subscribe(desk.parts.key, stamp))
+                await socket.send(desk.parts.port.subscribe(desk.key, stamp))
                 while True:
                     ts_recv_ns, payload = await socket.receive()
                     said = desk.parts.port.subscribed(payload)

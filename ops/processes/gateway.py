@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from connectors.gateway.age_file import decrypted
 from connectors.gateway.desk import Parts
 from connectors.gateway.gateway import open_gateway
 from connectors.gateway.keys import Key, parse_key
@@ -25,7 +26,6 @@ from pipelines.gateway.caps import Caps, CapsRefused, parse_caps
 from schemas.errors import TapeError
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_AWS: Final = "aws:"
 
 
 class NotLive(TapeError):
@@ -75,18 +75,24 @@ def parts_of(settings: Settings, caps: Caps, *, takeover: bool) -> Parts:
         requests_per_second=chosen.requests_per_second,
         requests_for_cancels=chosen.requests_for_cancels,
         takeover=takeover,
+        read_key=lambda: key_of(settings),
     )
 
 
 def key_of(settings: Settings) -> Key:
     """The trading key that the settings refer to. Raises `KeyRefused`, `SettingsError`."""
-    return read_key(settings.gateway.key, settings.gateway_key)
+    return read_key(settings.gateway.key, settings.gateway_key, settings.age_identity)
 
 
-def read_key(reference: str | None, text: Callable[[], str]) -> Key:
-    """The key behind a reference; `text` reads those of the settings' own kinds."""
-    if reference is not None and reference.startswith(_AWS):
-        return parse_key(secret_text(reference.removeprefix(_AWS)))
+def read_key(reference: str | None, text: Callable[[], str], identity: Path | None) -> Key:
+    """The key behind a reference; `text` reads those of the settings' own kinds, `identity` opens
+    what age encrypted.
+    """
+    kind, _, name = (reference or "").partition(":")
+    if kind == "aws":
+        return parse_key(secret_text(name))
+    if kind == "age":
+        return parse_key(decrypted(Path(name), identity))
     return parse_key(text())
 
 

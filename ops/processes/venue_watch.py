@@ -44,7 +44,7 @@ async def _run(account: str, settings: Settings) -> None:
 
 def venue_of(settings: Settings) -> Venue:
     """The venue seen with the watching key. Raises `TapeError` for a key that cannot be had."""
-    key = read_key(settings.watch.key, settings.watch_key)
+    key = read_key(settings.watch.key, settings.watch_key, settings.age_identity)
     return Venue(order_port(settings.gateway.venue), key, settings.gateway.url)
 
 
