@@ -13,13 +13,14 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from connectors.gateway.ledger import EVENTS, RAW
-from connectors.gateway.past import DEADLINE_S, DECISIONS
+from connectors.gateway.past import CONTROL, DEADLINE_S, DECISIONS
 from connectors.gateway.snapshots import SNAPSHOTS, Saved, decode, joined, whole
 from connectors.log.interface import Log, Message, Tp
 from connectors.orderport import order_port
 from connectors.partitioner import murmur2_partition
 from pipelines.gateway import saved
 from pipelines.gateway.fold import OrderFold, at_ns, raw_id
+from pipelines.gateway.holdings import concerns
 from pipelines.gateway.refold import Part, begin, part_of
 from pipelines.logic import StateVersionError
 from replay.compare import named_json
@@ -64,7 +65,7 @@ class Account:
     """One account's records on a log."""
 
     def __init__(self, log: Log, codec: Codec, name: str) -> None:
-        self._log, self._codec, self._key = log, codec, name.encode()
+        self._log, self._codec, self.name, self._key = log, codec, name, name.encode()
 
     def tp(self, topic: str) -> Tp:
         return Tp(topic, murmur2_partition(self._key, self._log.partition_count(topic)))
@@ -73,7 +74,8 @@ class Account:
         tp = self.tp(topic)
         low, high = self._log.bounds(tp)
         first, last = low if start is None else start, high if end is None else end
-        return [m for m in self._log.read(tp, first, last, DEADLINE_S) if m.key() == self._key]
+        found = self._log.read(tp, first, last, DEADLINE_S)
+        return [m for m in found if topic == CONTROL or m.key() == self._key]
 
     def events(self, topic: str, after: Saved | None, before: Saved | None) -> list[Any]:
         """What lies between two snapshots; None: the beginning, the end."""
@@ -141,8 +143,10 @@ def _base(
 
 
 def _part(account: Account, after: Saved | None, before: Saved | None) -> Part:
-    decisions, told, raw = (account.events(t, after, before) for t in (DECISIONS, EVENTS, RAW))
-    return part_of(decisions, told, raw)
+    topics = (CONTROL, DECISIONS, EVENTS, RAW)
+    control, decisions, told, raw = (account.events(t, after, before) for t in topics)
+    held = [event for event in control if concerns(event, account.name)]
+    return part_of([*held, *decisions], told, raw)
 
 
 def _compare(

@@ -10,6 +10,7 @@ from typing import Any
 from connectors.epochs.model import Shard
 from connectors.log.interface import Log, Message, OutRecord
 from connectors.partitioner import murmur2_partition
+from connectors.tracing import TRACE_HEADER, traceparent
 from pipelines.items import Decided, Encoded
 from pipelines.logic import Output, Position
 from schemas.codec import Codec
@@ -18,6 +19,7 @@ ID_HEADER, SOURCE_HEADER, DETAIL_HEADER = "ce_id", "ce_source", "detail"
 DETAIL_BYTES_MAX = 1_000
 CACHE_ENTRIES_MAX = 100_000
 Route = tuple[int, bytes, bytes]  # partition, key, and the id's part between offset and index
+Kind = tuple[Callable[[Any], bytes], list[tuple[str, bytes]], bool]  # the last: is it of a trace
 _new: Callable[..., Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
 
 
@@ -33,7 +35,7 @@ class Encoder:
         self._pipeline, self._codec, self._counts = shard.pipeline, codec, partition_counts
         self._source = source_of(shard)
         self._routes: dict[tuple[str, str], Route] = {}
-        self._kinds: dict[type, tuple[Callable[[Any], bytes], list[tuple[str, bytes]]]] = {}
+        self._kinds: dict[type, Kind] = {}
         self._causes: dict[tuple[str, int], bytes] = {}
 
     def __call__(self, decided: Decided) -> Encoded:
@@ -48,7 +50,7 @@ class Encoder:
         for position, timestamp_ms, topic, key, event, detail in outputs:
             route = (topic, key)
             partition, raw_key, suffix = routes.get(route) or self._route(route)
-            encode, constant = kinds.get(event.__class__) or self._kind(event.__class__)
+            encode, constant, traced = kinds.get(event.__class__) or self._kind(event.__class__)
             source, number, offset = position
             prefix = causes.get((source, number)) or self._cause(source, number)
             if position == cause:
@@ -58,6 +60,9 @@ class Encoder:
             seen[route] = index + 1
             identifier = b"%b%d/%b%d" % (prefix, offset, suffix, index)
             headers = [(ID_HEADER, identifier), *constant]
+            if traced and event.correlation_id:
+                trace = traceparent(event.correlation_id, event.causation_id)
+                headers.append((TRACE_HEADER, trace))
             if detail:
                 headers.append((DETAIL_HEADER, detail.encode()[:DETAIL_BYTES_MAX]))
             record = (topic, partition, raw_key, encode(event), timestamp_ms, headers)
@@ -73,13 +78,14 @@ class Encoder:
         self._routes[route] = found = (partition, raw, f"{topic}/{key}/".encode())
         return found
 
-    def _kind(self, event_type: type) -> tuple[Callable[[Any], bytes], list[tuple[str, bytes]]]:
+    def _kind(self, event_type: type) -> Kind:
         constant = [
             ("ce_specversion", b"1.0"),
             ("ce_type", event_type.__name__.encode()),
             (SOURCE_HEADER, self._source),
         ]
-        self._kinds[event_type] = found = (self._codec.encoder(event_type), constant)
+        encode, traced = self._codec.encoder(event_type), hasattr(event_type, "correlation_id")
+        self._kinds[event_type] = found = (encode, constant, traced)
         return found
 
     def _cause(self, topic: str, partition: int) -> bytes:

@@ -15,6 +15,7 @@ from connectors.gateway.sender import Sender
 from connectors.log.interface import Message, Tp
 from connectors.signing import Scope, Verifier
 from pipelines.gateway import scopes
+from pipelines.gateway.holdings import concerns
 from schemas.events import (
     BreakCleared,
     BreakFound,
@@ -110,6 +111,8 @@ class Inputs:
             self._follow_break(event)
         elif topic in (CONTROL, RECON_CONTROL):
             desk.halts.follow(event)
+            if concerns(event, desk.account):
+                desk.fold.apply(event)
             if isinstance(event, TradingHalted) and event.cancel_orders:
                 self._cancel_covered(event)
 

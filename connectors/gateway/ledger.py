@@ -17,6 +17,7 @@ from connectors.gateway.snapshots import SNAPSHOTS
 from connectors.log.errors import Fenced, WriterError
 from connectors.log.interface import Abort, Log, OutRecord, Tp, Writer
 from connectors.partitioner import murmur2_partition
+from connectors.tracing import TRACE_HEADER, traceparent
 from schemas.codec import Codec
 
 RAW: Final = "venue.raw.v1"
@@ -152,5 +153,8 @@ class Ledger:
             ("ce_type", name.encode()),
             ("ce_source", self._source),
         ]
+        if getattr(event, "correlation_id", None):
+            trace = traceparent(event.correlation_id, event.causation_id)
+            headers.append((TRACE_HEADER, trace))
         value, at_ms = self._codec.encode(event), self._now_ns() // 1_000_000
         return OutRecord(topic, self._partitions[topic], self._key, value, at_ms, headers)

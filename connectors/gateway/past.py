@@ -15,6 +15,7 @@ from connectors.partitioner import murmur2_partition
 from connectors.signing import Scope
 from pipelines.gateway import scopes
 from pipelines.gateway.fold import OrderFold, raw_id
+from pipelines.gateway.holdings import concerns
 from pipelines.gateway.refold import part_of, resume
 from pipelines.gateway.reports import Reader
 from pipelines.gateway.scopes import States
@@ -78,7 +79,8 @@ def read_since(base: Saved, log: Log, codec: Codec, account: str) -> Past:
     raw = [event for _, event in read(RAW)]
     known = {e.cl_ord_id for e in told if hasattr(e, "cl_ord_id")}
     acted = [e for _, e in decisions if not isinstance(e, OrderApproved) or e.cl_ord_id in known]
-    resume(base.fold, part_of(acted, told, raw))
+    held = [event for event in control if concerns(event, account)]
+    resume(base.fold, part_of([*held, *acted], told, raw))
     pending = dict[str, Message]()
     for message, event in decisions:
         if isinstance(event, OrderApproved) and event.cl_ord_id not in known:

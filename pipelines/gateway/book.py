@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.gateway.caps import Usage, notional
+from pipelines.gateway.holdings import Holdings
 from pipelines.orders.order import Order, Refusal, follow
 from schemas.events import (
     CancelReason,
@@ -88,6 +89,7 @@ class Book:
         self.parents: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self.stamps_ms: deque[int] = deque()
         self.today = Today()
+        self.holdings = Holdings()
         self.recv_window_ms_max = 0
         self.last_trade_ns = 0  # by the venue's clock
         self._working: defaultdict[tuple[str, Side], Decimal] = defaultdict(lambda: ZERO)
@@ -135,7 +137,8 @@ class Book:
             self.stamps_ms.popleft()
         day = venue_ts_ms // DAY_MS
         today = self.today if self.today.day == day else Today(day)
-        held = self.positions[order.instrument]
+        beside = self.holdings.of(order.instrument)
+        held = EXACTLY.add(self.positions[order.instrument], beside)
         working = self._working[order.instrument, order.side]
         bought = order.side == "BUY"
         return Usage(

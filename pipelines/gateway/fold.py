@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pipelines.gateway import answers
+from pipelines.gateway import answers, holdings
 from pipelines.gateway.answers import Cause
 from pipelines.gateway.book import Book, Entry
 from pipelines.gateway.gate import FUTURE_STAMP_MS
@@ -164,6 +164,9 @@ class OrderFold:
 
     def _approved(self, event: events.OrderApproved) -> None:
         self.book.approve(event)
+
+    def _held(self, event: Any) -> None:
+        self.book.holdings = holdings.evolve(self.book.holdings, event)
 
     def _cancel_approved(self, event: events.CancelApproved) -> None:
         self.book.want_cancel(event.cl_ord_id, event.reason)
@@ -356,6 +359,9 @@ def _pending_cancel(entry: Entry, event: events.VenueRequestSent) -> events.Orde
 _HANDLERS: dict[type, Any] = {
     events.OrderApproved: OrderFold._approved,
     events.CancelApproved: OrderFold._cancel_approved,
+    events.LimitsChanged: OrderFold._held,
+    events.TransferAnnounced: OrderFold._held,
+    events.PositionAdjusted: OrderFold._held,
     events.VenueRequestSent: OrderFold._sent,
     events.VenueRequestFailed: OrderFold._failed,
     events.VenueResponseReceived: OrderFold._responded,

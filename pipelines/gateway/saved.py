@@ -16,12 +16,13 @@ import msgspec
 from pipelines.exact import plain
 from pipelines.gateway.book import SECOND_MS, Entry, Today
 from pipelines.gateway.fold import Asked, OrderFold
+from pipelines.gateway.holdings import Holdings
 from pipelines.gateway.reports import Reader
 from pipelines.gateway.resolution import Inquiry
 from pipelines.logic import StateVersionError
 from schemas.events import OrderApproved
 
-VERSION: Final = 1
+VERSION: Final = 2
 _FORM: Final = [list(Entry._fields), list(OrderApproved._fields)]
 
 
@@ -40,6 +41,7 @@ def dump(fold: OrderFold) -> bytes:
         "today": _value(book.today),
         "recv_window_ms_max": book.recv_window_ms_max,
         "last_trade_ns": book.last_trade_ns,
+        "holdings": _value(book.holdings),
         "inquiries": list(map(_value, fold.inquiries.values())),
         "requests": {name: _value(asked) for name, asked in fold.requests.items()},
         "gapped": fold.gapped,
@@ -63,6 +65,7 @@ def load(body: bytes, version: int, reader: Reader) -> OrderFold:
     fold.book.recv_window_ms_max = found["recv_window_ms_max"]
     fold.book.last_trade_ns = found["last_trade_ns"]
     fold.book.today = msgspec.convert(found["today"], Today)
+    fold.book.holdings = msgspec.convert(found["holdings"], Holdings)
     inquiries = msgspec.convert(found["inquiries"], list[Inquiry])
     fold.inquiries = {one.cl_ord_id: one for one in inquiries}
     fold.requests = msgspec.convert(found["requests"], dict[str, Asked])
@@ -79,4 +82,6 @@ def _value(value: Any) -> Any:
         return plain(value)
     if isinstance(value, frozenset):
         return sorted(_value(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _value(item) for name, item in value.items()}
     return [_value(item) for item in value] if isinstance(value, tuple) else value

@@ -160,6 +160,32 @@ def test_what_is_not_sent(
     assert event.reason == reason
 
 
+def test_transfers_and_adjustments_count_in_the_position_cap(tmp_path: Path) -> None:
+    """The cap is 10, the venue's account has 2."""
+    terms = events.InstrumentTerms(
+        "BINANCE", "BTCUSDT.BINANCE", "BTC", "USDT", False, *[Decimal("0.01")] * 7, None
+    )
+    now_ns = time.time_ns()
+    limits = events.LimitsChanged(1, "USDT", (), (terms,), "ada", "", now_ns)
+    more = ("BINANCE", "BTC", Decimal(5), "ada", "", "", now_ns)
+    by_hand = ("s", "BINANCE", "BTCUSDT.BINANCE", Decimal("4.95"), None, "ada", "", "", now_ns)
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        selling: dict[str, Any] = {"side": "SELL", "price": Decimal(100)}
+        await reaches(gateway, records.approve(**selling), "DROPPED")  # nothing is held
+        records.write(CONTROL, limits)
+        for number in ("1", "1"):  # the second is the first one again
+            records.write(CONTROL, events.TransferAnnounced(number, ACCOUNT, *more))
+        records.write(CONTROL, events.TransferAnnounced("2", "another", *more))
+        records.write(CONTROL, events.PositionAdjusted("3", ACCOUNT, *by_hand))
+        held = gateway.desk.fold.book.holdings
+        await until(lambda: gateway.desk.fold.book.holdings.applied == {"1", "3"}, f"{held}")
+        await reaches(gateway, records.approve(), "DROPPED")
+        await reaches(gateway, records.approve(**selling), "ACCEPTED")
+
+    assert dropped(play(tmp_path, act)) == ["CAP_POSITION", "CAP_POSITION"]
+
+
 def test_a_decision_is_used_once(tmp_path: Path) -> None:
     async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
         name = records.approve(price=Decimal(101))

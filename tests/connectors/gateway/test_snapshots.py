@@ -7,13 +7,14 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from connectors.gateway import past, snapshots
 from connectors.gateway.gateway import Gateway
-from connectors.gateway.past import BREAKS
+from connectors.gateway.past import BREAKS, CONTROL
 from connectors.gateway.snapshots import SNAPSHOTS, Saved, cut, decode, encode, joined
 from connectors.log.interface import Log, Tp
 from connectors.orderport import order_port
@@ -22,6 +23,7 @@ from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from pipelines.gateway import saved
 from pipelines.gateway.fold import OrderFold
+from schemas.events import TransferAnnounced
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import (
     ACCOUNT,
@@ -63,9 +65,16 @@ async def trade_a_lot(records: Records, gateway: Gateway, server: VenueServer, l
         await reached(gateway, {doubted: "ACCEPTED"})
         records.cancel(doubted)
         await reached(gateway, {doubted: "CANCELED"})
+    records.write(CONTROL, moved(f"transfer-{gateway.desk.instance}"))
     line.cut()
     await until(lambda: not gateway.desk.gate.ready, "the loss")
     await until(lambda: gateway.desk.gate.ready, "ready again")
+
+
+def moved(transfer_id: str, account: str = ACCOUNT, qty: str = "0.5") -> TransferAnnounced:
+    return TransferAnnounced(
+        transfer_id, account, "BINANCE", "BTC", Decimal(qty), "ada", "", "", time.time_ns()
+    )
 
 
 async def reached(gateway: Gateway, wanted: dict[str, str]) -> None:
