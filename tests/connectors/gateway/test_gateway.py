@@ -162,8 +162,9 @@ def test_what_is_not_sent(
 
 def test_transfers_and_adjustments_count_in_the_position_cap(tmp_path: Path) -> None:
     """The cap is 10, the venue's account has 2."""
+    one = Decimal("0.01")
     terms = events.InstrumentTerms(
-        "BINANCE", "BTCUSDT.BINANCE", "BTC", "USDT", False, *[Decimal("0.01")] * 7, None
+        "BINANCE", "BTCUSDT.BINANCE", "BTC", "USDT", False, one, one, one, one, one, one, one, None
     )
     now_ns = time.time_ns()
     limits = events.LimitsChanged(1, "USDT", (), (terms,), "ada", "", now_ns)
