@@ -159,6 +159,7 @@ class GatewaySettings(_Section):
     recv_window_ms: int = Field(default=1_000, ge=100, le=2_000)
     requests_per_second: int = Field(default=20, ge=2)
     requests_for_cancels: int = Field(default=10, ge=1)
+    dead_man_ms: int = Field(default=10_000, ge=0)
 
     @field_validator("key")
     @classmethod

@@ -41,8 +41,9 @@ OVER_LIMIT: Final = (418, 429)
 class Parts(NamedTuple):
     """What a gateway is given. `risk_keys` in PEM; `url` of REST, `socket_url` of the private
     stream; `point` names moments for tests; `silent_s`: how long risk, clock or log may say
-    nothing; `snapshot_every` so many raw events at the earliest; `read_key` gives the key of its
-    reference again, asked every `key_every_s`.
+    nothing; `dead_man_ms`: when the venue cancels by itself, 0 for never; `snapshot_every` so many
+    raw events at the earliest; `read_key` gives the key of its reference again, asked every
+    `key_every_s`.
     """
 
     log: Log
@@ -64,6 +65,7 @@ class Parts(NamedTuple):
     ready_every_s: float = 2.0  # risk takes one that says nothing for 6 s of log time for gone
     read_key: Callable[[], Key] | None = None
     key_every_s: float = 30.0
+    dead_man_ms: int = 0
     point: Callable[[str], None] = lambda _: None
     now_ns: Callable[[], int] = time.time_ns
     monotonic_ns: Callable[[], int] = time.monotonic_ns

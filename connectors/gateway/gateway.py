@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final
 
+from connectors.gateway.dead_man import DeadMan
 from connectors.gateway.desk import Desk, Parts, log, new_instance
 from connectors.gateway.inputs import SWEEP_MAX_NS, Inputs
 from connectors.gateway.ledger import Ledger
@@ -45,6 +46,7 @@ class Gateway:
         self._inputs = Inputs(desk, self.sender, past.scope, past.positions)
         self._stream = Stream(desk, self.start.stream_open.set)
         self._socket = LocalSocket(desk)
+        self._dead_man = DeadMan(desk, desk.parts.dead_man_ms)
         self._stopped = asyncio.Event()
         self._log_quiet_ns = 0
 
@@ -79,6 +81,7 @@ class Gateway:
             Questions(self.desk).run(),
             Quotes(self.desk).run(),
             self._watch_log(),
+            self._dead_man.run(),
             self._until_stopped(),
             self._keep_state(),
         ]
@@ -176,6 +179,7 @@ class Gateway:
                 while self.desk.fold.book.live:
                     await asyncio.sleep(SWEEP_S)
                 await self.sender.finish()
+                await self._dead_man.disarm()
                 self._save()
         except TimeoutError:
             left = ", ".join(self.desk.fold.book.live)

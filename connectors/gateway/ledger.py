@@ -11,9 +11,12 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, NamedTuple
 
+from connectors.gateway.fenced import exit_code, newest_ready
 from connectors.gateway.snapshots import SNAPSHOTS
+from connectors.gateway.transport import boottime_ns
 from connectors.log.errors import Fenced, WriterError
 from connectors.log.interface import Abort, Log, OutRecord, Tp, Writer
 from connectors.partitioner import murmur2_partition
@@ -49,7 +52,8 @@ class Ledger:
     ) -> None:
         self._log, self._codec, self._abort, self._now_ns = log, codec, abort, now_ns
         self._key, self._source = account.encode(), f"tape/gateway/{instance}".encode()
-        self._account, self._number = account, 0
+        self._account, self._instance, self._number = account, instance, 0
+        self._begun_ns = 0  # boottime of the newest transaction
         self._partitions = {
             topic: murmur2_partition(self._key, log.partition_count(topic))
             for topic in (RAW, EVENTS, SNAPSHOTS)
@@ -121,13 +125,19 @@ class Ledger:
             try:
                 await loop.run_in_executor(self._pool, self._transact, records)
             except Fenced as error:
-                self._abort(error.exit_code, f"fenced, nothing was sent: {error}")
+                self._abort(self._fenced(), f"fenced, nothing was sent: {error}")
             except WriterError as error:
                 self._break(error, batch)
                 return
             for unit in batch:
                 if not unit.done.done():  # nobody waits any more
                     unit.done.set_result(None)
+
+    def _fenced(self) -> int:
+        """It blocks the loop: see `fenced`."""
+        tp = Tp(EVENTS, self._partitions[EVENTS])
+        newest = partial(newest_ready, self._log, self._codec, tp)
+        return exit_code(boottime_ns() - self._begun_ns, newest, self._instance)
 
     def _break(self, error: WriterError, batch: list[_Unit]) -> None:
         self.broken = error
@@ -139,6 +149,7 @@ class Ledger:
 
     def _transact(self, records: list[OutRecord]) -> None:
         assert self._writer is not None, "not fenced"
+        self._begun_ns = boottime_ns()
         self._writer.begin()
         self._writer.send(records)
         self._ends.update(self._writer.commit())

@@ -24,7 +24,7 @@ from schemas.events import CancelReason, OrderApproved, VenueRequestSent
 
 CANCEL_AGAIN_NS: Final = 500_000_000
 NEVER_NS: Final = 1 << 62
-WRITE_AHEAD_S: Final = 0.5  # how long a cancel waits for the log
+WRITE_AHEAD: Final = 0.25  # of its receive window, how long a cancel waits for the log
 
 
 class Sender:
@@ -134,7 +134,9 @@ class Sender:
         signed, at_ns = desk.sign(request)
         sent = desk.sent(request, signed, "", attempt, reason)
         written = desk.tell(sent)
-        await asyncio.wait([written], timeout=WRITE_AHEAD_S)
+        # Less than the half after which it would be too old to send.
+        wait_s = WRITE_AHEAD * desk.parts.recv_window_ms / 1_000
+        await asyncio.wait([written], timeout=wait_s)
         outcome = await desk.transport.send(signed, at_ns)
         if isinstance(outcome, Failure):
             log.warning("cancel of %s: %s; it is repeated", request.cl_ord_id, outcome.reason)

@@ -76,6 +76,7 @@ def parts_of(settings: Settings, caps: Caps, *, takeover: bool) -> Parts:
         requests_for_cancels=chosen.requests_for_cancels,
         takeover=takeover,
         read_key=lambda: key_of(settings),
+        dead_man_ms=chosen.dead_man_ms,
     )
 
 
