@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from ops import stack as local_stack
 from ops.stack import StackInfo
-from tests.connectors.gateway import trials
+from tests.connectors.gateway import kills, trials
 from tests.faults import clock, laws, scenarios
 from tests.faults.rig import Rig
 
@@ -37,6 +37,7 @@ BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 TESTED = ("connectors/*.py", "connectors/log/*.py", "connectors/epochs/*.py", "pipelines/*.py",
           "connectors/gateway/*.py", "connectors/orderport/**/*.py", "connectors/simulated/**/*.py",
           "pipelines/gateway/*.py", "pipelines/orders/*.py", "ops/processes/exits.py",
+          "ops/processes/kill.py",
           "tests/faults/*", "tests/connectors/gateway/*",
           "tests/connectors/epochs/toy.py")  # fmt: skip
 SEED = 9_000
@@ -74,6 +75,18 @@ def one_stopped(servers: str, folder: Path, seed: int, point: str) -> Counter[st
     return asyncio.run(trials.zombie(servers, own, point, seed))
 
 
+def killed(broken: kills.Broken) -> Callable[[Rig, int], object]:
+    def run(rig: Rig, rounds: int) -> None:
+        folder = rig.scratch / f"{rig.prefix}kills"
+        folder.mkdir()
+        stack = StackInfo(rig.servers, "")
+        work = kills.trials(stack, f"k{rig.prefix}", folder, rig.folder, broken, rounds)
+        for counts in asyncio.run(work):
+            merge(rig.counts, counts)
+
+    return run
+
+
 def logs_wiped(rig: Rig, rounds: int) -> None:
     for number in range(rounds):
         folder = rig.scratch / f"{rig.prefix}{number}"
@@ -100,6 +113,7 @@ PIECES = (
     Piece("broker killed and restarted", scenarios.broker_kills, 20, 4),
     Piece("gateway stopped at each named point, venue failing", gateways_stopped, 20, 2),
     Piece("log wiped, venue kept", logs_wiped, 5, 5),
+    *(Piece(f"kill switch, {broken} broken", killed(broken), 100, 20) for broken in kills.BROKEN),
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ open:BUY:2@99       a request that must be approved, and stays open (named o1, o
 fill:o1:2@99        a fill of it; pos:5 buys 5 at 100 and fills it
 fee:o1:1@99:BNB:0.1 a fill with a fee
 accept:o1 doubt:o1  order events; end:o1, reject:o1, drop:o1 and gone:o1 (resolved ABSENT) end it
-halt pause reduce   for the desk; halt:s for the scope s: account, strategy or instrument
+halt pause reduce flatten   for the desk; halt:s for the scope s: account, strategy or instrument
 resume              ends what is latched for the desk (resume:s)
 limit:KIND=5        another set of limits, with this one changed; limit:KIND= without it
 cash:50             a transfer; +5s: log time and clock go on; still+5s: log time alone
@@ -28,6 +28,7 @@ from schemas.events import (
     MarkPublished,
     OrderApproved,
     OrderRequested,
+    TradingFlattened,
     TradingHalted,
     TradingPaused,
     TradingReduced,
@@ -51,7 +52,12 @@ LIMITS = {
     "ORDERS_PER_MINUTE_MAX": "30",
     "LOSS_DAILY_MAX": "1000",
 }
-STATES: dict[str, Any] = {"halt": TradingHalted, "pause": TradingPaused, "reduce": TradingReduced}
+STATES: dict[str, Any] = {
+    "halt": TradingHalted,
+    "pause": TradingPaused,
+    "reduce": TradingReduced,
+    "flatten": TradingFlattened,
+}
 ENDS = {"end": "OrderCanceled", "reject": "OrderRejected", "drop": "DecisionExpired"}
 
 

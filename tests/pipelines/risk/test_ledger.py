@@ -158,9 +158,10 @@ def test_a_halt_cancels_what_is_open_in_its_scope() -> None:
     assert control(desk, "halt") == {"o3": "STATE_HALTED", "other": "STATE_HALTED"}
 
 
-def test_reducing_cancels_what_leads_away_from_zero() -> None:
+@pytest.mark.parametrize("verb", ["reduce", "flatten"])
+def test_reducing_cancels_what_leads_away_from_zero(verb: str) -> None:
     desk = begun("pos:5 open:BUY:1@99 open:SELL:2@101")
-    assert control(desk, "reduce") == {"o2": "STATE_REDUCING"}
+    assert control(desk, verb) == {"o2": "STATE_REDUCING"}
     assert control(desk, "pause resume") == {}
 
 

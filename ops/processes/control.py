@@ -1,0 +1,139 @@
+"""People's decisions about trading, as control events in force from their offset on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from connectors.control import ControlWriter, identify
+from connectors.gateway import latch
+from connectors.gateway.local_socket import SUFFIX, Ask, NotTold, ask_gateway
+from connectors.log.interface import Log, Tp
+from ops.processes.clients import codec_of, kafka_log
+from ops.settings import Settings
+from pipelines.gateway.scopes import Scope
+from schemas.codec import Codec
+from schemas.errors import TapeError
+from schemas.events import (
+    TradingFlattened,
+    TradingHalted,
+    TradingPaused,
+    TradingReduced,
+    TradingResumed,
+)
+
+TOPICS: Final = ("ops.control.v1", "recon.control.v1")
+STATES: Final[dict[type[Any], str]] = {
+    TradingPaused: "PAUSED",
+    TradingReduced: "REDUCING",
+    TradingFlattened: "FLATTENED",
+    TradingHalted: "HALTED",
+}
+READ_S: Final = 10.0
+SOCKET_S: Final = 2.0
+
+
+class NobodySaysWhy(TapeError):
+    """A decision without a person or a reason."""
+
+
+class Latched(NamedTuple):
+    """A state that a person or reconciliation imposed and nobody has ended."""
+
+    scope: Scope
+    state: str
+    person: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.state} {name_of(self.scope)} by {self.person or 'a process'}: {self.reason}"
+
+
+class Resumed(NamedTuple):
+    """`ended`: what the event ended, as far as it stood on the log; `still`: what holds on."""
+
+    offset: int
+    ended: tuple[Latched, ...]
+    still: tuple[Latched, ...]
+
+
+def decide(settings: Settings, event: Any, *, identified: bool = True) -> int:
+    """Writes a control event; the offset it lies at. Raises `NobodySaysWhy`, what writing raises
+    and, unless told not to look (`identified`), `NotThisLog`.
+    """
+    check_said(event.person, event.reason)
+    codec = codec_of(settings)
+    writer = ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
+    if identified:
+        identify(kafka_log(settings), codec, writer, settings.environment)
+    return writer.write(event, name_of((event.account, event.strategy, event.instrument)))
+
+
+def resume(settings: Settings, event: TradingResumed) -> Resumed:
+    """Ends what is latched for exactly this scope: on the log, then in the latch file and at the
+    gateways that listen. Raises `TapeError`.
+    """
+    scope: Scope = (event.account, event.strategy, event.instrument)
+    check_said(event.person, event.reason)
+    log, codec = kafka_log(settings), codec_of(settings)
+    before = latched(log, codec)
+    offset = decide(settings, event)
+    path = latch.latch_path(settings.run_dir)
+    latch.release(path, scope)
+    _tell(path.parent, Ask("resume", *scope, event.person, event.reason))
+    files = (
+        Latched(halt.scope, "HALTED (latch file)", halt.person, halt.reason)
+        for halt in latch.halts(path)
+    )
+    ended = tuple(one for one in before if one.scope == scope)
+    return Resumed(offset, ended, (*(one for one in before if one.scope != scope), *files))
+
+
+def _tell(folder: Path, ask: Ask) -> None:
+    """Gateways that do not listen read the log and the latch when they do."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            ask_gateway(path, ask, SOCKET_S)
+        except NotTold:
+            continue
+
+
+def latched(log: Log, codec: Codec) -> list[Latched]:
+    """What holds by the log, scope by scope, in the order of decision."""
+    held: dict[Scope, list[Latched]] = {}
+    for event in _decisions(log, codec):
+        scope = (event.account, event.strategy, event.instrument)
+        if isinstance(event, TradingResumed):
+            held.pop(scope, None)
+        else:
+            said = Latched(scope, STATES[type(event)], event.person, event.reason)
+            held.setdefault(scope, []).append(said)
+    return [one for found in held.values() for one in found]
+
+
+def _decisions(log: Log, codec: Codec) -> Iterator[Any]:
+    """Trading states by time of decision, those of both topics."""
+    found = []
+    for tp in _partitions(log, TOPICS):
+        low, end = log.bounds(tp)
+        found += [(m.timestamp()[1], m.value()) for m in log.read(tp, low, end, READ_S)]
+    for _, value in sorted(found, key=lambda one: one[0]):
+        event = codec.decode(value)
+        if isinstance(event, (*STATES, TradingResumed)):
+            yield event
+
+
+def _partitions(log: Log, topics: Iterable[str]) -> Iterator[Tp]:
+    return (Tp(topic, p) for topic in topics for p in range(log.partition_count(topic)))
+
+
+def check_said(person: str, reason: str) -> None:
+    """Raises `NobodySaysWhy`."""
+    if not person.strip() or not reason.strip():
+        raise NobodySaysWhy("it needs a person and a reason: --by NAME --reason TEXT")
+
+
+def name_of(scope: Scope) -> str:
+    """A scope as people read it, account/strategy/instrument; the key of its events."""
+    return "/".join(part or "*" for part in scope) if any(scope) else "desk"

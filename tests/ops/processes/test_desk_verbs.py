@@ -1,0 +1,187 @@
+"""The desk's verbs as people use them, on the real broker with risk, gateway and venue.
+
+1. pause, flatten, resume: what risk answers, what is canceled, what is left.
+2. kill by every path; both processes are stopped and started: still halted; resumed, it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from connectors.gateway.latch import latch_path
+from connectors.simulated.server import VenueServer
+from ops.processes.control import Resumed, resume
+from ops.settings import load
+from ops.stack import StackInfo
+from pipelines.gateway.scopes import Scope
+from schemas.events import TradingResumed, TransferAnnounced
+from tests.connectors.asynchronous import run
+from tests.connectors.gateway.rig import key_text
+from tests.connectors.simulated.rig import options, quote
+from tests.ops.processes.desk import Desk, Ended
+from tests.ops.processes.test_gateway import CAPS, LIMIT_S, LIMITS, market, told
+from tests.ops.processes.test_risk import WHO, Scribe
+from tests.pipelines.risk.rig import ACCOUNT, STRATEGY, VENUE, request
+
+WHY = ("--reason", "test", "--by", "ada")
+
+
+@pytest.fixture(scope="module")
+def desk(stack: StackInfo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    made = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path_factory.mktemp("verbs"))
+    try:
+        (made.folder / "limits.yaml").write_text(LIMITS)
+        (made.folder / "caps.yaml").write_text(CAPS)
+        set_limits = made.tape("limits", "set", "limits.yaml", *WHO)
+        assert set_limits.code == 0, set_limits.err
+        made.environment |= {
+            "TAPE_GATEWAY__KEY": "env:TRADING_KEY",
+            "TAPE_GATEWAY__CAPS": "caps.yaml",
+            "TRADING_KEY": key_text(),
+        }
+        yield made
+    finally:
+        made.close()
+
+
+class Trade:
+    """Requests to risk, commands, and what became of them."""
+
+    def __init__(self, desk: Desk, scribe: Scribe, server: VenueServer) -> None:
+        self.desk, self.scribe, self.server = desk, scribe, server
+        self._numbers = iter(range(1, 100))
+
+    async def tape(self, *arguments: str, **more: str) -> Ended:
+        urls = {
+            "TAPE_GATEWAY__URL": self.server.url,
+            "TAPE_GATEWAY__SOCKET_URL": self.server.socket_url,
+        }
+        return await asyncio.to_thread(self.desk.tape, *arguments, **{**urls, **more})
+
+    async def start(self, *first: str) -> list[Popen[str]]:
+        urls = {
+            "TAPE_GATEWAY__URL": self.server.url,
+            "TAPE_GATEWAY__SOCKET_URL": self.server.socket_url,
+        }
+        ready = self.count("GatewayReady")
+        risk = self.desk.start("run", "risk", *first)
+        await asyncio.to_thread(self.desk.wait_opened, risk, "risk")
+        gateway = self.desk.start("run", "gateway", more=urls)
+        await self.until(lambda: self.count("GatewayReady") > ready, "a gateway", gateway)
+        return [risk, gateway]
+
+    async def stop(self, processes: list[Popen[str]]) -> None:
+        for process in processes:
+            ended = await asyncio.to_thread(self.desk.stop, process)
+            assert ended.code == 0, ended.err
+
+    async def resume(self, scope: Scope = (None, None, None)) -> Resumed:
+        """As the command does it, which other lines run as a process."""
+        event = TradingResumed(*scope, "OPERATOR", "ada", "test", None, time.time_ns())
+        values = {name: value for name, value in self.desk.environment.items() if "TAPE" in name}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in values.items():
+                patch.setenv(name, value)
+            settings = load()
+        return await asyncio.to_thread(resume, settings, event)
+
+    async def request(self, side: str = "BUY", price: str = "99.5", qty: str = "0.1") -> str:
+        """What became of an order: a denial's reason or an event's name; by default it rests."""
+        name = f"o{next(self._numbers)}"
+        order = request(name, side, qty, price)
+        self.scribe.write("oms.order-request.v1", order._replace(ts_recv_ns=time.time_ns()))
+        rests = (side, price) == ("BUY", "99.5")
+        passing = ("", "OrderApproved") if rests else ("", "OrderApproved", "OrderAccepted")
+        await self.until(lambda: self.of(name) not in passing, name)
+        return self.of(name)
+
+    def of(self, cl_ord_id: str) -> str:
+        """The newest word on an order: from risk, or from the gateway."""
+        for topic in ("oms.order-event.v1", "risk.decision.v1"):
+            found = [e for e in told(self.desk, topic) if getattr(e, "cl_ord_id", "") == cl_ord_id]
+            names = [type(e).__name__ for e in found if type(e).__name__ != "OrderSubmitting"]
+            if names:
+                denied = names[-1] == "OrderDenied"
+                return str(found[-1].reason) if denied else names[-1]
+        return ""
+
+    def count(self, name: str) -> int:
+        return sum(type(event).__name__ == name for event in told(self.desk))
+
+    def open(self) -> int:
+        return len(self.server.venue.exchange.open_orders("desk", None))
+
+    async def until(
+        self, holds: Callable[[], Any], what: str, process: Popen[str] | None = None
+    ) -> None:
+        limit = time.monotonic() + LIMIT_S
+        while not await asyncio.to_thread(holds):
+            assert process is None or process.poll() is None, what
+            assert time.monotonic() < limit, f"never: {what}"
+            await asyncio.sleep(0.05)
+
+
+def play(desk: Desk, stack: StackInfo, folder: Path, act: Callable[[Trade], Any]) -> None:
+    scribe = Scribe(desk, stack)
+
+    async def main() -> None:
+        async with VenueServer(options(folder)) as server, market(scribe):
+            quote(server, "99.5", "5", "100.5", "5")
+            await act(Trade(desk, scribe, server))
+
+    run(main(), 5 * LIMIT_S)
+
+
+def test_the_verbs_from_pause_to_kill(desk: Desk, stack: StackInfo, tmp_path: Path) -> None:
+    money = TransferAnnounced(
+        "t", ACCOUNT, VENUE, "USDT", Decimal(10_000), "ada", "", "", time.time_ns()
+    )
+    Scribe(desk, stack).write("ops.control.v1", money, "desk")
+
+    async def act(trade: Trade) -> None:
+        processes = await trade.start("--from", "earliest")
+        assert await trade.request("BUY", "100.5") == "OrderFilled"
+        assert await trade.request() == "OrderAccepted"
+        paused = await trade.tape("pause", "--strategy", STRATEGY, *WHY)
+        assert (paused.code, "PAUSED */ema/*" in paused.out) == (0, True), paused
+        assert await trade.request() == "STATE_PAUSED"
+        assert trade.open() == 1
+        await trade.resume((None, STRATEGY, None))
+        left = await trade.tape("flatten", *WHY, "--within", "0.1", "--output", "json")
+        assert left.code == 1, left
+        [cell] = json.loads(left.out)["remaining"]
+        assert (cell["strategy"], Decimal(cell["position_qty"])) == (STRATEGY, Decimal("0.0999"))
+        await trade.until(lambda: trade.open() == 0, "what raises exposure is canceled")
+        assert await trade.request() == "STATE_REDUCING"
+        assert await trade.request("SELL", "99.5", "0.0999") == "OrderFilled"
+        flat = await trade.tape("flatten", *WHY)
+        assert (flat.code, "flat: less than a lot is left" in flat.out) == (0, True), flat
+        still = await trade.resume((None, STRATEGY, None))
+        assert [one.state for one in still.still] == ["FLATTENED", "FLATTENED"]
+        await trade.resume()
+        assert await trade.request() == "OrderAccepted"
+        killed = await trade.tape("kill", *WHY, "--output", "json")
+        assert killed.code == 0, killed
+        assert [way["worked"] for way in json.loads(killed.out)["paths"]] == [True] * 3, killed.out
+        assert trade.open() == 0
+        assert await trade.request() == "STATE_HALTED"
+        await trade.stop(processes)
+        processes = await trade.start()
+        assert await trade.request() == "STATE_HALTED"
+        resumed = await trade.tape("resume", *WHY)
+        assert "ended: HALTED desk by ada: test" in resumed.out
+        assert not latch_path(desk.folder / "run").exists()
+        assert await trade.request() == "OrderAccepted"
+        await trade.stop(processes)
+
+    play(desk, stack, tmp_path, act)

@@ -1,0 +1,105 @@
+"""The kill switch where its scope is less than everything, and where a path does not work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connectors.gateway.latch import Halt, latch_path
+from connectors.simulated.server import VenueServer
+from ops.processes.kill import Killed, kill
+from ops.settings import GatewaySettings, Settings
+from schemas.errors import TapeError
+from tests.connectors.asynchronous import run
+from tests.connectors.gateway.rig import ACCOUNT, BTC, CAPS, key_text, memory, running
+from tests.connectors.gateway.test_gateway import reaches
+from tests.connectors.simulated.rig import options, quote
+
+WITHIN_S = 10.0
+WHO = ("ada", "test", 1)
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADING_KEY", key_text())
+
+
+def settings(folder: Path, url: str, **changes: str) -> Settings:
+    gateway = GatewaySettings.model_validate({"url": url, "key": "env:TRADING_KEY", **changes})
+    return Settings(run_dir=folder, gateway=gateway)
+
+
+def written(_: Settings, halt: Halt) -> str:
+    return "written"
+
+
+def away(_: Settings, halt: Halt) -> str:
+    raise TapeError("no broker answers")
+
+
+async def pulled(
+    made: Settings, halt: Halt, write: Callable[[Settings, Halt], str] = written
+) -> Killed:
+    return await asyncio.to_thread(kill, made, halt, WITHIN_S, write)
+
+
+def test_one_strategys_orders_the_gateway_cancels_and_others_stay(tmp_path: Path) -> None:
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            quote(server, "99", "5", "101", "5")
+            folder = tmp_path / "gateway"
+            async with running(records, server, folder, recv_window_ms=2_000) as gateway:
+                mine, other = records.approve(), records.approve(strategy="t")
+                await reaches(gateway, mine, "ACCEPTED")
+                await reaches(gateway, other, "ACCEPTED")
+                done = await pulled(settings(tmp_path, server.url), Halt(None, "s", None, *WHO))
+                assert (done.alarms, done.cleared.cancels) == ((), 0)
+                assert done.ways[1].said == f"{ACCOUNT}: 1 orders may be open"
+                left = server.venue.exchange.open_orders(ACCOUNT, None)
+                assert [order.cl_ord_id for order in left] == [other]
+
+    run(main())
+
+
+def test_without_the_gateway_nobody_knows_a_strategys_orders(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            done = await pulled(settings(tmp_path, server.url), Halt(None, "s", None, *WHO))
+            [alarm] = done.alarms
+            assert alarm == "which orders are s's, only the gateway knows: kill without it"
+
+    run(main())
+
+
+def test_another_accounts_orders_are_not_called_verified(tmp_path: Path) -> None:
+    (tmp_path / "caps.yaml").write_text(
+        "\n".join(f"{name}: {value}" for name, value in CAPS.items() if name != "position_max")
+        + f"\nposition_max: {{{BTC}: '10'}}\n"
+    )
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            made = settings(tmp_path, server.url, caps=str(tmp_path / "caps.yaml"))
+            done = await pulled(made, Halt("another", None, None, *WHO))
+            [alarm] = done.alarms
+            assert f"these settings hold the key of {ACCOUNT}" in alarm
+
+    run(main())
+
+
+def test_where_no_path_works_a_free_venue_is_not_enough(tmp_path: Path) -> None:
+    latch_path(tmp_path).parent.touch()  # neither a latch nor a socket can be there
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            done = await pulled(settings(tmp_path, server.url), Halt(None, None, None, *WHO), away)
+            assert [way.worked for way in done.ways] == [False] * 3
+            assert done.cleared.verified
+            assert done.alarms == ("nothing keeps a gateway from sending: no path worked",)
+
+    run(main())
