@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pipelines.exact import EXACTLY, ZERO, money
 from pipelines.orders.order import Order, Refusal, follow
-from pipelines.reconciliation.state import Account, Asset, Fill, Holding, Known, Recent
+from pipelines.reconciliation.state import Account, Asset, Fill, Finding, Holding, Known, Recent
 from schemas.events import OrderApproved, OrderFilled, PositionAdjusted, TransferAnnounced
 
 DAY_NS: Final = 86_400 * 10**9
@@ -47,15 +47,42 @@ def _begun(event: Any) -> Known | None:
 
 
 def forget(account: Account, now_ns: int) -> None:
-    """Once a day, orders that ended two days ago and more. Their fills stay known."""
+    """Once a day, orders that ended two days ago and more, with their fills: those that a round has
+    confirmed since, and of which no difference is open.
+    """
     day = now_ns // DAY_NS
     if day <= account.day:
         return
     account.day = day
+    before_ns = min(now_ns - 2 * DAY_NS, account.agreed_ns)
+    doubted = {finding.cl_ord_id for finding in _open_findings(account)}
     for name, known in list(account.orders.items()):
-        if known.order.ended and known.changed_ns < now_ns - 2 * DAY_NS:
+        if known.order.ended and known.changed_ns < before_ns and name not in doubted:
             del account.orders[name]
             account.names.pop((known.instrument, known.order_id or ""), None)
+            _forget_fills(account, known)
+
+
+def _open_findings(account: Account) -> list[Finding]:
+    return [*account.broken.values(), *(one.finding for one in account.suspected.values())]
+
+
+def _forget_fills(account: Account, known: Known) -> None:
+    """A fill whose time the venue does not tell stays: nothing would show that it is old."""
+    for order_id, trade_id in known.order.trades:
+        key = known.instrument, order_id, trade_id
+        fill = account.fills.get(key)
+        if fill is not None and fill.ts_event_ns is not None:
+            del account.fills[key]
+            account.settled_ns = max(account.settled_ns, fill.ts_event_ns)
+
+
+def settled(account: Account, instrument: str, order_id: str, ts_event_ns: int | None) -> bool:
+    """Whether a trade of an order that is not known is as old as what was confirmed and forgotten:
+    it was counted then.
+    """
+    known = (instrument, order_id) in account.names
+    return not known and ts_event_ns is not None and ts_event_ns <= account.settled_ns
 
 
 def identity(event: OrderFilled) -> tuple[str, str, str]:
@@ -65,7 +92,7 @@ def identity(event: OrderFilled) -> tuple[str, str, str]:
 def fill_of(event: Any, *, reconciled: bool = False) -> Fill:
     """Of an OrderFilled, or of a trade as the venue lists it."""
     fee = (event.commission, event.comm_currency)
-    return Fill(event.side, event.last_px, event.last_qty, *fee, reconciled)
+    return Fill(event.side, event.last_px, event.last_qty, *fee, reconciled, event.ts_event_ns)
 
 
 def book(account: Account, event: OrderFilled, assets: Mapping[str, Asset]) -> None:

@@ -24,6 +24,9 @@ def filled(
         else:
             account.fills[key] = before._replace(reconciled=False)
         return
+    if book.settled(account, event.instrument, event.order_id, event.ts_event_ns):
+        yield from _twice(account, item, event)
+        return
     book.follow_order(account, event)
     spare(account, event.cl_ord_id)
     holding = account.holdings.get((event.strategy, event.instrument), Holding())

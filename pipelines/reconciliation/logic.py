@@ -24,7 +24,7 @@ from pipelines.reconciliation.breaks import (
     seen_before,
     spare,
 )
-from pipelines.reconciliation.drift import drift_findings
+from pipelines.reconciliation.drift import drift_findings, in_flight
 from pipelines.reconciliation.fills import adjusted, expected, filled
 from pipelines.reconciliation.orders import ABOUT_ORDERS, order_findings
 from pipelines.reconciliation.settings import ReconciliationSettings
@@ -157,6 +157,8 @@ class ReconciliationLogic:
         if account.balances and account.balances.snapshot_id == event.snapshot_id and state.assets:
             drifts = drift_findings(account, state.assets, event, self._settings)
             now = {finding.break_id: finding for finding in drifts}
+            if not now and not in_flight(account, account.balances, event):
+                account.agreed_ns = account.balances.ts_sent_ns
             again = [found for found in now.values() if seen_before(account, found)]
             out += compared(account, item, event, now, DRIFTS)
             for finding in again:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipelines.exact import plain
-from pipelines.reconciliation.book import fill_of
+from pipelines.reconciliation.book import fill_of, settled
 from pipelines.reconciliation.state import Account, Finding, Known, TradeId
 from schemas.events import BreakKind, OpenOrdersObserved, TradesObserved
 
@@ -99,9 +99,15 @@ def trade_findings(
         ours = account.fills.get(key)
         if ours is None:
             mine = (trade.instrument, trade.order_id) in account.names
-            yield key, trade, _missing(account, seen, trade, mine)
-        elif ours != fill_of(trade, reconciled=ours.reconciled):
+            found = _missing(account, seen, trade, mine)
+            if not settled(account, *key[:2], trade.ts_event_ns) or _is_open(account, found):
+                yield key, trade, found
+        elif ours[:5] != fill_of(trade)[:5]:
             yield key, None, _differs(account, seen, trade, key)
+
+
+def _is_open(account: Account, found: Finding) -> bool:
+    return found.break_id in account.broken or found.break_id in account.suspected
 
 
 def _missing(account: Account, seen: TradesObserved, trade: Any, mine: bool) -> Finding:
@@ -117,7 +123,7 @@ def _missing(account: Account, seen: TradesObserved, trade: Any, mine: bool) -> 
 def _differs(account: Account, seen: TradesObserved, trade: Any, key: TradeId) -> Finding:
     """The same trade with another fee, or with other terms: then one of the two is another one."""
     ours = account.fills[key]
-    theirs = fill_of(trade, reconciled=ours.reconciled)
+    theirs = fill_of(trade)
     fee_only = ours[:3] == theirs[:3]
     kind: BreakKind = "FEE_MISMATCH" if fee_only else "FILL_DUPLICATE"
     at = slice(3, 5) if fee_only else slice(0, 3)

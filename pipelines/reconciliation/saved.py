@@ -14,7 +14,7 @@ from pipelines.logic import StateVersionError
 from pipelines.reconciliation.state import Account, Asset, Finding, ReconciliationState
 from schemas.events import BreakFound
 
-VERSION: Final = 1
+VERSION: Final = 2
 _HINTS: Final = get_type_hints(Account)
 
 
@@ -27,8 +27,10 @@ def dump(state: ReconciliationState) -> bytes:
 
 
 def load(body: bytes, version: int) -> ReconciliationState:
-    """Raises `StateVersionError` for another form."""
-    if version != VERSION:
+    """Raises `StateVersionError` for another form. Version 1 kept every fill, without its time, and
+    is read as that; there is no way back.
+    """
+    if not 1 <= version <= VERSION:
         raise StateVersionError(f"reconciliation state version {version}, not {VERSION}")
     found = json.loads(body)
     assets = msgspec.convert(found["assets"], dict[str, Asset])
@@ -53,7 +55,8 @@ def _by_hint(account: Account, name: str) -> Any:
 
 
 def _loaded(value: dict[str, Any]) -> Account:
-    return Account(**{name: _field(value[name], hint) for name, hint in _HINTS.items()})
+    known = {name: hint for name, hint in _HINTS.items() if name in value}
+    return Account(**{name: _field(value[name], hint) for name, hint in known.items()})
 
 
 def _field(value: Any, hint: Any) -> Any:

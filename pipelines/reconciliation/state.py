@@ -35,6 +35,7 @@ class Fill(NamedTuple):
     commission: Decimal
     comm_currency: str
     reconciled: bool = False
+    ts_event_ns: int | None = None  # by the venue's clock
 
 
 class Holding(NamedTuple):
@@ -101,6 +102,9 @@ class Account:
     """`owned`: this shard reads the account's own topics, so it speaks for it.
 
     `moved` sums the log's fills by instrument (base, quote), `other` transfers less fees by asset.
+    Orders and their fills leave together once a round has confirmed them: `agreed_ns` is when the
+    newest round that agreed with the log was asked for, `settled_ns` the newest forgotten fill, by
+    the venue's clock.
     """
 
     owned: bool = False
@@ -117,6 +121,8 @@ class Account:
     suspected: dict[str, Suspicion] = field(default_factory=dict)
     broken: dict[str, Finding] = field(default_factory=dict)
     day: int = 0  # UTC day of log time on which orders were last forgotten
+    agreed_ns: int = 0
+    settled_ns: int = 0
     seen_ns: int = 0  # receive time of the newest snapshot; of the first input before it
 
 

@@ -136,7 +136,14 @@ def listed(
 
 
 def trade(
-    qty: str, trade_id: str = "1", order: str = "C1", fee: str = "0", px: str = "100"
+    qty: str,
+    trade_id: str = "1",
+    order: str = "C1",
+    fee: str = "0",
+    px: str = "100",
+    side: Any = "BUY",
+    ts_event_ns: int | None = None,
 ) -> AccountTrade:
     numbers = (Decimal(px), Decimal(qty), Decimal(fee))
-    return AccountTrade(BTC, f"V{order}", trade_id, "BUY", *numbers, "USDT", "MAKER", None)
+    about = (BTC, f"V{order}", trade_id, side)
+    return AccountTrade(*about, *numbers, "USDT", "MAKER", ts_event_ns)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -358,20 +359,96 @@ def test_a_snapshot_that_stays_away_is_a_break() -> None:
     assert kinds(rig.round("10", "-1000")) == ["BreakCleared SNAPSHOT_STALE"]
 
 
-def test_orders_that_ended_are_forgotten_and_their_fills_are_not() -> None:
-    rig = held()
+DAY_MS = 86_400_000
+
+
+def settled() -> Rig:
+    """An order that ended three days ago with one fill at the venue's 500, and one that rests."""
+    rig = Rig()
+    rig.open(qty="10")
+    rig.fill("10", ts_event_ns=500)
     rig.open("C2")
-    rig.tick(86_400_000)
-    assert set(rig.state.accounts[ACCOUNT].orders) == {"C1", "C2"}
-    rig.tick(2 * 86_400_000)
-    account = rig.state.accounts[ACCOUNT]
+    rig.now_ms += 100
+    rig.round("10", "-1000", [listed("C2")])
+    rig.tick(3 * DAY_MS)
+    return rig
+
+
+def test_orders_that_ended_and_their_fills_are_forgotten_once_a_round_agreed() -> None:
+    account = settled().state.accounts[ACCOUNT]
     assert (set(account.orders), set(account.names)) == ({"C2"}, {(BTC, "VC2")})
-    assert kinds(rig.fill("10")) == ["BreakFound FILL_DUPLICATE"]
-    assert rig.trades(trade("10"), trade("1", "9", "C2")) != []
+    assert (account.fills, account.settled_ns) == ({}, 500)
     assert account.holdings["s", BTC].qty == 10
+
+
+def test_without_a_round_that_agreed_nothing_is_forgotten() -> None:
+    rig = Rig()
+    rig.open(qty="10")
+    rig.fill("10", ts_event_ns=500)
+    rig.tick(3 * DAY_MS)
+    rig.round("8", "-1000")  # as late as it is, it shows a drift
+    rig.tick(3 * DAY_MS)
+    account = rig.state.accounts[ACCOUNT]
+    assert (set(account.orders), len(account.fills)) == ({"C1"}, 1)
+
+
+def test_an_order_with_an_open_break_is_kept() -> None:
+    rig = Rig()
+    rig.open(qty="10")
+    rig.fill("10", ts_event_ns=500)
+    rig.fill("10", ts_event_ns=500)
+    rig.now_ms += 100
+    rig.round("10", "-1000")
+    rig.tick(3 * DAY_MS)
+    assert len(rig.state.accounts[ACCOUNT].fills) == 1
+    rig.trades(trade("10", ts_event_ns=500))
+    rig.tick(DAY_MS)
+    assert not rig.state.accounts[ACCOUNT].fills
+
+
+def test_what_was_forgotten_is_not_counted_or_judged_again() -> None:
+    rig = settled()
+    rig.trades()
+    assert rig.trades(trade("10", ts_event_ns=500)) == []
+    assert rig.tick(2_000) == []
+    assert kinds(rig.fill("10", ts_event_ns=500)) == ["BreakFound FILL_DUPLICATE"]
+    assert rig.state.accounts[ACCOUNT].holdings["s", BTC].qty == 10
+    assert kinds(rig.trades(trade("10", ts_event_ns=500))) == ["BreakCleared FILL_DUPLICATE"]
+
+
+def test_what_is_newer_or_of_a_known_order_is_judged() -> None:
+    rig = settled()
+    rig.trades(trade("1", "9", "X", ts_event_ns=501), trade("1", "8", "C2", ts_event_ns=499))
+    found = kinds(rig.tick(2_000))
+    assert found[0] == "BreakFound FILL_FOREIGN"
+    assert found[1] == "BreakFound FILL_MISSING"
+
+
+def test_a_foreign_fill_stays_a_break_however_old_it_grows() -> None:
+    rig = Rig()
+    rig.open(qty="10")
+    rig.fill("10", ts_event_ns=500)
+    rig.trades(trade("1", "9", "X", ts_event_ns=400))
+    assert kinds(rig.tick(2_000)) == ["BreakFound FILL_FOREIGN"]
+    rig.round("10", "-1000")
+    rig.tick(3 * DAY_MS)
+    assert rig.state.accounts[ACCOUNT].settled_ns == 500
+    rig.trades()
+    assert rig.trades(trade("1", "9", "X", ts_event_ns=400)) == []
+
+
+def test_a_state_of_the_first_form_is_read() -> None:
+    rig = settled()
+    body = json.loads(rig.logic.dump(rig.state))
+    for account in body["accounts"].values():
+        del account["agreed_ns"], account["settled_ns"]
+        account["fills"] = [[key, fill[:6]] for key, fill in account["fills"]]
+    old = rig.logic.load(json.dumps(body).encode(), 1)
+    assert old.accounts[ACCOUNT].orders == rig.state.accounts[ACCOUNT].orders
+    assert old.accounts[ACCOUNT].settled_ns == 0
 
 
 def test_another_form_of_state_is_refused() -> None:
     rig = Rig()
     with pytest.raises(StateVersionError):
-        rig.logic.load(rig.logic.dump(rig.state), 2)
+        rig.logic.load(rig.logic.dump(rig.state), 3)

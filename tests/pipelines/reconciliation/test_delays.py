@@ -1,7 +1,8 @@
 """Reports on their way never halt anything, however late; a real drift always does.
 
 1. A model venue trades; its books are the truth that rounds of snapshots show. The stream tells the
-   same later, each order's reports in order. It may trade between the two requests of a round.
+   same later, each order's reports in order. It may trade between the two requests of a round, list
+   trades of any age, and days may pass.
 2. Without a fault: no halt, no drift; once all is told and another round was read, no break is left
    and the position of record is the venue's to the last digit.
 3. With a foreign trade on the account beyond a lot: two rounds later the instrument is halted.
@@ -23,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ops.settings import ROOT
 from pipelines.logic import Output
-from schemas.events import BreakFound, OpenOrder, TradingHalted
+from schemas.events import AccountTrade, BreakFound, OpenOrder, TradingHalted
 from tests.pipelines.batches import cut
 from tests.pipelines.reconciliation.rig import ACCOUNT, BTC, Rig, fill_fields, listed, trade
 
@@ -49,6 +50,7 @@ class Venue(RuleBasedStateMachine):
         self.orders: list[Order] = []
         self.late: list[tuple[str, str, dict[str, Any]]] = []
         self.traded = 0
+        self.trades: list[AccountTrade] = []
         self.btc = self.usdt = Decimal(0)
 
     @rule(lots=st.integers(1, 200), sell=st.booleans())
@@ -73,8 +75,15 @@ class Venue(RuleBasedStateMachine):
         sign = 1 if order.side == "BUY" else -1
         self.btc += sign * qty
         self.usdt -= sign * qty * px + Decimal("0.01")
-        fee = {"commission": Decimal("0.01"), "comm_currency": "USDT", "last_px": Decimal(px)}
+        fee: dict[str, Any] = {
+            "commission": Decimal("0.01"),
+            "comm_currency": "USDT",
+            "last_px": Decimal(px),
+        }
+        fee["ts_event_ns"] = self.rig.now_ms * 10**6
         fields = {**fill_fields(str(qty), str(self.traded)), **fee, "side": order.side}
+        told = (str(qty), str(self.traded), order.name, "0.01", str(px), order.side)
+        self.trades.append(trade(*told, ts_event_ns=fee["ts_event_ns"]))
         self.late.append(("OrderFilled", order.name, fields))
 
     @precondition(lambda self: any(order.open for order in self.orders))
@@ -110,7 +119,13 @@ class Venue(RuleBasedStateMachine):
         self.rig.round(*balances, [o.as_listed() for o in self.orders if o.open])
         self.rig.now_ms += 5
 
-    @rule(ms=st.sampled_from([10, 1_000, 5_000]))
+    @precondition(lambda self: self.trades)
+    @rule(newest=st.integers(1, 5))
+    def list_trades(self, newest: int) -> None:
+        self.rig.now_ms += 5
+        self.rig.trades(*self.trades[-newest:])
+
+    @rule(ms=st.sampled_from([10, 1_000, 5_000, 3 * 86_400_000]))
     def tick(self, ms: int) -> None:
         self.rig.tick(ms)
 
@@ -130,6 +145,11 @@ class Venue(RuleBasedStateMachine):
             self.look()
         self.tick(1)
         self.nothing_is_halted()
+        if self.trades:  # of whatever age: nothing is counted again, and what was booked is cleared
+            self.rig.trades(*self.trades)
+            self.tick(3 * 86_400_000)
+            self.rig.trades(*self.trades)
+            self.look()
         account = self.rig.state.accounts.get(ACCOUNT)
         assert account is not None
         assert not account.broken, "every break is cleared"
