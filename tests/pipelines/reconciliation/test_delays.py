@@ -172,7 +172,7 @@ class Venue(RuleBasedStateMachine):
         assert logic.dump(state) == logic.dump(self.rig.state)
 
 
-Venue.TestCase.settings = settings(deadline=None, max_examples=40, stateful_step_count=50)
+Venue.TestCase.settings = settings(deadline=None, max_examples=30, stateful_step_count=50)
 TestVenue = Venue.TestCase
 
 
