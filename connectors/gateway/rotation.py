@@ -7,23 +7,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from connectors.gateway.desk import Desk, log
+from connectors.gateway.desk import OVER_LIMIT, Desk, log
 from connectors.gateway.keys import Key, KeyRefused
-from connectors.gateway.transport import Failure
+from connectors.gateway.transport import Answer, Failure
 from schemas.errors import TapeError
 
 
+class KeyUnproven(KeyRefused):
+    """The venue did not answer what the key may do. Ask again later."""
+
+    exit_code = 71
+
+
 async def check_key(desk: Desk, key: Key) -> None:
-    """Asks the venue, with this key, what it may do. Raises `KeyRefused`."""
+    """Asks the venue, with this key, what it may do. Raises `KeyRefused`, `KeyUnproven`."""
     outcome = await desk.look(desk.parts.port.permissions(), key)
     if isinstance(outcome, Failure) or outcome.status != 200:
         status = outcome.reason if isinstance(outcome, Failure) else f"status {outcome.status}"
-        raise KeyRefused(f"the venue does not say what the trading key may do: {status}")
+        why = f"the venue does not say what the trading key may do: {status}"
+        raise KeyUnproven(why) if _silent(outcome) else KeyRefused(why)
     may = desk.parts.port.read_permissions(outcome.body)
     if may.withdraw:
         raise KeyRefused("the trading key may move money out of the account: use one that may not")
     if not may.trade:
         raise KeyRefused("the trading key may not trade")
+
+
+def _silent(outcome: Answer | Failure) -> bool:
+    """Whether nothing was said that another try would not change."""
+    return isinstance(outcome, Failure) or outcome.status in OVER_LIMIT or outcome.status >= 500
 
 
 class Rotation:

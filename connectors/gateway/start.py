@@ -28,6 +28,12 @@ class StartRefused(TapeError):
     """The gateway cannot reach a state in which it may send."""
 
 
+class NotYet(StartRefused):
+    """The same for now: the venue does not answer, or a break is open. Start again later."""
+
+    exit_code = 71
+
+
 class Start:
     """Passes the gate once; after a lost stream, the part of it that must be shown again."""
 
@@ -63,7 +69,7 @@ class Start:
                 continue  # the stream was lost meanwhile
             self._desk.gate = gate.passed(self._desk.gate, "ORDERS_QUERIED")
             if self._past.breaks:
-                raise StartRefused(
+                raise NotYet(
                     f"{len(self._past.breaks)} breaks are open, for example "
                     f"{min(self._past.breaks)}: clear them first"
                 )
@@ -89,7 +95,7 @@ class Start:
     async def _know_clock(self) -> None:
         desk = self._desk
         if not await self._measure_clock():
-            raise StartRefused(f"the venue at {desk.parts.url} does not tell its time")
+            raise NotYet(f"the venue at {desk.parts.url} does not tell its time")
         window_ms = max(desk.parts.recv_window_ms, self._past.recv_window_ms)
         desk.gate = gate.clock_known(desk.gate, window_ms, desk.clock_error_ns)
 
@@ -140,7 +146,7 @@ class Start:
         for request in requests:
             request_id, outcome = await desk.ask(request)
             if not isinstance(outcome, Answer) or outcome.status != 200:
-                raise StartRefused(f"the venue does not answer {request.path}")
+                raise NotYet(f"the venue does not answer {request.path}")
             ids.append(request_id)
         if desk.gate.waits_for != "SNAPSHOT_TAKEN":
             return None
