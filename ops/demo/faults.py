@@ -4,15 +4,28 @@ of the slice, each for the next order it fits.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import httpx
 
+from connectors.gateway.keys import parse_key
+from connectors.orderport import order_port
+from connectors.orderport.interface import Request
+from ops.desk.plan import account_of
+from ops.settings import Settings
+from pipelines.exact import EXACTLY, plain
+from pipelines.gateway.reports import Stamp
 from schemas.errors import TapeError
 
-ANSWER_S: Final = 5.0
-FAR: Final = 5  # parts of the price that a foreign order stays below the market
+ANSWER_S: Final = 15.0
+SYMBOL: Final = "ETHUSDT"
+FOREIGN: Final = "foreign_order"
+LEAVES: Final = "the stranger cancels"
+FAR_PX: Final = Decimal(100)  # below the market: a stranger's order that rests and does not fill
+RECV_WINDOW_MS: Final = 5_000
 
 
 class FaultsUnreachable(TapeError):
@@ -36,7 +49,8 @@ PLAN: Final = (
     Planned(0.34, {"kind": "fill_before_ack", "count": 1}),
     Planned(0.41, {"kind": "fill_missing", "count": 1}),
     Planned(0.48, {"kind": "server_error", "count": 1, "verb": "POST", "path": "/api/v3/order"}),
-    Planned(0.55, {"kind": "report_delayed", "count": 1, "seconds": 1.0}),
+    Planned(0.55, {"kind": FOREIGN}),
+    Planned(0.80, {"kind": LEAVES}),
 )
 
 
@@ -78,14 +92,68 @@ class Operator:
         return answer.json()
 
 
-class Schedule:
-    """Arms what is due. Call `step` often."""
+class Stranger:
+    """Somebody who trades on the desk's account by hand: an order that rests, then its cancel."""
 
-    def __init__(self, operator: Operator, planned: Sequence[Planned] = PLAN) -> None:
-        self._operator, self._left = operator, list(planned)
-        self.planned = [one.kind for one in planned]
+    def __init__(self, operator: Operator, settings: Settings) -> None:
+        self._operator, self._settings = operator, settings
+        self._orders: list[int] = []
+
+    def place(self) -> None:
+        """Raises `FaultsUnreachable`."""
+        body = {
+            "account": account_of(self._settings),
+            "symbol": SYMBOL,
+            "side": "BUY",
+            "quantity": "0.01",
+            "type": "LIMIT",
+            "price": plain(EXACTLY.subtract(self._bid(), FAR_PX)),
+        }
+        self._orders.append(self._operator.post("/foreign-order", body)["orderId"])
+
+    def cancel(self) -> None:
+        """All that were placed. Raises `FaultsUnreachable`."""
+        while self._orders:
+            query = (("symbol", SYMBOL), ("orderId", str(self._orders[-1])))
+            self._ask(Request("DELETE", "/api/v3/order", query))
+            self._orders.pop()
+
+    def _bid(self) -> Decimal:
+        port = order_port(self._settings.gateway.venue)
+        instrument = f"{SYMBOL}.{self._settings.gateway.venue}"
+        return port.read_quote(self._ask(port.quote(instrument)))[0]
+
+    def _ask(self, request: Request) -> bytes:
+        key = parse_key(self._settings.gateway_key())
+        stamp = Stamp(time.time_ns() // 1_000_000, RECV_WINDOW_MS)
+        signed = order_port(self._settings.gateway.venue).sign(request, key, stamp)
+        url = self._settings.gateway.url + signed.target.decode()
+        try:
+            answer = httpx.request(
+                signed.method, url, headers=dict(signed.headers), timeout=ANSWER_S, trust_env=False
+            )
+        except httpx.HTTPError as error:
+            raise FaultsUnreachable(f"{signed}: {type(error).__name__}") from None
+        if answer.status_code != httpx.codes.OK:
+            raise FaultsUnreachable(f"{signed}: {answer.status_code} {answer.text}")
+        return answer.content
+
+
+class Schedule:
+    """Does what is due. Call `step` often."""
+
+    def __init__(
+        self, operator: Operator, stranger: Stranger, planned: Sequence[Planned] = PLAN
+    ) -> None:
+        self._operator, self._stranger, self._left = operator, stranger, list(planned)
 
     def step(self, share: float) -> None:
         """`share` of the slice that has been played."""
         while self._left and share >= self._left[0].share:
-            self._operator.arm(self._left.pop(0).body)
+            fault = self._left.pop(0)
+            if fault.kind == FOREIGN:
+                self._stranger.place()
+            elif fault.kind == LEAVES:
+                self._stranger.cancel()
+            else:
+                self._operator.arm(fault.body)

@@ -12,7 +12,6 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
 from ops import stack
 from ops.demo.books import read_all, still_open
-from ops.demo.faults import Operator, Schedule
+from ops.demo.faults import Operator, Schedule, Stranger
 from ops.demo.play import Player
 from ops.demo.summary import raw_records, recorded
 from ops.demo.tap import Tap, latency
@@ -174,11 +173,14 @@ def play(
     desk, report = cast.desk, cast.report
     struck: dict[str, int] = {}
     url = f"http://{HOST}:{cast.settings.desk.venue_admin_port}"
-    with Operator(url) if cast.demo.trades else nullcontext() as operator:
-        played_s = watch(player, cast, len(frames), Schedule(operator) if operator else None)
+    with Operator(url) as operator:
+        stranger = Stranger(operator, cast.settings)
+        schedule = Schedule(operator, stranger) if cast.demo.trades else None
+        played_s = watch(player, cast, len(frames), schedule)
         drained_s = drain(log, cast)
-        if operator is not None:
+        if schedule is not None:
             operator.disarm()
+            stranger.cancel()
             desk.stop("strategy")
             settle(cast, log, codec)
             desk.stop("gateway")

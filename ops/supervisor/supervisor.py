@@ -29,6 +29,7 @@ from schemas.errors import TapeError
 
 log = logging.getLogger("tape.supervisor")
 LISTENS_S = 0.2
+LINE_MAX = 300
 
 
 class ProcessFailed(TapeError):
@@ -190,7 +191,7 @@ class Supervisor:
     def _ended(self, entry: _Entry) -> str:
         path = self.log_of(entry.process.name)
         said = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-        last = said[-1] if said else "nothing"
+        last = said[-1][:LINE_MAX] if said else "nothing"
         return f"{entry.process.name} ended with exit code {entry.code}: {last} (see {path})"
 
 
