@@ -26,6 +26,8 @@ from typing import NamedTuple
 
 from ops import stack as local_stack
 from ops.stack import StackInfo
+from tests.chaos.round import Round
+from tests.chaos.totals import shortfalls
 from tests.connectors.gateway import kills, trials
 from tests.faults import clock, laws, scenarios
 from tests.faults.rig import Rig
@@ -37,8 +39,8 @@ BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 TESTED = ("connectors/*.py", "connectors/log/*.py", "connectors/epochs/*.py", "pipelines/*.py",
           "connectors/gateway/*.py", "connectors/orderport/**/*.py", "connectors/simulated/**/*.py",
           "pipelines/gateway/*.py", "pipelines/orders/*.py", "ops/processes/exits.py",
-          "ops/processes/kill.py",
-          "tests/faults/*", "tests/connectors/gateway/*",
+          "ops/processes/kill.py", "ops/desk/*", "ops/desk/example/*", "ops/supervisor/*",
+          "tests/faults/*", "tests/chaos/*", "tests/connectors/gateway/*",
           "tests/connectors/epochs/toy.py")  # fmt: skip
 SEED = 9_000
 
@@ -94,6 +96,14 @@ def logs_wiped(rig: Rig, rounds: int) -> None:
         rig.counts.update(asyncio.run(trials.wiped_log(rig.servers, folder)))
 
 
+def desks_under_chaos(rig: Rig, rounds: int) -> None:
+    """A minute each, with everything of the desk."""
+    stack = local_stack.recorded(rig.folder)
+    for number in range(rounds):
+        folder = rig.scratch / f"{rig.prefix}{number}"
+        rig.counts.update(Round(stack, folder, rig.seed + number).run())
+
+
 PIECES = (
     Piece("SIGKILL at random moments", scenarios.random_kills, 300, 25),
     Piece("SIGKILL at each named point", scenarios.kills_at_named_points, 10, 2),
@@ -114,6 +124,7 @@ PIECES = (
     Piece("gateway stopped at each named point, venue failing", gateways_stopped, 20, 2),
     Piece("log wiped, venue kept", logs_wiped, 5, 5),
     *(Piece(f"kill switch, {broken} broken", killed(broken), 100, 20) for broken in kills.BROKEN),
+    Piece("a minute of the whole desk under chaos", desks_under_chaos, 30, 2),
 )  # fmt: skip
 
 
@@ -204,6 +215,9 @@ def main() -> int:
         done = sum(state.done.get(p.name, 0) for p in PIECES)
         print(f"{done} of {sum(p.wanted for p in PIECES)} rounds done: run again to go on")
         return 0
+    if rare := shortfalls(state.counts):
+        print(f"too rare to count as survived: {'; '.join(rare)}")
+        return 1
     write_page(state)
     print(f"all done in {state.seconds / 60:.0f} minutes, 0 lost, 0 duplicated: see {PAGE.name}")
     return 0

@@ -26,7 +26,7 @@ from ops.stack.ports import DEFAULT, FREE, Ports, Wanted, choose, is_taken
 from ops.stack.progress import Report, silent
 
 __all__ = ["DEFAULT", "FREE", "Ports", "StackInfo", "Wanted"]
-__all__ += ["kill_broker", "restart_broker", "start", "status", "stop"]
+__all__ += ["kill_broker", "recorded", "restart_broker", "start", "status", "stop"]
 
 ANYTHING = Wanted()
 START_S_MAX = 90.0
@@ -123,6 +123,14 @@ def status(run_dir: Path) -> list[Part]:
         Part("registry", stack.registry.address, processes.find(run_dir / "registry"),
              registry.answers(stack.registry), stack.registry.log),
     ]  # fmt: skip
+
+
+def recorded(run_dir: Path) -> StackInfo:
+    """The addresses of the stack that was started last in this run folder. Raises `StackError`."""
+    ports = _recorded_ports(run_dir.absolute())
+    if ports is None:
+        raise StackError(f"no stack was ever started in {run_dir}")
+    return _info(_stack(run_dir.absolute(), ports, Path(), artifacts.Files([], Path())))
 
 
 def kill_broker(run_dir: Path) -> None:

@@ -1,0 +1,244 @@
+"""One round of chaos: the whole desk trades a slice of captured markets while processes are killed
+and the venue misbehaves, all drawn from one seed.
+
+1. The desk of `ops/desk/example` starts on a log of its own, with a venue of its own.
+2. While the slice plays: every so often a random process is killed (SIGKILL) and a random fault
+   armed. The supervisor starts again what was killed.
+3. Faults end, the desk comes to rest, strategy and gateway stop.
+4. `verdict` compares the log with what the venue remembers, and every pipeline replays.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from connectors.feed.capture import load
+from connectors.feed.server import Options
+from connectors.log.kafka import KafkaLog
+from ops.demo.books import read_all, still_open
+from ops.demo.faults import FOREIGN, FaultsUnreachable, Operator, Stranger
+from ops.demo.play import Player
+from ops.desk.plan import desk
+from ops.desk.prepare import desk_file, prepare_log, prepare_trading
+from ops.processes.clients import codec_of, kafka_log
+from ops.settings import Settings, load_file
+from ops.stack import StackInfo
+from ops.stack.ports import HOST, free_ports
+from ops.stack.processes import wait_for
+from ops.stack.progress import silent
+from ops.supervisor.model import FAILED
+from ops.supervisor.supervisor import Supervisor, environment_of
+from schemas.codec import Codec
+from schemas.events import GatewayReady
+from tests.chaos.verdict import check
+
+CAPTURES = ("binance_spot_btcusdt_20240808", "binance_spot_ethusdt_20240808")
+SLICE_S_MAX = 340.0
+START_S = REST_S = 120.0
+STEP_S = 0.05
+EVENTS, BREAKS = "oms.order-event.v1", "recon.break.v1"
+FAULTS: tuple[dict[str, object], ...] = (
+    {"kind": "lost_request", "count": 1},
+    {"kind": "lost_response", "count": 1},
+    {"kind": "server_error", "count": 1},
+    {"kind": "ban", "count": 1, "seconds": 1.0},
+    {"kind": "rest_down", "for_s": 1.0},
+    {"kind": "report_delayed", "count": 2, "seconds": 1.0},
+    {"kind": "report_duplicated", "count": 2},
+    {"kind": "reports_out_of_order", "count": 1},
+    {"kind": "fill_before_ack", "count": 1},
+    {"kind": "fill_resent_on_cancel", "count": 1},
+    {"kind": "fill_missing", "count": 1},
+    {"kind": "stream_silent", "for_s": 1.0},
+    {"kind": "clock_skew", "skew_ms": 400},
+    {"kind": FOREIGN},
+)
+
+
+class Plan(NamedTuple):
+    """Seconds of play; mean seconds between kills, and between faults."""
+
+    seconds: float = 60.0
+    kill_every_s: float = 5.0
+    fault_every_s: float = 2.0
+
+
+class Chaos(AssertionError):
+    """What did not hold, with the seed that repeats the round."""
+
+
+class Round:
+    """A desk under chaos. `counts` is what happened and what was found."""
+
+    def __init__(self, stack: StackInfo, folder: Path, seed: int, plan: Plan = Plan()) -> None:  # noqa: B008
+        self.seed, self.plan, self.counts = seed, plan, Counter[str]()
+        self._random = random.Random(seed)
+        self.settings = settings_of(stack, folder, f"chaos{seed}-{os.getpid()}.")
+
+    def run(self) -> Counter[str]:
+        """Raises `AssertionError` with the seed where anything is wrong."""
+        prepare_log(self.settings, silent)
+        prepare_trading(self.settings)
+        log, codec = kafka_log(self.settings), codec_of(self.settings)
+        start_s = self._random.uniform(0.0, SLICE_S_MAX - self.plan.seconds)
+        frames = load(CAPTURES, start_s, self.plan.seconds)
+        player = Player(frames, Options(1.0, wait_for=2, held=True))
+        with player, self._supervisor() as supervisor:
+            supervisor.add(*desk(with_feed(self.settings, player.urls["BINANCE"])))
+            self._until(supervisor, lambda: ready(log, codec), START_S, "the desk is ready")
+            player.release()
+            with Operator(f"http://{HOST}:{self.settings.desk.venue_admin_port}") as operator:
+                stranger = Stranger(operator, self.settings)
+                self._play(supervisor, player, operator, stranger)
+                self._rest(supervisor, operator, stranger, log, codec)
+            self.counts["restarts"] += supervisor.restarts
+            supervisor.stop("strategy")
+            supervisor.stop("gateway")
+            supervisor.stop()
+            with self._named():
+                self.counts += check(self.settings, log, codec, supervisor)
+        log.close()
+        return self.counts
+
+    def _supervisor(self) -> Supervisor:
+        return Supervisor(self.settings.run_dir, environment(self.settings))
+
+    def _play(
+        self, supervisor: Supervisor, player: Player, operator: Operator, stranger: Stranger
+    ) -> None:
+        kill_s = fault_s = time.monotonic()
+        while not player.finished:
+            now_s = time.monotonic()
+            if now_s >= kill_s:
+                kill_s = now_s + self._random.expovariate(1 / self.plan.kill_every_s)
+                self._kill(supervisor, operator)
+            if now_s >= fault_s:
+                fault_s = now_s + self._random.expovariate(1 / self.plan.fault_every_s)
+                self._fault(operator, stranger)
+            self._look(supervisor)
+            time.sleep(STEP_S)
+
+    def _kill(self, supervisor: Supervisor, operator: Operator) -> None:
+        running = [(one.name, one.pid) for one in supervisor.standings() if one.pid is not None]
+        if not running:
+            return
+        name, pid = self._random.choice(running)
+        if name == "venue" and reachable(operator):
+            self._count(operator)  # it forgets how often a fault struck
+        os.kill(pid, signal.SIGKILL)
+        self.counts[f"SIGKILL of {name}"] += 1
+
+    def _count(self, operator: Operator) -> None:
+        for kind, count in operator.struck().items():
+            self.counts[f"fault {kind}"] += count
+
+    def _fault(self, operator: Operator, stranger: Stranger) -> None:
+        """Arms one; a venue that was killed a moment ago has no operator."""
+        fault = self._random.choice(FAULTS)
+        try:
+            if fault["kind"] == FOREIGN:
+                stranger.place()
+            else:
+                operator.arm({**fault})
+        except FaultsUnreachable:
+            self.counts["faults that met no venue"] += 1
+
+    def _look(self, supervisor: Supervisor) -> None:
+        """One step; nothing may end for good."""
+        supervisor.step()
+        ended = [one for one in supervisor.standings() if one.state in FAILED]
+        assert not ended, f"seed {self.seed}: {ended}"
+
+    def _rest(
+        self,
+        supervisor: Supervisor,
+        operator: Operator,
+        stranger: Stranger,
+        log: KafkaLog,
+        codec: Codec,
+    ) -> None:
+        """Until nothing is missing: all run, the gateway is ready, no break is open."""
+        self._until(supervisor, lambda: reachable(operator), REST_S, "the venue is back")
+        self._count(operator)
+        operator.disarm()
+        stranger.cancel()
+
+        def calm() -> bool:
+            states = {one.state for one in supervisor.standings()}
+            return states == {"RUNNING"} and not still_open(read_all(log, codec, BREAKS))
+
+        self._until(supervisor, calm, REST_S, "all breaks are cleared")
+
+    def _until(
+        self, supervisor: Supervisor, holds: Callable[[], bool], limit_s: float, what: str
+    ) -> None:
+        def stepped() -> bool:
+            self._look(supervisor)
+            return holds()
+
+        assert wait_for(stepped, limit_s), f"seed {self.seed}: not so in {limit_s} s: {what}"
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except AssertionError as error:
+            raise Chaos(f"seed {self.seed}: {error}") from error
+
+
+def settings_of(stack: StackInfo, folder: Path, prefix: str) -> Settings:
+    """The example desk on this stack, under a prefix, looked at every second."""
+    port, admin_port = free_ports(2)
+    return load_file(
+        desk_file("tape.toml"),
+        run_dir=folder,
+        topic_prefix=prefix,
+        kafka={"bootstrap_servers": stack.bootstrap_servers},
+        registry={"url": stack.registry_url},
+        desk={"venue_port": port, "venue_admin_port": admin_port},
+        gateway={"url": f"http://{HOST}:{port}", "socket_url": f"ws://{HOST}:{port}/ws-api/v3"},
+        watch={"every_s": 1.0},
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The same for the processes."""
+    assert settings.kafka.bootstrap_servers is not None
+    assert settings.registry.url is not None
+    return environment_of(
+        TAPE_CONFIG=str(desk_file("tape.toml")),
+        TAPE_RUN_DIR=str(settings.run_dir),
+        TAPE_TOPIC_PREFIX=settings.topic_prefix,
+        TAPE_KAFKA__BOOTSTRAP_SERVERS=settings.kafka.bootstrap_servers,
+        TAPE_REGISTRY__URL=settings.registry.url,
+        TAPE_GATEWAY__URL=settings.gateway.url,
+        TAPE_GATEWAY__SOCKET_URL=settings.gateway.socket_url,
+        TAPE_WATCH__EVERY_S=str(settings.watch.every_s),
+    )
+
+
+def with_feed(settings: Settings, url: str) -> Settings:
+    """One venue's market data, from the player."""
+    feed = next(one for one in settings.desk.feeds if one.venue == "BINANCE")
+    feeds = [feed.model_copy(update={"url": url})]
+    return settings.model_copy(update={"desk": settings.desk.model_copy(update={"feeds": feeds})})
+
+
+def ready(log: KafkaLog, codec: Codec) -> bool:
+    return any(isinstance(event, GatewayReady) for event in read_all(log, codec, EVENTS))
+
+
+def reachable(operator: Operator) -> bool:
+    try:
+        operator.struck()
+    except FaultsUnreachable:
+        return False
+    return True
