@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-All = Annotated[bool, typer.Option("--all", help="the whole desk with them: docs/desk.md")]
+All = Annotated[bool, typer.Option("--all", help="the whole desk with them: docs/processes.md")]
 
 
 def up(everything: All = False, output: Output = Form.TEXT) -> None:
@@ -33,6 +33,10 @@ def up(everything: All = False, output: Output = Form.TEXT) -> None:
     from ops.stack.progress import Bars
 
     settings = load()
+    if everything:
+        from ops.desk.prepare import require_desk  # which loads every pipeline
+
+        require_desk(settings)
     wanted = stack.Wanted(
         settings.stack.kafka_port, settings.stack.controller_port, settings.stack.registry_port
     )

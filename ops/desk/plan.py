@@ -1,4 +1,4 @@
-"""The desk's processes: docs/desk.md shows this list.
+"""The desk's processes: docs/processes.md shows this list.
 
 Processes meet on the log, so almost any order would do. What comes `after` something needs it at
 once (the gateway its venue), or is to be stopped before it (strategy before gateway: no new orders

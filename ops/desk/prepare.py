@@ -33,13 +33,17 @@ class NoDesk(TapeError):
     """The settings describe no desk."""
 
 
-def prepare(settings: Settings, report: Report) -> None:
-    """Raises `TapeError`."""
+def require_desk(settings: Settings) -> None:
+    """Raises `NoDesk`."""
     if not settings.desk.feeds:
         raise NoDesk(
             "no desk is configured: [desk] and [[desk.feeds]] in a settings file, for example "
             "TAPE_CONFIG=ops/desk/example/tape.toml"
         )
+
+
+def prepare(settings: Settings, report: Report) -> None:
+    """Raises `TapeError`."""
     prepare_log(settings, report)
     if trades(settings):
         prepare_trading(settings)

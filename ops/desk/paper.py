@@ -1,0 +1,132 @@
+"""Paper trading: the whole desk in the foreground, on live market data, at the simulated venue."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from connectors.log.interface import Tp
+from connectors.log.kafka import KafkaLog
+from connectors.venues import venue
+from ops import stack
+from ops.desk.plan import desk
+from ops.desk.prepare import desk_file, prepare, require_desk
+from ops.desk.run import record
+from ops.processes.clients import codec_of, kafka_log
+from ops.processes.lock import hold
+from ops.settings import Settings, config_file, load_file
+from ops.stack.ports import HOST, free_ports
+from ops.stack.progress import Report
+from ops.supervisor.leftovers import end_leftovers
+from ops.supervisor.supervisor import ProcessFailed, Supervisor, environment_of
+from schemas.codec import Codec
+
+EVENTS = "oms.order-event.v1"
+STEP_S = 0.1
+SAY_EVERY_S = 5.0
+
+
+def run_paper(run_dir: Path, feed: str | None, seconds: float | None, report: Report) -> int:
+    """Exit code 0, or 1 where a process did not end as it should. Raises `TapeError`."""
+    file = config_file() or desk_file("tape.toml")
+    settings = settings_of(file, run_dir, feed)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with hold(run_dir, "desk"):
+        end_leftovers(run_dir)
+        try:
+            stack.start(run_dir, ports=stack.FREE, report=report)
+            prepare(settings, report)
+            with Supervisor(run_dir, environment(file, settings)) as supervisor:
+                follow(supervisor, settings, seconds, stop)
+                return ended(supervisor)
+        finally:
+            record(run_dir, [])
+            stack.stop(run_dir)
+
+
+def settings_of(file: Path, run_dir: Path, feed: str | None) -> Settings:
+    """The desk of a file, with a simulated venue on ports of its own, whatever the file says of a
+    real one. Raises `SettingsError`, `NoDesk`.
+    """
+    port, admin_port = free_ports(2)
+    found = load_file(
+        file,
+        run_dir=run_dir,
+        kafka={},
+        registry={},
+        desk={"simulated": True, "venue_port": port, "venue_admin_port": admin_port},
+        gateway={"url": f"http://{HOST}:{port}", "socket_url": f"ws://{HOST}:{port}/ws-api/v3"},
+        topic_prefix="",
+    )
+    require_desk(found)
+    if feed is None:
+        return found
+    feeds = [
+        one.model_copy(update={"url": f"{feed.rstrip('/')}/{venue(one.venue).folder}"})
+        for one in found.desk.feeds
+    ]
+    return found.model_copy(update={"desk": found.desk.model_copy(update={"feeds": feeds})})
+
+
+def environment(file: Path, settings: Settings) -> dict[str, str]:
+    """What the processes are told, and they alone."""
+    return environment_of(
+        TAPE_CONFIG=str(file.absolute()),
+        TAPE_RUN_DIR=str(settings.run_dir),
+        TAPE_GATEWAY__URL=settings.gateway.url,
+        TAPE_GATEWAY__SOCKET_URL=settings.gateway.socket_url,
+        TAPE_GATEWAY__KEY=f"file:{settings.own_trading_key}",
+        TAPE_WATCH__KEY=f"file:{settings.own_reading_key}",
+    )
+
+
+def follow(supervisor: Supervisor, settings: Settings, seconds: float | None, stop: Event) -> None:
+    """Until `stop`, or so many seconds; says every now and then what is traded."""
+    log, codec = kafka_log(settings), codec_of(settings)
+    told = Told(log, codec)
+    supervisor.add(*desk(settings))
+    end_s = None if seconds is None else time.monotonic() + seconds
+    say_s = time.monotonic()
+    while not stop.wait(STEP_S) and (end_s is None or time.monotonic() < end_s):
+        supervisor.check()
+        record(settings.run_dir, supervisor.standings())
+        if time.monotonic() >= say_s:
+            say_s = time.monotonic() + SAY_EVERY_S
+            print(json.dumps(told.now()), flush=True)
+    print(json.dumps(told.now()), flush=True)
+    log.close()
+
+
+def ended(supervisor: Supervisor) -> int:
+    try:
+        supervisor.stop()
+    except ProcessFailed as error:
+        print(f"tape: {error}", flush=True)
+        return 1
+    return 0
+
+
+class Told:
+    """Counts order events, each read once."""
+
+    def __init__(self, log: KafkaLog, codec: Codec) -> None:
+        self._log, self._codec = log, codec
+        tps = [Tp(EVENTS, number) for number in range(log.partition_count(EVENTS))]
+        self._next = {tp: log.bounds(tp)[0] for tp in tps}
+        self._counts: Counter[str] = Counter()
+
+    def now(self) -> dict[str, Any]:
+        """Order events so far, by name."""
+        for tp, start in self._next.items():
+            end = self._log.bounds(tp)[1]
+            for message in self._log.read(tp, start, end, 15.0):
+                self._counts[self._codec.name_of(message.value())] += 1
+            self._next[tp] = end
+        return dict(sorted(self._counts.items()))
