@@ -4,6 +4,7 @@ them all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from ops.supervisor.leftovers import FOLDER, SUPERVISOR, end_leftovers, kill_lef
 from ops.supervisor.model import FAILED, Standing
 from ops.supervisor.supervisor import ProcessFailed, Supervisor
 
-START_S = 60.0
+START_S = 180.0
 
 
 class DeskStatus(NamedTuple):
@@ -30,22 +31,25 @@ def start(settings: Settings, report: Report) -> None:
     """All processes running; does nothing where the desk runs already. Raises `ProcessFailed` with
     the last line of one that could not; the others go on.
     """
-    if not processes.find(own_folder(settings.run_dir)):
-        end_leftovers(settings.run_dir)
-        (settings.run_dir / "desk.json").unlink(missing_ok=True)
-        Supervisor(settings.run_dir, environment(settings), Path.cwd()).spawn(
-            SUPERVISOR, "run", "desk"
-        )
-    wait_running(settings, report)
+    own = own_folder(settings.run_dir)
+    if processes.find(own):
+        wait_running(settings, report, lambda: bool(processes.find(own)))
+        return
+    end_leftovers(settings.run_dir)
+    (settings.run_dir / "desk.json").unlink(missing_ok=True)
+    starter = Supervisor(settings.run_dir, environment(settings), Path.cwd())
+    process = starter.spawn(SUPERVISOR, "run", "desk")
+    wait_running(settings, report, lambda: process.poll() is None)
 
 
-def wait_running(settings: Settings, report: Report) -> None:
+def wait_running(settings: Settings, report: Report, lives: Callable[[], bool]) -> None:
+    """`lives`: whether the supervisor does."""
     total = len(desk(settings))
 
     def all_run() -> bool:
         found = recorded(settings.run_dir)
         failed = [one for one in found if one.state in FAILED]
-        if failed or not processes.find(own_folder(settings.run_dir)):
+        if failed or not lives():
             raise ProcessFailed("; ".join(map(last_words, failed)) or supervisor_words(settings))
         running = sum(one.state == "RUNNING" for one in found)
         report("start the desk", running, total)

@@ -30,6 +30,7 @@ from schemas.errors import TapeError
 log = logging.getLogger("tape.supervisor")
 LISTENS_S = 0.2
 LINE_MAX = 300
+UNHURT = (0, -signal.SIGTERM)  # the second: it had only begun to load, there was nothing to finish
 
 
 class ProcessFailed(TapeError):
@@ -186,7 +187,7 @@ class Supervisor:
             processes.kill(self.folder / name)
             return f"{name} did not stop within {GRACE_S:.0f} s of SIGTERM"
         entry.running, entry.code = None, process.returncode
-        return self._ended(entry) if entry.code else None
+        return None if entry.code in UNHURT else self._ended(entry)
 
     def _ended(self, entry: _Entry) -> str:
         path = self.log_of(entry.process.name)

@@ -35,7 +35,7 @@ symbols = ["BTCUSDT"]
 lines = ["A"]
 """
 NAMES = ["clock", "market", "binance-a", "strategy"]
-ENDS_S = 240.0
+ENDS_S = 400.0
 
 
 class Commands:

@@ -187,6 +187,13 @@ def test_what_a_killed_supervisor_left_is_found_and_ended(
     assert found() == []
 
 
+def test_one_that_is_stopped_before_it_can_listen_has_nothing_to_finish(tmp_path: Path) -> None:
+    with Scripted(tmp_path) as desk:
+        desk.add(script("market", "import signal; print('ready', flush=True); signal.pause()"))
+        desk.until(lambda: "ready" in _said(desk, "market"))
+        desk.stop("market")
+
+
 def test_a_command_runs_to_its_end(tmp_path: Path) -> None:
     with Scripted(tmp_path) as desk:
         code, text = desk.run("once", SAYS.format(1))
