@@ -47,6 +47,7 @@ def desk(stack: StackInfo, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         made.environment |= {
             "TAPE_GATEWAY__KEY": "env:TRADING_KEY",
             "TAPE_GATEWAY__CAPS": "caps.yaml",
+            "TAPE_GATEWAY__RECV_WINDOW_MS": "2000",
             "TRADING_KEY": key_text(),
         }
         yield made
@@ -111,8 +112,8 @@ class Trade:
             found = [e for e in told(self.desk, topic) if getattr(e, "cl_ord_id", "") == cl_ord_id]
             names = [type(e).__name__ for e in found if type(e).__name__ != "OrderSubmitting"]
             if names:
-                denied = names[-1] == "OrderDenied"
-                return str(found[-1].reason) if denied else names[-1]
+                refused = names[-1] in ("OrderDenied", "DecisionExpired")
+                return str(found[-1].reason) if refused else names[-1]
         return ""
 
     def count(self, name: str) -> int:
