@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from connectors.durable import sync_folder
 from schemas.codec import Codec
 from schemas.errors import TapeError
 
@@ -35,7 +36,7 @@ class Journal:
             file.write(b"".join(_entry(self._codec.encode(event)) for event in events))
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
 
     def read(self) -> list[Any]:
         """All events, oldest first; none where there is no file. Raises `JournalBroken`."""
@@ -60,11 +61,3 @@ class Journal:
 
 def _entry(value: bytes) -> bytes:
     return len(value).to_bytes(4, "big") + crc32(value).to_bytes(4, "big") + value
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

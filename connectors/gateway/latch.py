@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from connectors.durable import sync_folder
 from pipelines.gateway.scopes import HALTED, Scope, States
 from schemas.errors import TapeError
 
@@ -111,7 +112,7 @@ def release(path: Path, scope: Scope) -> None:
             _write(path, kept)
         else:
             path.unlink(missing_ok=True)
-            _sync(path.parent)
+            sync_folder(path.parent)
 
     if path.exists():
         _exclusively(path, change)
@@ -134,12 +135,4 @@ def _write(path: Path, kept: list[Halt]) -> None:
         file.flush()
         fresh.replace(path)
         os.fsync(file.fileno())
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

@@ -20,6 +20,7 @@ from zlib import crc32
 
 import msgspec
 
+from connectors.durable import sync_folder
 from connectors.simulated.errors import VenueError
 from pipelines.matching.model import OrderAdded, OrderEnded, OrderTraded, Transferred
 
@@ -162,22 +163,13 @@ def _open(folder: Path) -> IO[bytes]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / FILE).open("a+b", buffering=0)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sync_folder(folder)
+        sync_folder(folder)
     except BlockingIOError:
         handle.close()
         raise VenueError(f"{folder} is used by another venue that runs") from None
     except OSError as error:
         raise VenueError(f"cannot keep state in {folder}: {error.strerror}") from None
     return handle
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name is on disk only once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write(handle: IO[bytes], data: bytes) -> None:

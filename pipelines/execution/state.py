@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from pipelines.exact import ZERO, plain
+from pipelines.exact import ZERO
 from pipelines.execution.line import Done, Line, Parent, Pause, Root, Target, Touch, Working
 from pipelines.gateway.scopes import Scope
 from pipelines.orders.order import Order
+from pipelines.saving import as_json
 
 Key = tuple[str, str]  # strategy, instrument
 
@@ -37,7 +38,7 @@ def to_json(state: ExecutionState) -> dict[str, Any]:
     for strategy, instrument in sorted(state.lines):
         line = state.lines[strategy, instrument]
         lines.setdefault(strategy, {})[instrument] = _line_json(line)
-    touches = {name: _value(touch) for name, touch in sorted(state.touches.items())}
+    touches = {name: as_json(touch) for name, touch in sorted(state.touches.items())}
     flattened = [[*scope, name] for scope, name in state.flattened.items()]
     flattened.sort(key=lambda row: [part or "" for part in row])
     return {"log_id": state.log_id, "lines": lines, "touches": touches, "flattened": flattened}
@@ -55,17 +56,8 @@ def from_json(body: dict[str, Any]) -> ExecutionState:
     return ExecutionState(body["log_id"], touches, lines, flattened)
 
 
-def _value(value: Any) -> Any:
-    """Tuples to lists, sets sorted, numbers as text without padding."""
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, frozenset):
-        return sorted(_value(item) for item in value)
-    return [_value(item) for item in value] if isinstance(value, tuple) else value
-
-
 def _line_json(line: Line) -> dict[str, Any]:
-    return {name: _value(value) for name, value in line._asdict().items()}
+    return {name: as_json(value) for name, value in line._asdict().items()}
 
 
 def _line(value: dict[str, Any]) -> Line:

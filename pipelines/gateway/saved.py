@@ -20,6 +20,7 @@ from pipelines.gateway.holdings import Holdings
 from pipelines.gateway.reports import Reader
 from pipelines.gateway.resolution import Inquiry
 from pipelines.logic import StateVersionError
+from pipelines.saving import as_json
 from schemas.events import OrderApproved
 
 VERSION: Final = 2
@@ -33,17 +34,17 @@ def dump(fold: OrderFold) -> bytes:
     newest_ms = max(book.stamps_ms, default=0)
     body = {
         "form": _FORM,
-        "entries": {name: _value(entry) for name, entry in book.entries.items()},
+        "entries": {name: as_json(entry) for name, entry in book.entries.items()},
         "live": list(book.live),  # in the order of their sending
         "positions": _amounts(book.positions),
         "parents": _amounts(book.parents),
         "stamps_ms": [ms for ms in book.stamps_ms if ms > newest_ms - SECOND_MS],
-        "today": _value(book.today),
+        "today": as_json(book.today),
         "recv_window_ms_max": book.recv_window_ms_max,
         "last_trade_ns": book.last_trade_ns,
-        "holdings": _value(book.holdings),
-        "inquiries": list(map(_value, fold.inquiries.values())),
-        "requests": {name: _value(asked) for name, asked in fold.requests.items()},
+        "holdings": as_json(book.holdings),
+        "inquiries": list(map(as_json, fold.inquiries.values())),
+        "requests": {name: as_json(asked) for name, asked in fold.requests.items()},
         "gapped": fold.gapped,
         "clock_ns": fold.clock_ns,
     }
@@ -75,13 +76,3 @@ def load(body: bytes, version: int, reader: Reader) -> OrderFold:
 
 def _amounts(found: Mapping[str, Decimal]) -> dict[str, str]:
     return {name: plain(qty) for name, qty in found.items() if qty}
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, frozenset):
-        return sorted(_value(item) for item in value)
-    if isinstance(value, dict):
-        return {name: _value(item) for name, item in value.items()}
-    return [_value(item) for item in value] if isinstance(value, tuple) else value

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from decimal import Decimal
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from pipelines.exact import plain
 from pipelines.logic import StateVersionError
 from pipelines.reconciliation.state import Account, Asset, Finding, ReconciliationState
+from pipelines.saving import as_json
 from schemas.events import BreakFound
 
 VERSION: Final = 2
@@ -21,7 +20,7 @@ _HINTS: Final = get_type_hints(Account)
 def dump(state: ReconciliationState) -> bytes:
     body = {
         "accounts": {name: _account(account) for name, account in state.accounts.items()},
-        "assets": {name: _value(asset) for name, asset in state.assets.items()},
+        "assets": {name: as_json(asset) for name, asset in state.assets.items()},
     }
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -50,8 +49,8 @@ def _account(account: Account) -> dict[str, Any]:
 def _by_hint(account: Account, name: str) -> Any:
     value, hint = getattr(account, name), _HINTS[name]
     if get_origin(hint) is dict and get_args(hint)[0] is not str:
-        return [[_value(key), _value(item)] for key, item in sorted(value.items())]
-    return _value(value)
+        return [[as_json(key), as_json(item)] for key, item in sorted(value.items())]
+    return as_json(value)
 
 
 def _loaded(value: dict[str, Any]) -> Account:
@@ -65,13 +64,3 @@ def _field(value: Any, hint: Any) -> Any:
         key, item = get_args(hint)
         return dict(msgspec.convert(value, list[tuple[key, item]]))  # type: ignore[valid-type]
     return msgspec.convert(value, hint)
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, frozenset | set):
-        return sorted(_value(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _value(item) for key, item in value.items()}
-    return [_value(item) for item in value] if isinstance(value, tuple | list) else value
