@@ -66,10 +66,10 @@ CHANCES: Final = {
 
 @contextmanager
 def victim(
-    servers: str, prefix: str, urls: Sequence[str], folder: Path, at: str
+    servers: str, prefix: str, urls: Sequence[str], folder: Path, at: str, silent_s: float = 30.0
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A gateway of its own process, which stops itself at a point."""
-    arguments = [servers, prefix, *urls, str(folder), at]
+    arguments = [servers, prefix, *urls, str(folder), at, str(silent_s)]
     command = [sys.executable, "-m", "tests.connectors.gateway.victim", *arguments]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:

@@ -1,6 +1,6 @@
 """A gateway as a process of its own, to be stopped at a named point.
 
-python -m tests.connectors.gateway.victim SERVERS PREFIX URL SOCKET_URL FOLDER POINT
+python -m tests.connectors.gateway.victim SERVERS PREFIX URL SOCKET_URL FOLDER POINT SILENT_S
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ def stop_at(wanted: str, name: str) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-async def main(servers: str, prefix: str, url: str, socket_url: str, folder: str, at: str) -> None:
+async def main(
+    servers: str, prefix: str, url: str, socket_url: str, folder: str, at: str, silent_s: str
+) -> None:
     made = parts(KafkaLog(servers, prefix), url, socket_url, Path(folder))
-    made = made._replace(abort=die, recv_window_ms=2_000, point=lambda name: stop_at(at, name))
+    made = made._replace(abort=die, recv_window_ms=2_000, silent_s=float(silent_s))
+    made = made._replace(point=lambda name: stop_at(at, name))
     gateway = open_gateway(made)
     await gateway.run()
 
