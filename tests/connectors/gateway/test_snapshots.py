@@ -23,6 +23,7 @@ from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from pipelines.gateway import saved
 from pipelines.gateway.fold import OrderFold
+from pipelines.gateway.reports import Report
 from schemas.events import TransferAnnounced
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import (
@@ -142,3 +143,31 @@ def test_the_newest_one_is_taken_and_another_form_passed_over(tmp_path: Path) ->
 
 def test_a_log_without_any_is_read_from_the_beginning() -> None:
     assert snapshots.newest(memory().log, CODEC, ACCOUNT, READER) is None
+
+
+class Deaf:
+    """Another version, to which the venue says nothing at all."""
+
+    kind, stamp = READER.kind, READER.stamp
+
+    def read_response(self, *_: object) -> list[Report]:
+        return []
+
+    def read_frame(self, _: bytes) -> list[Report]:
+        return []
+
+
+def test_another_version_follows_what_was_recorded(tmp_path: Path) -> None:
+    """Forward or back: orders and positions are what the log says of them."""
+    log = traded(tmp_path)[0].log
+    ours = past.read_since(Saved(OrderFold(READER)), log, CODEC, ACCOUNT).fold.book
+    deaf = past.read_since(Saved(OrderFold(Deaf())), log, CODEC, ACCOUNT).fold.book
+    assert {n: e.order for n, e in deaf.entries.items()} == {
+        n: e.order for n, e in ours.entries.items()
+    }
+    assert (deaf.positions, deaf.live, deaf.by_order_id) == (
+        ours.positions,
+        ours.live,
+        ours.by_order_id,
+    )
+    assert len(ours.positions) == 1
