@@ -201,7 +201,7 @@ def parts(log: Log, url: str, socket_url: str, folder: Path, **changes: Any) -> 
         socket_url,
         folder / "journal",
         abort,
-        recv_window_ms=400,
+        recv_window_ms=1_000,  # half of it is what a busy machine may take until a byte leaves
         silent_s=30.0,
     )
     return made._replace(**changes)
