@@ -44,6 +44,7 @@ logger = logging.getLogger("tape.demo")
 CLOCK = "ops.clock.v1"
 DRAIN_S = 120.0
 CLEAR_S = 30.0
+LOOK_S = 0.2
 START_S = 90.0
 EVENTS, BREAKS = "oms.order-event.v1", "recon.break.v1"
 SIGNALS = ("market", "strategy")
@@ -215,6 +216,7 @@ def wait_ready(cast: Cast, log: KafkaLog, codec: Codec) -> None:
     total = len(cast.played) + cast.demo.trades
 
     def ready() -> bool:
+        time.sleep(LOOK_S)  # whoever looks takes time from those who start
         cast.desk.check()
         opened = sum(log.bounds(Tp(f"{name}.epochs.v1", 0))[1] > 0 for name in cast.played)
         sends = cast.demo.trades and any(
@@ -233,7 +235,12 @@ def settle(cast: Cast, log: KafkaLog, codec: Codec) -> None:
     """Waits until every break is cleared, as far as that takes less than `CLEAR_S`: what is left is
     a finding.
     """
-    wait_for(lambda: not still_open(read_all(log, codec, BREAKS)), CLEAR_S)
+
+    def cleared() -> bool:
+        time.sleep(LOOK_S)
+        return not still_open(read_all(log, codec, BREAKS))
+
+    wait_for(cleared, CLEAR_S)
 
 
 def drain(log: KafkaLog, cast: Cast) -> float:
