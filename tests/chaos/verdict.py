@@ -19,7 +19,7 @@ from pipelines.matching.model import Order
 from schemas.codec import Codec
 from schemas.events import OrderApproved
 
-REPLAYED = ("market", "strategy", "risk", "reconciliation")
+REPLAYED = ("market", "strategy", "risk", "reconciliation", "orders")
 
 
 def check(settings: Settings, log: KafkaLog, codec: Codec, supervisor: Supervisor) -> Counter[str]:
