@@ -19,6 +19,10 @@ from typing import Any
 import pytest
 
 from connectors.gateway.latch import latch_path
+from connectors.gateway.ledger import EVENTS
+from connectors.gateway.past import DECISIONS
+from connectors.log.interface import Tp
+from connectors.partitioner import murmur2_partition
 from connectors.simulated.server import VenueServer
 from ops.processes.control import Resumed, resume
 from ops.settings import load
@@ -29,10 +33,11 @@ from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import key_text
 from tests.connectors.simulated.rig import options, quote
 from tests.ops.processes.desk import Desk, Ended
-from tests.ops.processes.test_gateway import CAPS, LIMIT_S, LIMITS, market, told
+from tests.ops.processes.test_gateway import CAPS, LIMIT_S, LIMITS, market
 from tests.ops.processes.test_risk import WHO, Scribe
 from tests.pipelines.risk.rig import ACCOUNT, STRATEGY, VENUE, request
 
+LOOK_S = 0.2  # each look opens a consumer
 WHY = ("--reason", "test", "--by", "ada")
 
 
@@ -108,16 +113,23 @@ class Trade:
 
     def of(self, cl_ord_id: str) -> str:
         """The newest word on an order: from risk, or from the gateway."""
-        for topic in ("oms.order-event.v1", "risk.decision.v1"):
-            found = [e for e in told(self.desk, topic) if getattr(e, "cl_ord_id", "") == cl_ord_id]
+        for topic in (EVENTS, DECISIONS):
+            found = [e for e in self.told(topic) if getattr(e, "cl_ord_id", "") == cl_ord_id]
             names = [type(e).__name__ for e in found if type(e).__name__ != "OrderSubmitting"]
             if names:
                 refused = names[-1] in ("OrderDenied", "DecisionExpired")
                 return str(found[-1].reason) if refused else names[-1]
         return ""
 
+    def told(self, topic: str) -> list[Any]:
+        """What a topic says of the account."""
+        log = self.desk.log
+        tp = Tp(topic, murmur2_partition(ACCOUNT.encode(), log.partition_count(topic)))
+        found = log.read(tp, *log.bounds(tp), LIMIT_S)
+        return [self.desk.codec.decode(message.value()) for message in found]
+
     def count(self, name: str) -> int:
-        return sum(type(event).__name__ == name for event in told(self.desk))
+        return sum(type(event).__name__ == name for event in self.told(EVENTS))
 
     def open(self) -> int:
         return len(self.server.venue.exchange.open_orders("desk", None))
@@ -129,7 +141,7 @@ class Trade:
         while not await asyncio.to_thread(holds):
             assert process is None or process.poll() is None, what
             assert time.monotonic() < limit, f"never: {what}"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK_S)
 
 
 def play(desk: Desk, stack: StackInfo, folder: Path, act: Callable[[Trade], Any]) -> None:
