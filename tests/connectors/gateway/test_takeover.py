@@ -97,6 +97,7 @@ def test_a_predecessor_that_wakes_sends_nothing(
                     # The successor's own order is untouched by the one that woke.
                     mine = records.approve()
                     await until(lambda: records.told(mine)[1:] == ["Accepted"], "the next order")
+                    assert line.orders == sent  # nothing came after the end of the first either
                     venues = [o.cl_ord_id for o in server.venue.exchange.orders.values()]
                     assert venues == [name, mine][1 - sent :]
             assert not server.venue.exchange.open_orders(ACCOUNT, "BTCUSDT")

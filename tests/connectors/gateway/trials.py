@@ -115,10 +115,12 @@ async def zombie(servers: str, folder: Path, point: str, seed: int) -> Counter[s
                 before = line.orders
                 first.send_signal(SIGCONT)
                 code = await asyncio.to_thread(first.wait, LIMIT_S)
-                assert (code, line.orders) == (FENCED, before), "the zombie sent something"
+                assert code == FENCED
                 names += approvals(records, chance)
                 await settled(gateway, records, names)
                 judge(gateway, records, server, names)
+                # Last: what a process wrote may arrive after its end. No one else uses the line.
+                assert line.orders == before, "the zombie sent something"
     struck = {f"gateway: {kind}": number for kind, number in server.faults.counts.items()}
     return Counter({f"gateway stopped {point}": 1, **struck})
 
