@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ops.bench.run import Found, Plan
 from ops.bench.samples import Samples, middle, ratios
+from ops.bench.trading import DECISION, ORDER
 
 PACKAGES = ("bytewax", "confluent-kafka", "fastavro", "msgspec", "polars")
 QUIET_LOAD = 0.5
@@ -60,9 +61,18 @@ BESIDE = (
     ("`strategy` / messages only in a tuned process", "strategy", "messages_tuned"),
     ("`market` as two shards in two processes / json.loads alone", "market_pair", "json_loads"),
     ("`strategy` over 200 instruments / over 2", "strategy_many", "strategy_two"),
+    ("`risk` with 10,000 orders open / with 1", "risk_10000", "risk_1"),
 )
 MEMORY = Target("peak memory catching up", 600, 350, "MB", most=True)
 MEDIAN = Target("tick to signal, median", 15, 8, "ms", most=True)
+RISK = Target("risk alone, requests/s (100 orders open)", 100_000, 120_000)
+VENUE = Target("simulated venue, orders/s", 2_000, 4_000)
+TRADING = (
+    (Target("risk: request to decision, median", 10, 5, "ms", most=True), DECISION, "p50"),
+    (Target("risk: request to decision, 99 %", 40, 20, "ms", most=True), DECISION, "p99"),
+    (Target("tick to order at the venue, median", 35, 17.5, "ms", most=True), ORDER, "p50"),
+    (Target("tick to order at the venue, 99 %", 120, 60, "ms", most=True), ORDER, "p99"),
+)
 TAIL = Target("tick to signal, 99 %", 60, 30, "ms", most=True)
 
 
@@ -72,6 +82,11 @@ def rows(found: Samples) -> list[Row]:
     signals = [s.extra["signal.target.v1"] for s in found.get("latency", [])]
     for target, share in ((MEDIAN, "p50"), (TAIL, "p99")):
         made.append(Row(target, [signal[share] for signal in signals if signal["count"]]))
+    made.append(Row(RISK, [s.rate for s in found.get("risk_100", [])]))
+    made.append(Row(VENUE, [s.rate for s in found.get("venue", [])]))
+    for target, what, share in TRADING:
+        seen = [s.extra[what] for s in found.get("trading", [])]
+        made.append(Row(target, [each[share] for each in seen if each["count"]]))
     heavy = [*found.get("strategy", []), *found.get("market", [])]
     made.append(Row(MEMORY, [max(s.rss_mb for s in heavy)] if heavy else []))
     return made
@@ -107,7 +122,7 @@ def rates(found: Samples) -> list[tuple[str, str, str, str]]:
     """Every measurement by itself: events a second, processor time an event, peak memory."""
     made = []
     for name, samples in found.items():
-        if name == "latency":
+        if name in TIMED:
             continue
         rate = spread([s.rate for s in samples])
         cpu = middle([s.cpu_s / s.events * 1e9 for s in samples])
@@ -117,12 +132,13 @@ def rates(found: Samples) -> list[tuple[str, str, str, str]]:
 
 
 def latencies(found: Samples) -> Iterator[tuple[str, ...]]:
-    for sample in found.get("latency", []):
+    for sample in (sample for name in TIMED for sample in found.get(name, [])):
         for topic, at in sample.extra.items():
             shares = [f"{at[share]:.1f}" if share in at else "-" for share in SHARES]
             yield topic, f"{at['count']:,}", *shares
 
 
+TIMED = ("latency", "trading")
 SHARES = ("p50", "p90", "p99", "max")
 VERDICT_HEAD = ("what", "found", "at least", "aim", "verdict")
 RATE_HEAD = ("measurement", "events/s", "CPU ns/event", "peak MB")
@@ -193,7 +209,7 @@ def as_markdown(found: Found, plan: Plan, load_before: float) -> str:
         "## Beside them\n\n" + table(("what", "found"), beside(found.samples)),
         "## Figures\n\n" + table(RATE_HEAD, rates(found.samples)) + "\n\n" + FIGURES,
     ]
-    if "latency" in found.samples:
+    if any(name in found.samples for name in TIMED):
         parts.append("## Latency\n\n" + table(LATENCY_HEAD, list(latencies(found.samples))))
     if found.missing:
         parts.append("## Not measured\n\n" + table(("what", "why"), list(found.missing.items())))
@@ -217,6 +233,11 @@ FIGURES = """\
 - `market`: captured Binance spot frames to events, committed, in one process; `market_pair`: the
   same as two shards; `json_loads`: `json.loads` over the same frames, from memory.
 - Trades carry the four headers that the market pipeline writes, which every reader pays for.
+- `risk_N`: requests approved row by row, every check asked, with so many orders open throughout.
+- `venue`: LIMIT IOC orders over 16 connections, filled and fsynced; the processor time is the
+  venue's alone.
+- The latency of orders is that of the example desk with everything running, captures at their own
+  pace; the venue tells its time in whole milliseconds.
 - CPU and memory count the process with the one that reads ahead for it, not the broker."""
 
 

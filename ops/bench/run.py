@@ -65,8 +65,22 @@ class Plan(NamedTuple):
     def growth_events(self) -> int:
         return max(self.events // 4, 4)
 
+    @property
+    def requests(self) -> int:
+        """To risk."""
+        return max(self.events // 20, 4)
 
-GROUPS = ("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth")
+    @property
+    def orders(self) -> int:
+        """At the simulated venue."""
+        return max(self.events // 200, 4)
+
+
+GROUPS = (
+    *("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth"),
+    *("risk", "venue", "trading"),
+)
+OPEN_ORDERS = (1, 100, 10_000)
 
 
 class Found(NamedTuple):
@@ -107,6 +121,10 @@ class Bench:
         self._report("measure", len(steps), len(steps))
         if "latency" in self._plan.groups:
             self._live()
+        if "trading" in self._plan.groups:
+            self._report("trading", 0, None)
+            lengths = {"seconds": self._plan.live_s, "warm_s": self._plan.warm_s}
+            self._keep(self._work("trading", "", 0, lengths))
         return self._found
 
     def _fill(self) -> None:
@@ -163,6 +181,11 @@ class Bench:
         if "growth" in groups:
             yield "strategy", TWO, plan.growth_events, own
             yield "strategy", MANY, plan.growth_events, own
+        if "risk" in groups:
+            for opened in OPEN_ORDERS:
+                yield "risk", MAIN, plan.requests, {"open_orders": opened}
+        if "venue" in groups:
+            yield "venue", MAIN, plan.orders, {}
 
     def _measured(
         self, name: str, prefix: str, events: int, arguments: dict[str, Any]
@@ -176,6 +199,8 @@ class Bench:
         sample = self._work(name, prefix, events, arguments)
         if prefix in (TWO, MANY):
             sample.work = f"{name}_{prefix.rstrip('.')}"
+        if name == "risk":
+            sample.work = f"risk_{arguments['open_orders']}"
         return sample
 
     def _keep(self, sample: Sample | None) -> None:
@@ -185,7 +210,7 @@ class Bench:
     def _work(self, name: str, prefix: str, events: int, arguments: dict[str, Any]) -> Sample:
         command = [sys.executable, "-m", "ops.bench.work", name, str(events), json.dumps(arguments)]
         sample = self._sample(name, command, prefix)
-        if name != "latency" and sample.events < events:
+        if events and sample.events < events:
             raise WorkFailed(f"{name} saw {sample.events} of {events} events")
         return sample
 

@@ -10,12 +10,15 @@ import sys
 
 from ops.bench.latency import LATENCY
 from ops.bench.risk import RISK
+from ops.bench.trading import TRADING
+from ops.bench.venue import VENUE
 from ops.bench.works import WORKS
 from ops.settings import load
 
 
 def main(name: str, events: str, arguments: str) -> None:
-    sample = {**WORKS, **LATENCY, **RISK}[name](load(), int(events), json.loads(arguments))
+    work = {**WORKS, **LATENCY, **RISK, **TRADING, **VENUE}[name]
+    sample = work(load(), int(events), json.loads(arguments))
     print(json.dumps(sample.to_json()), flush=True)
 
 

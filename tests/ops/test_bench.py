@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from connectors.feed.capture import load
+from connectors.log.memory import MemoryLog
 from connectors.partitioner import murmur2_partition
-from ops.bench import data, report, run, works
+from ops.bench import data, report, run, trading, works
 from ops.bench.peers import quix_environment
 from ops.bench.run import GROUPS, Bench, Found, Plan
 from ops.bench.samples import Sample, ratios
@@ -21,9 +22,10 @@ from ops.settings import ROOT
 from ops.stack import StackInfo
 from ops.stack.progress import silent
 from tests.connectors.epochs.toy import CODEC
+from tests.pipelines.orders.events import event
 
 EVENTS = 2_000
-MEASURED = frozenset(GROUPS) - {"growth"}
+MEASURED = frozenset(GROUPS) - {"growth", "trading"}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,28 @@ def test_every_measurement_saw_all_its_events(found: Found) -> None:
         "stock_bytewax": [whole // 5],
         "json_loads": [frames],
         "market_pair": [frames],
+        "risk_1": [whole // 20],
+        "risk_100": [whole // 20],
+        "risk_10000": [whole // 20],
+        "venue": [whole // 200],
     }
+    assert found.samples["venue"][0].extra == {"filled": whole // 200}
+
+
+def test_an_orders_way_is_measured_between_its_own_events() -> None:
+    tap = trading.OrderTap(MemoryLog(dict.fromkeys(trading.TOPICS, 1)), CODEC)
+    for number, begun_ms in enumerate((0, 1_000, 2_000)):
+        name, ms = f"C{number}", 10**6
+        tick_ns = (begun_ms + 5) * ms
+        tap.note(event("OrderRequested", cl_ord_id=name, ts_recv_ns=tick_ns), (begun_ms + 9) * ms)
+        tap.note(event("OrderApproved", cl_ord_id=name), (begun_ms + 12 + number) * ms)
+        taken_ns = (begun_ms + 25) * ms
+        tap.note(event("OrderAccepted", cl_ord_id=name, ts_event_ns=taken_ns), 0)
+    tap.note(event("OrderRequested", cl_ord_id="undecided", ts_recv_ns=1), 3_000 * 10**6)
+    found = trading.shares(tap, 1_000 * 10**6)
+    decisions, orders = found[trading.DECISION], found[trading.ORDER]
+    assert (decisions["count"], decisions["p50"], decisions["max"]) == (2, 5.0, 5.0)
+    assert (orders["count"], orders["p50"]) == (2, 20.0)
 
 
 def test_pipelines_committed_what_they_decided(found: Found) -> None:

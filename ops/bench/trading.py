@@ -1,0 +1,133 @@
+"""From a tick to its order at the venue, with everything of the example desk running: captures at
+their own pace through connectors, market, strategy, risk and gateway to the simulated venue.
+
+A read_committed consumer notes when it sees a request and the decision on it: what lies between is
+risk's latency. The order's own way begins at the tick's receipt at our socket and ends with the
+time the venue gives it, in whole milliseconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connectors.feed.capture import CAPTURES, load
+from connectors.feed.server import Options
+from connectors.log.interface import Log, Tp
+from ops.bench.latency import percentiles
+from ops.bench.samples import Sample
+from ops.demo.play import Player
+from ops.demo.run import (
+    Cast,
+    Demo,
+    drain,
+    environment,
+    settings_of,
+    wait_ready,
+    watch,
+    with_feeds,
+)
+from ops.desk.plan import desk
+from ops.desk.prepare import prepare_log, prepare_trading
+from ops.processes.clients import codec_of, kafka_log
+from ops.settings import Settings
+from ops.stack.progress import silent
+from ops.supervisor.supervisor import Supervisor
+from schemas.codec import Codec
+from schemas.events import OrderAccepted, OrderApproved, OrderDenied, OrderRequested
+
+TOPICS: Final = ("oms.order-request.v1", "risk.decision.v1", "oms.order-event.v1")
+DECISION: Final = "request to decision"
+ORDER: Final = "tick to order at the venue"
+Times = Mapping[str, int]
+
+
+class OrderTap(threading.Thread):
+    """Notes by order, in nanoseconds: when its request and its decision were seen, when its tick
+    came, and when the venue took it.
+    """
+
+    def __init__(self, log: Log, codec: Codec) -> None:
+        super().__init__(daemon=True)
+        self._codec = codec
+        tps = [Tp(topic, p) for topic in TOPICS for p in range(log.partition_count(topic))]
+        self._reader = log.reader({tp: log.bounds(tp)[1] for tp in tps})
+        self.stopping = threading.Event()
+        self.requested: dict[str, int] = {}
+        self.decided: dict[str, int] = {}
+        self.ticked: dict[str, int] = {}
+        self.taken: dict[str, int] = {}
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            for messages in self._reader.poll(1_000, 0.05).values():
+                now_ns = time.time_ns()
+                for message in messages:
+                    self.note(self._codec.decode(message.value()), now_ns)
+        self._reader.close()
+
+    def note(self, event: Any, now_ns: int) -> None:
+        """One event of the trading path, seen now."""
+        if isinstance(event, OrderRequested):
+            self.requested[event.cl_ord_id] = now_ns
+            self.ticked[event.cl_ord_id] = event.ts_recv_ns
+        elif isinstance(event, OrderApproved | OrderDenied):
+            self.decided[event.cl_ord_id] = now_ns
+        elif isinstance(event, OrderAccepted) and event.ts_event_ns is not None:
+            self.taken[event.cl_ord_id] = event.ts_event_ns
+
+
+def shares(tap: OrderTap, from_ns: int) -> dict[str, dict[str, float]]:
+    """Percentiles in milliseconds over orders whose request was seen from `from_ns` on."""
+    late = {name for name, at_ns in tap.requested.items() if at_ns >= from_ns}
+    return {
+        DECISION: percentiles(_between(tap.requested, tap.decided, late)),
+        ORDER: percentiles(_between(tap.ticked, tap.taken, late)),
+    }
+
+
+def _between(begins: Times, ends: Times, names: set[str]) -> list[float]:
+    both = sorted(names & begins.keys() & ends.keys())
+    return [(ends[name] - begins[name]) / 1e6 for name in both]
+
+
+def trading(settings: Settings, _: int, arguments: dict[str, Any]) -> Sample:
+    """On a stack that runs in the run folder and knows no topics yet. No faults strike."""
+    seconds, warm_s = arguments["seconds"], arguments["warm_s"]
+    demo = Demo(seconds + warm_s)
+    own = settings_of(demo, settings.run_dir)
+    with Supervisor(own.run_dir, environment(own)) as supervisor:
+        cast = Cast(demo, own, supervisor, silent)
+        prepare_log(own, silent)
+        prepare_trading(own)
+        tap, from_ns = _played(cast, warm_s)
+    found = shares(tap, from_ns)
+    return Sample("trading", int(found[DECISION]["count"]), seconds, extra=found)
+
+
+def _played(cast: Cast, warm_s: float) -> tuple[OrderTap, int]:
+    """The slice from its first frame to the last process's end; when counting begins."""
+    log, codec = kafka_log(cast.settings), codec_of(cast.settings)
+    feeds = cast.settings.desk.feeds
+    names = [n for n, one in CAPTURES.items() if one.venue in {feed.venue for feed in feeds}]
+    frames = load(names, seconds=cast.demo.seconds)
+    lines = sum(len(feed.lines) for feed in feeds)
+    tap = OrderTap(log, codec)
+    tap.start()
+    with Player(frames, Options(cast.demo.speed, lines, held=True)) as player:
+        cast.desk.add(*desk(with_feeds(cast.settings, player.urls)))
+        wait_ready(cast, log, codec)
+        player.release()
+        from_ns = time.time_ns() + int(warm_s * 1e9)
+        watch(player, cast, len(frames), None)
+        drain(log, cast)
+    tap.stopping.set()
+    tap.join()
+    cast.desk.stop()
+    log.close()
+    return tap, from_ns
+
+
+TRADING: Final = {"trading": trading}
