@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 from pipelines.exact import money
 from pipelines.logic import Input, Output
-from pipelines.risk.checks import reserve_px
 from pipelines.risk.denial import Denial
 from pipelines.risk.state import Cell, RiskState, Working
 from schemas.events import (
@@ -25,14 +25,16 @@ _HEAD: Final = OrderRequested._fields[_TERMS]
 assert OrderApproved._fields[_TERMS] == OrderDenied._fields[_TERMS] == _HEAD
 
 
-def approved(item: Input, request: OrderRequested, cell: Cell, state: RiskState) -> Output:
+def approved(
+    item: Input, request: OrderRequested, cell: Cell, state: RiskState, notional: Decimal
+) -> Output:
+    """`notional`: the order's value at the price reserved at."""
     mark = cell.mark
-    px = reserve_px(cell.rules, request.side, request.price, mark.px)
     event = _new(
         OrderApproved,
         (
             *_terms(request),
-            money(px * request.order_qty),
+            money(notional),
             state.table.version,
             mark.px,
             mark.ts_recv_ns,

@@ -36,18 +36,28 @@ _new: Final[Any] = tuple.__new__  # a NamedTuple's own constructor costs three t
 def approve(state: RiskState, event: OrderApproved) -> None:
     """An approved order is open from now on, and all of it is reserved."""
     cell = cell_of(state, event.account, event.strategy, event.instrument)
-    is_buy = event.side == "BUY"
     px = reserve_px(cell.rules, event.side, event.price, event.mark_px)
-    order = _new(Order, (event.order_qty, "APPROVED", ZERO, None, _NO_TRADES))
+    admit(state, cell, event, px, px * event.order_qty)
+
+
+def admit(
+    state: RiskState, cell: Cell, event: OrderApproved, px: Decimal, notional: Decimal
+) -> None:
+    """The same where the price reserved at, and the value there, are known."""
+    is_buy, qty = event.side == "BUY", event.order_qty
+    order = _new(Order, (qty, "APPROVED", ZERO, None, _NO_TRADES))
     working = Working(order, cell, is_buy, px, event.price, event.venue, event.correlation_id)
     state.orders[event.cl_ord_id] = working
-    enter(working)
+    _reserve(cell, is_buy, qty, notional, 1)
+    if event.price is not None:
+        cell.resting.add(is_buy, event.price)
     now_ns = state.now_ns
+    minute_ns = now_ns - MINUTE_NS
     for level in cell.levels:
         times = level.approved_ns
         times.append(now_ns)
-        if times[0] <= now_ns - MINUTE_NS:
-            _prune(times, now_ns - MINUTE_NS)
+        if times[0] <= minute_ns:
+            _prune(times, minute_ns)
     if state.table.duplicate_ns_max:
         remember(state, event, now_ns)
 
@@ -61,7 +71,7 @@ def enter(working: Working) -> None:
     """Adds an order to the sums."""
     cell, is_buy, order = working.cell, working.is_buy, working.order
     qty = order.reserved_qty if order.cum_qty or order.final_qty is not None else order.order_qty
-    _reserve(cell, is_buy, qty, working.px, 1)
+    _reserve(cell, is_buy, qty, qty * working.px, 1)
     if working.price is not None:
         cell.resting.add(is_buy, working.price)
 
@@ -77,18 +87,19 @@ def remember(state: RiskState, event: OrderApproved, now_ns: int) -> None:
             del newest[old]
 
 
-def _reserve(cell: Cell, is_buy: bool, qty: Decimal, px: Decimal, orders: int) -> None:
+def _reserve(cell: Cell, is_buy: bool, qty: Decimal, notional: Decimal, orders: int) -> None:
     """Reserves more, or less where `qty` is below zero, for so many orders more or less."""
-    bought, notional = (qty, qty * px) if is_buy else (ZERO, ZERO)
-    for level, net in cell.sums:
-        level.open_orders += orders
-        level.reserved += notional
-        net.long_qty += bought
     if is_buy:
+        for level, net in cell.sums:
+            level.open_orders += orders
+            level.exposure += notional
+            net.long_qty += qty
         cell.open_buy += qty
         if cell.quote is not None:
             cell.quote.reserved += notional
     else:
+        for level in cell.levels:
+            level.open_orders += orders
         cell.open_sell += qty
         if cell.base is not None:
             cell.base.reserved += qty
@@ -129,7 +140,8 @@ def _settle(state: RiskState, working: Working, after: Order) -> None:
     ends = after.ended and working.ended_day is None
     working.order = after
     if freed or ends:
-        _reserve(working.cell, working.is_buy, freed, working.px, -1 if ends else 0)
+        notional = freed * working.px
+        _reserve(working.cell, working.is_buy, freed, notional, -1 if ends else 0)
     if ends:
         working.ended_day = state.day
         if working.price is not None:

@@ -15,7 +15,7 @@ from pipelines.dead_letters import refuse_unreadable
 from pipelines.exact import EXACTLY
 from pipelines.logic import Batch, Input, InputTopic, Output
 from pipelines.risk import control, ledger, positions, saved
-from pipelines.risk.checks import refusal
+from pipelines.risk.checks import refusal, reserve_px
 from pipelines.risk.decisions import (
     DECISIONS,
     approved,
@@ -79,9 +79,7 @@ class RiskLogic:
             for item in batch.rows():
                 if item.event.__class__ is OrderRequested:
                     _pass_time(state, item)  # deciding does so itself, if only for its own use
-                    output = _answer(state, item, item.event, state.now_ns)
-                    _evolve_output(state, output)
-                    outputs.append(output)
+                    outputs.append(_answer_at_once(state, item, item.event))
                 else:
                     decided = _decide(state, item)
                     _evolve_input(state, item)
@@ -117,8 +115,25 @@ def _answer(state: RiskState, item: Input, request: OrderRequested, now_ns: int)
     cell = state.cells.get(key) or cell_of(state, *key)
     denial = refusal(state, cell, request, now_ns)
     if denial is None:
-        return approved(item, request, cell, state)
+        px = reserve_px(cell.rules, request.side, request.price, cell.mark.px)
+        return approved(item, request, cell, state, px * request.order_qty)
     return denied(item, request, cell, state, denial)
+
+
+def _answer_at_once(state: RiskState, item: Input, request: OrderRequested) -> Output:
+    """`_answer` and what follows from it, with nothing looked up or multiplied twice."""
+    key = (request.account, request.strategy, request.instrument)
+    cell = state.cells.get(key) or cell_of(state, *key)
+    denial = refusal(state, cell, request, state.now_ns)
+    if denial is not None:
+        output = denied(item, request, cell, state, denial)
+        _evolve_output(state, output)
+        return output
+    px = reserve_px(cell.rules, request.side, request.price, cell.mark.px)
+    notional = px * request.order_qty
+    output = approved(item, request, cell, state, notional)
+    ledger.admit(state, cell, output.event, px, notional)
+    return output
 
 
 def _now_ns(state: RiskState, item: Input) -> int:

@@ -36,7 +36,7 @@ def _move(cell: Cell, qty: Decimal) -> None:
     grown = (abs(cell.position) - abs(before)) * (cell.mark.value_px or ZERO)
     for level, net in cell.sums:
         net.long_qty += qty
-        level.gross += grown
+        level.exposure += grown
 
 
 def _fee(state: RiskState, cell: Cell, asset: str, qty: Decimal) -> None:
@@ -93,7 +93,7 @@ def _revalue(mark: Mark, change: Decimal, gains: bool) -> None:
         if cell.position:
             gained, grown = cell.position * change, abs(cell.position) * change
             for level in cell.levels:
-                level.gross += grown
+                level.exposure += grown
                 if gains:
                     level.gain(gained)
 

@@ -19,24 +19,25 @@ class Side:
 
     def __init__(self) -> None:
         self.heap: list[Decimal] = []
-        self.counts: dict[Decimal, int] = {}
+        self.counts: dict[Decimal, list[int]] = {}  # of one number: found once, changed in place
         self.live = 0
 
     def add(self, key: Decimal) -> None:
         count = self.counts.get(key)
         if count is None:
             heappush(self.heap, key)
-            count = 0
-        self.counts[key] = count + 1
+            self.counts[key] = [1]
+        else:
+            count[0] += 1
         self.live += 1
 
     def remove(self, key: Decimal) -> None:
-        self.counts[key] -= 1
+        self.counts[key][0] -= 1
         self.live -= 1
-        while self.heap and not self.counts[self.heap[0]]:
+        while self.heap and not self.counts[self.heap[0]][0]:
             del self.counts[heappop(self.heap)]
         if len(self.heap) > 2 * self.live + SPARE:
-            self.counts = {key: count for key, count in self.counts.items() if count}
+            self.counts = {key: count for key, count in self.counts.items() if count[0]}
             self.heap = list(self.counts)
             heapify(self.heap)
 

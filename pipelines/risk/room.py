@@ -19,7 +19,8 @@ def raises(cell: Cell, request: OrderRequested) -> bool:
     """Whether the position may end farther from zero, or beyond it, with every order on this side
     filled."""
     if request.side == "BUY":
-        return cell.position + cell.open_buy + request.order_qty > ZERO
+        position = cell.position
+        return position >= ZERO or position + cell.open_buy + request.order_qty > ZERO
     return cell.position - cell.open_sell - request.order_qty < ZERO
 
 
@@ -67,9 +68,8 @@ def _levels(cell: Cell, notional: Decimal, raising: bool, now_ns: int) -> Denial
         if count >= per_minute and (not per_minute or times[-per_minute] > since_minute):
             return _at(level, "ORDERS_PER_MINUTE", max=per_minute)
         if raising:  # money only limits what may raise exposure: the way out stays open
-            exposure = level.gross + level.reserved
-            if exposure + notional > exposure_max:
-                what = {"exposure": exposure, "order": money(notional), "max": exposure_max}
+            if level.exposure + notional > exposure_max:
+                what = {"exposure": level.exposure, "order": money(notional), "max": exposure_max}
                 return _at(level, "EXPOSURE_ABOVE_MAX", **what)
             if level.pnl < level.floor_pnl:
                 return _loss(level)

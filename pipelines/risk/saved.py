@@ -155,7 +155,7 @@ def _hold(cell: Cell, position: Decimal) -> None:
     cell.position = position
     value = abs(position) * (cell.mark.value_px or ZERO)
     for level, net in cell.sums:
-        level.gross += value
+        level.exposure += value
         net.long_qty += position
 
 

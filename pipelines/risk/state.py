@@ -48,8 +48,7 @@ class Level:
     peak_pnl: Decimal = ZERO
     approved_ns: deque[int] = field(default_factory=deque)
     open_orders: int = 0  # derived, as all below
-    reserved: Decimal = ZERO  # open buys, at the prices reserved
-    gross: Decimal = ZERO  # positions, at `Mark.value_px`
+    exposure: Decimal = ZERO  # positions at `Mark.value_px`, open buys at the prices reserved
     bounds: Bounds = NO_BOUNDS
     floor_pnl: Decimal = -ENDLESS  # below it, a loss limit is reached
 

@@ -111,9 +111,9 @@ def sums(state: RiskState) -> list[Any]:
             ),
             sorted((k, v.reserved + 0) for k, v in state.funds.items() if v.reserved),
             sorted(
-                (str(k), v.open_orders, v.reserved + 0, v.gross + 0, v.bounds)
+                (str(k), v.open_orders, v.exposure + 0, v.bounds)
                 for k, v in state.levels.items()
-                if v.open_orders or v.reserved or v.gross
+                if v.open_orders or v.exposure
             ),
             sorted(
                 (k, v.open_buy + 0, v.open_sell + 0, v.state)
