@@ -1,5 +1,5 @@
-"""Money that comes and goes, and what an account held before the log began: events with a person,
-a reason and evidence, without which reconciliation takes a balance for a drift.
+"""Money that comes and goes, what an account held before the log began, positions corrected by
+hand: events with a person, a reason and evidence, without which reconciliation sees a drift.
 """
 
 from __future__ import annotations
@@ -7,9 +7,10 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from connectors.control import ControlWriter, Decided, decided, identify
 from connectors.log.interface import Log, Tp
@@ -21,7 +22,7 @@ from ops.settings import Settings
 from pipelines.exact import EXACTLY, ZERO, plain
 from schemas.codec import Codec
 from schemas.errors import TapeError
-from schemas.events import TransferAnnounced
+from schemas.events import PositionAdjusted, TransferAnnounced
 
 EVENTS: Final = "oms.order-event.v1"
 READ_S: Final = 10.0
@@ -104,18 +105,40 @@ async def _totals(venue: Venue) -> dict[str, Decimal]:
     return {one.asset: EXACTLY.add(one.free_qty, one.locked_qty) for one in balances}
 
 
+def adjust(
+    account: str,
+    strategy: str,
+    instrument: str,
+    qty: Decimal,
+    price: Decimal | None,
+    word: Word,
+    settings: Settings,
+    adjustment_id: str = "",
+) -> Decided:
+    """A position corrected by hand; evidence for the breaks whose ids `word.evidence` holds. Raises
+    `BadTransfer` and what the log raises.
+    """
+    venue, name = settings.gateway.venue, adjustment_id or uuid.uuid4().hex
+    about = (name, account, strategy, venue, instrument, qty, price)
+    [found] = _say(account, word, settings, [PositionAdjusted(*about, *word, time.time_ns())])
+    return found
+
+
 def _write(
     account: str, sums: dict[str, Decimal], word: Word, settings: Settings, name: str
 ) -> list[Decided]:
     """A transfer per asset, `name` and the asset its id where there are several."""
+    venue, at_ns, events = settings.gateway.venue, time.time_ns(), []
+    for asset, qty in sums.items():
+        transfer_id = name if len(sums) == 1 else f"{name}/{asset}"
+        events.append(TransferAnnounced(transfer_id, account, venue, asset, qty, *word, at_ns))
+    return _say(account, word, settings, events)
+
+
+def _say(account: str, word: Word, settings: Settings, events: Sequence[Any]) -> list[Decided]:
     if not all(part.strip() for part in word):
-        raise BadTransfer("a transfer is announced with a person's name, a reason and evidence")
+        raise BadTransfer("money and positions change with a person's name, a reason and evidence")
     log, codec = kafka_log(settings), codec_of(settings)
     writer = ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
     identify(log, codec, writer, settings.environment)
-    found, venue, at_ns = [], settings.gateway.venue, time.time_ns()
-    for asset, qty in sums.items():
-        transfer_id = name if len(sums) == 1 else f"{name}/{asset}"
-        event = TransferAnnounced(transfer_id, account, venue, asset, qty, *word, at_ns)
-        found.append(Decided(writer.write(event, account), at_ns // 1_000_000, event))
-    return found
+    return [Decided(writer.write(one, account), one.ts_ns // 1_000_000, one) for one in events]
