@@ -4,6 +4,10 @@ PYTHON := .venv/bin/python
 TAPE   := ./tape
 PYTEST_ARGS ?=
 
+# As in ./tape: compiled modules are kept, beside the environment's own.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak lint fmt bench up down clean
 

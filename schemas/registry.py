@@ -14,6 +14,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -32,6 +33,7 @@ OPTIONS: Final = (
     "timeout",
 )
 _TIMEOUT_S: Final = 10.0
+_AT_ONCE: Final = 4
 _JSON: Final = "application/vnd.schemaregistry.v1+json"
 
 
@@ -125,18 +127,35 @@ def subject_of(topic: str, fullname: str, prefix: str = "") -> str:
 def register(registry: Registry, catalog: Catalog, prefix: str = "") -> Iterator[Registration]:
     """Registers every version of every event under each topic that carries it.
 
-    Raises `IncompatibleSchemaError`, which names the field, before anything of that event is sent.
+    Some subjects at a time, given in the catalog's order. Raises `IncompatibleSchemaError`, which
+    names the field, before anything of that event is sent.
     """
-    for name, topic in catalog.topics.items():
-        for event in topic.events:
-            subject = subject_of(name, catalog.events[event].fullname, prefix)
-            versions = list(catalog.events[event].versions.values())
-            yield from _register(registry, subject, versions, topic.compatibility)
+    wanted = [
+        (name, catalog.events[event], topic.compatibility)
+        for name, topic in catalog.topics.items()
+        for event in topic.events
+    ]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        jobs = [
+            pool.submit(
+                _register,
+                registry,
+                subject_of(name, event.fullname, prefix),
+                list(event.versions.values()),
+                compatibility,
+            )
+            for name, event, compatibility in wanted
+        ]
+        try:
+            for job in jobs:
+                yield from job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _register(
     registry: Registry, subject: str, versions: list[SchemaVersion], compatibility: str
-) -> Iterator[Registration]:
+) -> list[Registration]:
     held = [
         (number, schema_version(versions[0].event, n, text, f"{subject} version {n}"))
         for n, (number, text) in enumerate(registry.versions(subject), 1)
@@ -147,10 +166,12 @@ def _register(
         if problems:
             raise IncompatibleSchemaError(f"{subject}: {'; '.join(problems)}")
     registry.require(subject, compatibility)
+    found = []
     for schema in versions:
         same = [number for number, other in held if other.schema == schema.schema]
         number = same[0] if same else _add(registry, subject, schema)
-        yield Registration(subject, schema.version, number, not same)
+        found.append(Registration(subject, schema.version, number, not same))
+    return found
 
 
 def _add(registry: Registry, subject: str, schema: SchemaVersion) -> int:

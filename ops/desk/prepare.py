@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from connectors.control import ControlWriter, decided, identify, limits_in_force
@@ -51,13 +52,14 @@ def prepare(settings: Settings, report: Report) -> None:
 
 def prepare_log(settings: Settings, report: Report) -> None:
     """Topics and schemas."""
-    catalog = load_catalog()
-    topics.apply(settings.kafka_options(), catalog, settings.topic_prefix)
+    catalog, prefix = load_catalog(), settings.topic_prefix
     registry = Registry(settings.registry_url(), settings.registry.client_options())
-    report("register the schemas", 0, None)
-    for _ in register(registry, catalog, settings.topic_prefix):
-        pass
-    report("register the schemas", 1, 1)
+    report("make topics, register schemas", 0, None)
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(topics.apply, settings.kafka_options(), catalog, prefix)
+        list(register(registry, catalog, prefix))
+        making.result()
+    report("make topics, register schemas", 1, 1)
 
 
 def prepare_trading(settings: Settings) -> None:

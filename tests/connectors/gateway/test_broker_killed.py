@@ -51,7 +51,9 @@ def test_orders_are_canceled_while_the_broker_is_dead(
             journal = Journal(folder / "journal", CODEC)
             assert any(isinstance(e, VenueRequestSent) for e in journal.read())
             async with heartbeats(records), started(await successor(records, server, folder)):
-                assert records.told(name)[-1] == "Canceled"
+                # A cancel that was repeated in doubt may be refused after the order's end.
+                told = [one for one in records.told(name) if one != "CancelRejected"]
+                assert told[-1] == "Canceled"
                 assert journal.read() == []
                 another = records.approve()
                 await until(lambda: "Accepted" in records.told(another), "traded on", LIMIT_S)

@@ -83,8 +83,8 @@ def _stranger_takes(port: int, run_dir: Path, up: dict[str, str]) -> None:
         moved = _json(run_dir, "up")
         assert moved["bootstrap_servers"] == up["bootstrap_servers"]
         assert moved["registry_url"] != up["registry_url"]
-        assert _json(run_dir, "down") == {"ended": True}
-        assert _json(run_dir, "down") == {"ended": False}
+        assert _json(run_dir, "down") == {"ended": True, "processes": []}
+        assert _json(run_dir, "down") == {"ended": False, "processes": []}
         assert [part["pids"] for part in _json(run_dir, "status", code=1)] == [[], []]
 
 
