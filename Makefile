@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 TAPE   := ./tape
 PYTEST_ARGS ?=
 
-# As in ./tape: compiled modules are kept, beside the environment's own.
-export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
+# As in ./tape: compiled modules are kept, in one folder.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.pycache
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -47,5 +47,5 @@ down: setup ## stop them
 
 clean: ## stop the stack, remove its data, the environment and caches
 	@if [ -x $(PYTHON) ]; then $(TAPE) down; fi
-	rm -rf .run .venv .uv .mypy_cache .ruff_cache .hypothesis
+	rm -rf .run .venv .uv .pycache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
