@@ -37,12 +37,13 @@ from ops.stack.progress import silent
 from ops.supervisor.model import FAILED
 from ops.supervisor.supervisor import Supervisor, environment_of
 from schemas.codec import Codec
-from schemas.events import GatewayReady
+from schemas.events import GatewayReady, OpenOrdersObserved
 from tests.chaos.verdict import check
 
 CAPTURES = ("binance_spot_btcusdt_20240808", "binance_spot_ethusdt_20240808")
 SLICE_S_MAX = 340.0
 START_S = REST_S = 120.0
+ROUNDS = 4  # two show a drift, one lists trades, one confirms
 STEP_S = 0.05
 EVENTS, BREAKS = "oms.order-event.v1", "recon.break.v1"
 FAULTS: tuple[dict[str, object], ...] = (
@@ -165,15 +166,19 @@ class Round:
         log: KafkaLog,
         codec: Codec,
     ) -> None:
-        """Until nothing is missing: all run, the gateway is ready, no break is open."""
+        """Until nothing is missing: all run, the gateway is ready, the account was looked at since,
+        no break is open.
+        """
         self._until(supervisor, lambda: reachable(operator), REST_S, "the venue is back")
         self._count(operator)
         operator.disarm()
         stranger.cancel()
+        begun_ns = time.time_ns()
 
         def calm() -> bool:
             states = {one.state for one in supervisor.standings()}
-            return states == {"RUNNING"} and not still_open(read_all(log, codec, BREAKS))
+            looked = states == {"RUNNING"} and seen_since(log, codec, begun_ns)
+            return looked and not still_open(read_all(log, codec, BREAKS))
 
         self._until(supervisor, calm, REST_S, "all breaks are cleared")
 
@@ -234,6 +239,17 @@ def with_feed(settings: Settings, url: str) -> Settings:
 
 def ready(log: KafkaLog, codec: Codec) -> bool:
     return any(isinstance(event, GatewayReady) for event in read_all(log, codec, EVENTS))
+
+
+def seen_since(log: KafkaLog, codec: Codec, begun_ns: int) -> bool:
+    """Whether a gateway was ready after `begun_ns`, and enough rounds of the account came after it
+    that what is missing on the log is a break by now.
+    """
+    events = read_all(log, codec, EVENTS)
+    readies = [e.ts_ns for e in events if isinstance(e, GatewayReady) and e.ts_ns > begun_ns]
+    snapshots = read_all(log, codec, "venue.snapshot.v1")
+    rounds = [e for e in snapshots if isinstance(e, OpenOrdersObserved)]
+    return bool(readies) and sum(e.ts_sent_ns > min(readies) for e in rounds) >= ROUNDS
 
 
 def reachable(operator: Operator) -> bool:
