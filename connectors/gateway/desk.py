@@ -11,13 +11,13 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from connectors.gateway.halts import Halts
 from connectors.gateway.journal import Journal
 from connectors.gateway.keys import MASK, Key
 from connectors.gateway.ledger import Ledger
-from connectors.gateway.transport import Answer, Failure, Transport, boottime_ns
+from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport, boottime_ns
 from connectors.log.errors import Aborted
 from connectors.log.interface import Abort, Log
 from connectors.orderport.interface import OrderPort, Request, Signed
@@ -35,7 +35,6 @@ from schemas.events import (
 )
 
 log = logging.getLogger("tape.gateway")
-OVER_LIMIT: Final = (418, 429)
 
 
 class Parts(NamedTuple):

@@ -13,16 +13,15 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from connectors.gateway.keys import Key
-from connectors.gateway.transport import Answer, Failure, Transport, boottime_ns
-from connectors.orderport.interface import OrderPort, Request
+from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport, boottime_ns
+from connectors.orderport.clock import ask_clock
+from connectors.orderport.interface import UNREADABLE, OrderPort, Request
 from pipelines.gateway.reports import Stamp
-from schemas.errors import NotExact
 from schemas.events import OpenOrder
 
 EVERY_S: Final = 0.25
 REQUEST_S: Final = 1.5
 CLOCK_ASKS: Final = 3
-OVER_LIMIT: Final = (418, 429)
 
 
 class Account(NamedTuple):
@@ -70,7 +69,7 @@ async def clear(account: Account, wanted: Wanted, within_s: float) -> Cleared:
 class _Clearing:
     def __init__(self, account: Account, wanted: Wanted, transport: Transport) -> None:
         self._account, self._wanted, self._transport = account, wanted, transport
-        self._offset_ms = 0
+        self._offset_ns = 0
         self._quiet_until = 0.0
         self._found = Cleared(False, None, detail="the venue did not answer")
 
@@ -97,7 +96,7 @@ class _Clearing:
             return None
         try:
             left = self._wanted.among(port.read_open_orders(answer.body))
-        except (ValueError, KeyError, TypeError, NotExact):
+        except UNREADABLE:
             self._found = self._found._replace(detail="the venue's answer cannot be read")
             return None
         detail = "orders are open" if left else "what was sent before may still arrive"
@@ -114,13 +113,17 @@ class _Clearing:
         await asyncio.gather(*(self._ask(port.cancel_all(name)) for name in instruments))
 
     async def _ask(self, request: Request) -> Answer | None:
-        stamp = Stamp(time.time_ns() // 1_000_000 + self._offset_ms, self._account.recv_window_ms)
+        answer = await self._send(request)
+        return answer if isinstance(answer, Answer) and answer.status == 200 else None
+
+    async def _send(self, request: Request) -> Answer | Failure:
+        at_ms = (time.time_ns() + self._offset_ns) // 1_000_000
+        stamp = Stamp(at_ms, self._account.recv_window_ms)
         signed = self._account.port.sign(request, self._account.key, stamp)
         answer = await self._transport.send(signed, boottime_ns())
-        if isinstance(answer, Answer) and answer.status == 200:
-            return answer
-        self._mind(answer)
-        return None
+        if isinstance(answer, Failure) or answer.status != 200:
+            self._mind(answer)
+        return answer
 
     def _mind(self, answer: Answer | Failure) -> None:
         """Keeps what went wrong, and silent for as long as the venue asks."""
@@ -134,14 +137,10 @@ class _Clearing:
 
     async def _know_clock(self) -> None:
         """By the quickest of some answers; without one, the machine's clock serves."""
-        best_ns = 1 << 62
+        found: list[tuple[int, int]] = []
         for _ in range(CLOCK_ASKS):
-            asked_ns, begun_ns = time.time_ns(), time.monotonic_ns()
-            answer = await self._ask(self._account.port.venue_time())
-            took_ns = time.monotonic_ns() - begun_ns
-            if answer is None:
-                return
-            if took_ns < best_ns:
-                best_ns = took_ns
-                said_ms = self._account.port.read_venue_time(answer.body)
-                self._offset_ms = said_ms - (asked_ns + took_ns // 2) // 1_000_000
+            said = await ask_clock(self._account.port, self._send, time.time_ns, time.monotonic_ns)
+            if said is None:
+                break
+            found.append(said)
+            self._offset_ns = min(found)[1]

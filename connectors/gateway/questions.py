@@ -7,11 +7,10 @@ from typing import Final
 
 from connectors.gateway.desk import Desk, log
 from connectors.gateway.transport import Answer
-from connectors.orderport.interface import Request
+from connectors.orderport.interface import UNREADABLE, Request
 from pipelines.gateway.book import Entry
 from pipelines.gateway.caps import Quote
 from pipelines.gateway.resolution import Question, question
-from schemas.errors import NotExact
 
 EVERY_S: Final = 0.02
 QUOTE_EVERY_S: Final = 0.5
@@ -94,7 +93,7 @@ class Quotes:
             return
         try:
             bid_px, ask_px = desk.parts.port.read_quote(outcome.body)
-        except (ValueError, KeyError, TypeError, NotExact):
+        except UNREADABLE:
             log.warning("%s: a quote that cannot be read", instrument)
             return
         if 0 < bid_px <= ask_px:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from connectors.gateway.desk import OVER_LIMIT, Desk, log
+from connectors.gateway.desk import Desk, log
 from connectors.gateway.keys import Key, KeyRefused
-from connectors.gateway.transport import Answer, Failure
+from connectors.gateway.transport import OVER_LIMIT, Answer, Failure
 from schemas.errors import TapeError
 
 

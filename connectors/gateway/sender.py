@@ -11,8 +11,8 @@ import asyncio
 from collections import defaultdict
 from typing import Final
 
-from connectors.gateway.desk import OVER_LIMIT, Desk, log
-from connectors.gateway.transport import Answer, Failure
+from connectors.gateway.desk import Desk, log
+from connectors.gateway.transport import OVER_LIMIT, Answer, Failure
 from connectors.log.errors import WriterError
 from connectors.orderport.interface import Request, Signed
 from pipelines.gateway import admission, answers, breaker

@@ -39,6 +39,10 @@ class Answer(NamedTuple):
     ts_recv_ns: int
 
 
+OVER_LIMIT: Final = (418, 429)
+"""Statuses by which a venue asks for silence."""
+
+
 class Failure(NamedTuple):
     """No response. `detail` holds no secret."""
 

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pipelines.gateway.reports import Reader, Stamp
+from schemas.errors import NotExact
 from schemas.events import AccountTrade, Balance, OpenOrder, OrderApproved
 
 Parameters = tuple[tuple[str, str], ...]
+UNREADABLE: Final = (ValueError, KeyError, TypeError, NotExact)
+"""What a port raises for an answer that it cannot read."""
 
 
 class Request(NamedTuple):

@@ -11,17 +11,15 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from connectors.gateway.keys import Key, KeyRefused
-from connectors.gateway.transport import Answer, Failure, Transport, boottime_ns
+from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport, boottime_ns
 from connectors.orderport.clock import read_clock
-from connectors.orderport.interface import OrderPort, Request
+from connectors.orderport.interface import UNREADABLE, OrderPort, Request
 from pipelines.gateway.reports import Stamp
 from pipelines.watch.pace import Pace
-from schemas.errors import NotExact, TapeError
+from schemas.errors import TapeError
 
 RECV_WINDOW_MS: Final = 5_000
 CLOCK_EVERY_NS: Final = 30 * 10**9
-OVER_LIMIT: Final = (418, 429)
-_BROKEN: Final = (ValueError, KeyError, TypeError, NotExact)
 Read = TypeVar("Read")
 
 
@@ -74,7 +72,7 @@ class Venue:
         answer = await self.ask(request)
         try:
             return read(answer.body), (sent_ns, answer.ts_recv_ns)
-        except _BROKEN as error:
+        except UNREADABLE as error:
             raise Unanswered(f"{request.path}: cannot be read: {type(error).__name__}") from None
 
     async def check_key(self) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,10 +69,11 @@ def flatten(
     output: Output = Form.TEXT,
 ) -> None:
     """Close positions, and keep them closed until resumed; exit 0 when less than a lot is left."""
+    from ops.processes.control import person
     from ops.processes.flatten import flatten as run
     from ops.settings import load
 
-    left = run(load(), (account, strategy, instrument), by or getpass.getuser(), reason, within)
+    left = run(load(), (account, strategy, instrument), by or person(), reason, within)
     rows = [one._asdict() for one in left]
     emit(output, {"flat": not left, "remaining": rows}, _remaining(left))
     raise typer.Exit(1 if left else 0)
@@ -90,13 +90,13 @@ def kill(
 ) -> None:
     """Halt and cancel by every path at once; exit 0 only when the venue shows nothing open."""
     from connectors.gateway.latch import Halt
-    from ops.processes.control import check_said
+    from ops.processes.control import check_said, person
     from ops.processes.kill import kill as run
     from ops.settings import load
 
-    person = by or getpass.getuser()
-    check_said(person, reason)
-    halt = Halt(account, strategy, instrument, person, reason, time.time_ns())
+    who = by or person()
+    check_said(who, reason)
+    halt = Halt(account, strategy, instrument, who, reason, time.time_ns())
     done = run(load(), halt, within)
     emit(output, _killed_json(done), _killed_text(done))
     _alarm(done.alarms)
@@ -140,11 +140,10 @@ def resume(
 
 
 def _state(kind: Any, scope: Any, by: str, reason: str, output: Form) -> None:
-    from ops.processes.control import STATES, decide, name_of
+    from ops.processes.control import STATES, decide, name_of, person
     from ops.settings import load
 
-    person = by or getpass.getuser()
-    event = kind(*scope, "OPERATOR", person, reason, None, time.time_ns())
+    event = kind(*scope, "OPERATOR", by or person(), reason, None, time.time_ns())
     offset = decide(load(), event)
     text = f"{STATES[kind]} {name_of(scope)} from ops.control.v1/0/{offset} on, until resumed"
     emit(output, {"offset": offset, "state": STATES[kind], "scope": name_of(scope)}, text)

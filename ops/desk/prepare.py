@@ -5,7 +5,6 @@ repeated: what is there stays as it is.
 
 from __future__ import annotations
 
-import getpass
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from connectors.simulated.keys import load_accounts, write_key, write_new_keys
 from ops import topics
 from ops.desk.plan import account_of, keys_file, trades
 from ops.processes.clients import codec_of, kafka_log
+from ops.processes.control import person
 from ops.processes.limits import change_limits
 from ops.settings import Settings
 from ops.stack.progress import Report
@@ -105,14 +105,6 @@ def announce(settings: Settings, log: KafkaLog, codec: Codec, writer: ControlWri
             )
             if name not in known:
                 writer.write(event, account.name)
-
-
-def person() -> str:
-    """Who runs this, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return "operator"
 
 
 def desk_file(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -126,6 +127,14 @@ def _decisions(log: Log, codec: Codec) -> Iterator[Any]:
 
 def _partitions(log: Log, topics: Iterable[str]) -> Iterator[Tp]:
     return (Tp(topic, p) for topic in topics for p in range(log.partition_count(topic)))
+
+
+def person() -> str:
+    """Who runs this, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return "operator"
 
 
 def check_said(person: str, reason: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from connectors.gateway.flat import Account, Cleared, Wanted, clear
 from connectors.gateway.keys import parse_key
 from connectors.orderport import order_port
+from connectors.orderport.binance_spot.port import BinanceSpot
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from tests.connectors.asynchronous import run, until
@@ -61,6 +62,22 @@ def test_everything_open_is_canceled_whoever_sent_it(tmp_path: Path) -> None:
         await client.admin("POST", "/foreign-order", **foreign, type="LIMIT", price="80")
         found = await cleared(server)
         assert (found.verified, found.left, found.cancels, found.detail) == (True, (), 2, "")
+        assert not open_orders(server)
+
+    play(tmp_path, act)
+
+
+def test_a_time_that_cannot_be_read_keeps_nothing_open(tmp_path: Path) -> None:
+    """The machine's own clock serves."""
+
+    class Timeless(BinanceSpot):
+        def read_venue_time(self, body: bytes) -> int:
+            raise ValueError("no time")
+
+    async def act(server: VenueServer, client: Client) -> None:
+        await rest(client)
+        account = at(server.url)._replace(port=Timeless())
+        assert (await clear(account, ALL, WITHIN_S)).verified
         assert not open_orders(server)
 
     play(tmp_path, act)
