@@ -21,6 +21,7 @@ from schemas.packed import Packed, pack
 Fingerprint = Callable[[bytes], bytes]
 _frame_of = itemgetter(slice(0, FRAME_BYTES))
 _body_of = itemgetter(slice(FRAME_BYTES, None))
+_tp_of = itemgetter(slice(0, 2))
 
 
 def input_digest(part: Slice, fingerprint: Fingerprint) -> bytes:
@@ -72,7 +73,8 @@ def _identity(value: bytes, fingerprint: Fingerprint) -> bytes:
 
 
 def outputs_digest(records: Sequence[OutRecord], fingerprint: Fingerprint) -> bytes:
-    """SHA-256 over the outputs of one epoch, in the order they were decided.
+    """SHA-256 over the outputs of one epoch, by topic and partition; in each, in the order they
+    were decided: what the log itself keeps, so that the log or its archive can prove it.
 
     First how many kinds of output and how many outputs there are (4 bytes each) and the kinds
     (logical topic and schema), in order of appearance; then, column by column: each output's kind
@@ -80,7 +82,8 @@ def outputs_digest(records: Sequence[OutRecord], fingerprint: Fingerprint) -> by
     """
     if not records:
         return sha256().digest()
-    topics, partitions, keys, values, _, _ = zip(*records, strict=True)
+    ordered = sorted(records, key=_tp_of)
+    topics, partitions, keys, values, _, _ = zip(*ordered, strict=True)
     kinds = list(zip(topics, map(_frame_of, values), strict=True))
     numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
     heads = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from connectors.epochs.digest import outputs_digest
 from connectors.epochs.records import seal
 from connectors.log.memory import MemoryLog
 from schemas.events import EpochCommitted
@@ -32,3 +33,14 @@ def test_the_chain_covers_all_but_itself() -> None:
     other, _ = seal(CODEC, b"before", unsealed._replace(instance="other"))
     assert other.chain != epoch.chain
     assert seal(CODEC, b"another", unsealed)[0].chain != epoch.chain
+
+
+def test_an_outputs_digest_is_that_of_what_the_log_keeps() -> None:
+    records = [trade_record(number, 1_000) for number in range(40)]
+    digest = outputs_digest(records, CODEC.fingerprint_of)
+    as_on_the_log = sorted(records, key=lambda record: record.partition)
+    assert as_on_the_log != records
+    assert outputs_digest(as_on_the_log, CODEC.fingerprint_of) == digest
+    swapped = [*as_on_the_log[1::-1], *as_on_the_log[2:]]
+    assert swapped[0].partition == swapped[1].partition
+    assert outputs_digest(swapped, CODEC.fingerprint_of) != digest
