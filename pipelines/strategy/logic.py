@@ -125,17 +125,32 @@ class StrategyLogic:
 
     def step(self, state: StrategyState, batch: Batch) -> tuple[StrategyState, list[Output]]:
         """Changes `state` only once everything is decided: a signal that raises leaves it whole."""
-        view = _View(batch, min(ROWS_MAX, self._settings.columnar_from))
-        runs = [(loaded, self._run(loaded, state.held[loaded.name], view)) for loaded in self._all]
+        targets = self.advance(state, batch)
+        if self._executor and state.execution:
+            targets = _executed(self._executor, state.execution, batch, targets)
+        return state, [*batch.errors, *targets]
+
+    def wanted(self, state: StrategyState, batch: Batch) -> list[Output]:
+        """The targets that a batch leads to. Changes nothing."""
+        return _in_order(self._runs(state, batch))
+
+    def advance(self, state: StrategyState, batch: Batch) -> list[Output]:
+        """The same, and the signals' state follows: the first half of `step`. A backtest takes both
+        halves, because what execution asks for changes the records that come after it.
+        """
+        runs = self._runs(state, batch)
         limit = self._settings.dead_letters
         refuse_unreadable([e for e in batch.errors if e.position.topic in UNREADABLE_HALTS])
         count_all(state.dead_letters, (error.position for error in batch.errors), limit)
         for loaded, run in runs:
             state.held[loaded.name].update(run.held)
-        targets = _in_order(runs)
-        if self._executor and state.execution:
-            targets = _executed(self._executor, state.execution, batch, targets)
-        return state, [*batch.errors, *targets]
+        return _in_order(runs)
+
+    def execute(self, state: StrategyState, item: Input, targets: Sequence[Output]) -> list[Output]:
+        """What execution asks for after one record and its targets: the second half of `step`."""
+        if self._executor is None or state.execution is None:
+            return []
+        return self._executor.step(state.execution, item, targets)
 
     def dump(self, state: StrategyState) -> bytes:
         return dump(state)
@@ -149,6 +164,10 @@ class StrategyLogic:
     @property
     def _all(self) -> Iterable[LoadedSignal]:
         return self._signals.values()
+
+    def _runs(self, state: StrategyState, batch: Batch) -> list[tuple[LoadedSignal, Run]]:
+        view = _View(batch, min(ROWS_MAX, self._settings.columnar_from))
+        return [(loaded, self._run(loaded, state.held[loaded.name], view)) for loaded in self._all]
 
     def _run(self, loaded: LoadedSignal, held: dict[str, Held], view: _View) -> Run:
         plan = self._plans.get(loaded.name)

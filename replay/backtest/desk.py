@@ -1,0 +1,152 @@
+"""The desk of a backtest: strategy, risk, gateway and venue, each record handed to its readers.
+
+A record of the market is heard by the venue first: what was displayed then is what an order meets.
+Records that the desk itself writes are read in the order written, at the moment they are written;
+all the time that passes lies on the wire.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from connectors.control import TOPIC as CONTROL
+from connectors.gateway.ledger import EVENTS
+from pipelines.batches import batch_of
+from pipelines.dead_letters import refuse_unreadable
+from pipelines.execution.requests import REQUESTS
+from pipelines.logic import Batch, Input, Output, Position
+from pipelines.risk.decisions import DECISIONS
+from pipelines.risk.logic import RiskLogic
+from replay.backtest.agenda import Agenda
+from replay.backtest.exchange import SimulatedVenue
+from replay.backtest.gateway import Gateway
+from replay.backtest.peeking import check_no_peeking
+from replay.backtest.records import Records
+from replay.backtest.setting import Setting
+from replay.backtest.wire import Wire
+from schemas.events import (
+    BookChanged,
+    ClockTick,
+    MarkPublished,
+    QuoteChanged,
+    TradePrinted,
+)
+
+NS_PER_MS: Final = 1_000_000
+LETTERS_OF: Final = ("md.book.v1", "md.trade.v1", "md.quote.v1")
+"""Topics of which some records may be refused; one of another that cannot be read ends the run."""
+
+See = Callable[[Input], None]
+
+
+class Desk:
+    """`now_ns`: the moment the simulation has reached. `see` is told of every record."""
+
+    def __init__(self, setting: Setting, records: Records, see: See) -> None:
+        self._setting, self._records, self._see = setting, records, see
+        self.now_ns, self.agenda = 0, Agenda()
+        self._strategy, self._risk = setting.strategy, RiskLogic()
+        self._held, self._risk_state = self._strategy.initial(), self._risk.initial()
+        clock = self._clock
+        wire = Wire(setting.model.latency, self.agenda, clock)
+        terms = (setting.instruments, setting.model.fees)
+        self.venue = SimulatedVenue(setting.caps.account, *terms, clock, self._frame)
+        self._gateway = Gateway(
+            setting.caps, setting.port, self.venue, wire, clock, self._gateway_writes
+        )
+        self._waiting: deque[Input] = deque()
+        self._readers: Mapping[str, tuple[See, ...]] = {
+            REQUESTS: (self._ask_risk,),
+            DECISIONS: (self._ask_strategy, self._gateway.hear),
+            EVENTS: (self._ask_risk, self._ask_strategy),
+            CONTROL: (self._ask_risk, self._ask_strategy),
+        }
+
+    def open(self, at_ms: int) -> None:
+        """The control records of a first start, at the first moment of the market."""
+        self.now_ns = at_ms * NS_PER_MS
+        self.venue.deposit(self._setting.balances)
+        place = Position("backtest", 0, 0)
+        said = self._setting.control(self.now_ns)
+        self._write("control", [Output(place, at_ms, CONTROL, key, e) for key, e in said])
+        self._gateway.open()
+        self._settle()
+
+    def follow(self, batch: Batch) -> None:
+        """A batch of the market, in order; what is due between its records happens there."""
+        refuse_unreadable([e for e in batch.errors if e.position.topic not in LETTERS_OF])
+        check_no_peeking(self._strategy, self._held, batch)
+        targets: dict[Position, list[Output]] = {}
+        for target in self._strategy.advance(self._held, batch):
+            targets.setdefault(target.position, []).append(target)
+        for item in batch.rows():
+            self._pass_time(item.timestamp_ms * NS_PER_MS)
+            self._hear(item, targets.get(item.position, ()))
+            if self._waiting:
+                self._settle()
+
+    def finish(self) -> None:
+        """What is still on the wire arrives; nobody asks for anything more."""
+        self._pass_time(1 << 62)
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def _clock(self) -> int:
+        return self.now_ns
+
+    def _pass_time(self, until_ns: int) -> None:
+        while (found := self.agenda.due(until_ns)) is not None:
+            self.now_ns, act = max(self.now_ns, found[0]), found[1]
+            act()
+            self._settle()
+        if until_ns < 1 << 62:
+            self.now_ns = max(self.now_ns, until_ns)
+
+    # ---- records ---------------------------------------------------------------------------------
+
+    def _hear(self, item: Input, targets: Sequence[Output]) -> None:
+        """One record of the market."""
+        event = item.event
+        if isinstance(event, TradePrinted | QuoteChanged | BookChanged):
+            self.venue.hear(event)
+            if isinstance(event, BookChanged):
+                return
+        if isinstance(event, MarkPublished | ClockTick):
+            self._see(item)
+            self._ask_risk(item)
+        if isinstance(event, ClockTick):
+            self._gateway.hear(item)
+            self._settle()
+        if not isinstance(event, MarkPublished):
+            self._ask_strategy(item, targets)
+
+    def _ask_strategy(self, item: Input, targets: Sequence[Output] = ()) -> None:
+        outputs = [*targets, *self._strategy.execute(self._held, item, targets)]
+        if outputs:
+            self._write("strategy", outputs)
+
+    def _ask_risk(self, item: Input) -> None:
+        self._risk_state, outputs = self._risk.step(self._risk_state, batch_of([item]))
+        if outputs:
+            self._write("risk", outputs)
+
+    def _gateway_writes(self, outputs: Sequence[Output]) -> None:
+        self._write("gateway", outputs)
+
+    def _frame(self, payload: bytes) -> None:
+        self._gateway.frame(payload)
+
+    def _write(self, writer: str, outputs: Sequence[Output]) -> None:
+        for written in self._records.write(writer, outputs):
+            self._see(written)
+            if written.position.topic in self._readers:
+                self._waiting.append(written)
+
+    def _settle(self) -> None:
+        """Every record that waits reaches its readers."""
+        while self._waiting:
+            item = self._waiting.popleft()
+            for reader in self._readers[item.position.topic]:
+                reader(item)

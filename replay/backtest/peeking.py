@@ -1,0 +1,73 @@
+"""No signal may look ahead: what it wants must not change when what comes after is taken away.
+
+A columnar signal sees a whole batch at once, so one that reads a later row would earn what nobody
+can earn. So batches are decided again as they looked at the moment of a decision: the first, the
+middle and the last of each, and with nothing after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice, zip_longest
+
+import polars as pl
+
+from pipelines.logic import ROWS_MAX, Batch, Input, Output, Position
+from pipelines.strategy.logic import StrategyLogic
+from pipelines.strategy.state import StrategyState
+from schemas.errors import TapeError
+
+
+class LooksAhead(TapeError):
+    """A signal's wanted positions depend on records that come after them."""
+
+
+class Prefix:
+    """The first records of a batch, as a batch."""
+
+    errors: Sequence[Output] = ()
+
+    def __init__(self, batch: Batch, count: int) -> None:
+        self._batch, self.count = batch, count
+
+    @cached_property
+    def tables(self) -> Mapping[str, pl.DataFrame]:
+        cut = pl.col("_index") < self.count
+        return {name: frame.filter(cut) for name, frame in self._batch.tables.items()}
+
+    def rows(self) -> Iterator[Input]:
+        return islice(self._batch.rows(), self.count)
+
+
+def check_no_peeking(logic: StrategyLogic, state: StrategyState, batch: Batch) -> None:
+    """To be called before the state follows the batch. Raises `LooksAhead`."""
+    if batch.count < ROWS_MAX:
+        return  # so few are decided row by row, and no row shows what comes after it
+    whole = logic.wanted(state, batch)
+    for number in sorted({0, len(whole) // 2, len(whole) - 1} if whole else ()):
+        last = whole[number].position
+        known = [one.position for one in whole]
+        count = len(known) - known[::-1].index(last)
+        early = logic.wanted(state, Prefix(batch, _place(batch, last) + 1))
+        _compare(early, whole[:count])
+
+
+def _compare(early: Sequence[Output], seen: Sequence[Output]) -> None:
+    for alone, whole in zip_longest(early, seen):
+        if alone != whole:
+            said = alone or whole
+            raise LooksAhead(
+                f"signal {said.event.strategy} looks ahead: what it wants at "
+                f"{'/'.join(map(str, said.position))} changes when the records after it are taken "
+                "away"
+            )
+
+
+def _place(batch: Batch, position: Position) -> int:
+    """Where a record stands in the batch."""
+    topic, partition, offset = position
+    place = (pl.col("_topic") == topic) & (pl.col("_partition") == partition)
+    here = place & (pl.col("_offset") == offset)
+    found = [frame.filter(here)["_index"] for frame in batch.tables.values()]
+    return int(next(column[0] for column in found if len(column)))

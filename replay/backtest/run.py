@@ -1,0 +1,82 @@
+"""One backtest from beginning to end, and what is to be known of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from connectors.clock import TOPIC as CLOCK
+from connectors.log.interface import Log
+from replay.backtest.clocked import Clocked, first_ms, last_ms
+from replay.backtest.desk import Desk
+from replay.backtest.feed import RECORDS_MAX, Feed, NoMarket, Range, ranges
+from replay.backtest.records import Records
+from replay.backtest.setting import Setting
+from replay.backtest.story import Story
+from replay.rerun import EVERYTHING, Span
+from schemas.codec import Codec
+
+OnRecords = Callable[[int, int], None]
+
+
+class Done(NamedTuple):
+    """`market`: records read, `ranges`: which ones; `clock`: whether the ticks are the log's."""
+
+    records: Records
+    story: Story
+    ranges: list[Range]
+    market: int
+    clock: bool
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """The ranges, as JSON."""
+        return [
+            {
+                "topic": one.tp.topic,
+                "partition": one.tp.partition,
+                "start": one.start,
+                "end": one.end,
+            }
+            for one in self.ranges
+        ]
+
+
+def backtest(
+    log: Log,
+    codec: Codec,
+    setting: Setting,
+    span: Span = EVERYTHING,
+    on_records: OnRecords = lambda done, total: None,
+    records_max: int = RECORDS_MAX,
+) -> Done:
+    """Runs the desk over a span of a log. Raises `TapeError`; nothing is written anywhere."""
+    wanted = ranges(log, span)
+    if not any(one.tp.topic.startswith("md.") for one in wanted):
+        raise NoMarket("no market data in that range: `tape status` says what the log holds")
+    begins_ms, clock = first_ms(log, wanted), any(one.tp.topic == CLOCK for one in wanted)
+    source: Log = log if clock else Clocked(log, codec, begins_ms, last_ms(log, wanted))
+    ticks = [] if clock else ranges(source, topics=(CLOCK,))
+    records, story = Records(codec), Story(setting.limits)
+    desk, feed = (
+        Desk(setting, records, story.see),
+        Feed(source, codec, [*wanted, *ticks], records_max),
+    )
+    try:
+        market = _drive(desk, feed, begins_ms, on_records)
+    finally:
+        feed.close()
+    story.end(desk.now_ns // 1_000_000)
+    return Done(records, story, wanted, market, clock)
+
+
+def _drive(desk: Desk, feed: Feed, begins_ms: int, on_records: OnRecords) -> int:
+    desk.open(begins_ms)
+    done = 0
+    for batch in feed.batches():
+        desk.follow(batch)
+        done += batch.count
+        on_records(min(done, feed.total - 1), feed.total)
+    desk.finish()
+    on_records(feed.total, feed.total)
+    return done

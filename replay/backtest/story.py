@@ -1,0 +1,125 @@
+"""What a report and a summary are made of, gathered while the backtest runs: constant in the length
+of the market but for one point per `EVERY_MS`, and what the desk itself did.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from pipelines.exact import EXACTLY, ZERO
+from pipelines.logic import Input
+from replay.backtest.account import Account, Worth
+from schemas.events import (
+    ClockTick,
+    DecisionExpired,
+    LimitsChanged,
+    MarkPublished,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+)
+
+POINTS_MAX: Final = 4_000
+BASIS: Final = Decimal(10_000)
+
+
+class Fill(NamedTuple):
+    """One fill beside the mark at which its order was approved; `slippage` is money lost to it."""
+
+    ts_ms: int
+    event: OrderFilled
+    mark_px: Decimal
+    slippage: Decimal
+
+
+class Points:
+    """A series thinned as it grows: every second point goes once there are too many."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, Decimal]] = []
+        self._step, self._seen = 1, 0
+
+    def add(self, ts_ms: int, value: Decimal) -> None:
+        self._seen += 1
+        if self._seen % self._step == 0:
+            self.rows.append((ts_ms, value))
+        if len(self.rows) >= POINTS_MAX:
+            del self.rows[::2]
+            self._step *= 2
+
+
+class Drawdown:
+    """The largest fall from a peak, exact, over every moment seen."""
+
+    def __init__(self) -> None:
+        self.peak: Decimal | None = None
+        self.now, self.largest = ZERO, ZERO
+
+    def follow(self, value: Decimal) -> None:
+        self.peak = value if self.peak is None else max(self.peak, value)
+        self.now = EXACTLY.subtract(self.peak, value)
+        self.largest = max(self.largest, self.now)
+
+
+class Story:
+    """`see` is given every record of the desk, and the marks and ticks of the market."""
+
+    def __init__(self, limits: LimitsChanged) -> None:
+        self.account = Account(limits)
+        self.events = Counter[str]()
+        self.denied: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.fills: list[Fill] = []
+        self.equity, self.profit = Points(), Points()
+        self.exposure, self.drawdowns = Points(), Points()
+        self.drawdown, self.exposure_max, self.turnover = Drawdown(), ZERO, ZERO
+        self.prices: dict[str, Points] = defaultdict(Points)
+        self.first_ms: int | None = None
+        self.last: Worth | None = None
+        self._marks: dict[str, Decimal] = {}
+
+    def see(self, item: Input) -> None:
+        event = item.event
+        self.events[type(event).__name__] += 1
+        self.account.follow(event)
+        if isinstance(event, MarkPublished):
+            self.prices[event.instrument].add(item.timestamp_ms, event.mark_px)
+        elif isinstance(event, ClockTick):
+            self._sample(item.timestamp_ms)
+        elif isinstance(event, OrderApproved):
+            self._marks[event.cl_ord_id] = event.mark_px
+        elif isinstance(event, OrderFilled):
+            self._fill(item.timestamp_ms, event)
+        elif isinstance(event, OrderDenied):
+            self.denied[event.reason] += 1
+        elif isinstance(event, DecisionExpired):
+            self.dropped[event.reason] += 1
+        elif isinstance(event, OrderRejected):
+            self.rejected[event.reason] += 1
+
+    def end(self, ts_ms: int) -> None:
+        """The last moment counts, be it between two ticks."""
+        self._sample(ts_ms)
+
+    def _sample(self, ts_ms: int) -> None:
+        self.first_ms = ts_ms if self.first_ms is None else self.first_ms
+        worth = self.last = self.account.worth(ts_ms)
+        self.drawdown.follow(worth.profit)
+        self.exposure_max = max(self.exposure_max, worth.exposure)
+        self.equity.add(ts_ms, worth.equity)
+        self.profit.add(ts_ms, worth.profit)
+        self.exposure.add(ts_ms, worth.exposure)
+        self.drawdowns.add(ts_ms, self.drawdown.now)
+
+    def _fill(self, ts_ms: int, event: OrderFilled) -> None:
+        mark_px = self._marks[event.cl_ord_id]
+        worse = EXACTLY.subtract(event.last_px, mark_px)
+        signed = worse if event.side == "BUY" else EXACTLY.minus(worse)
+        slippage = EXACTLY.multiply(signed, event.last_qty)
+        traded = EXACTLY.multiply(event.last_px, event.last_qty)
+        self.turnover = EXACTLY.add(self.turnover, traded)
+        self.fills.append(Fill(ts_ms, event, mark_px, slippage))
