@@ -220,6 +220,12 @@ class DeskSettings(_Section):
     venue_admin_port: int = Field(default=8792, ge=1, le=65535)
 
 
+class ArchiveSettings(_Section):
+    """Where the archive lies: a folder, or `s3://bucket/prefix`; default: in the run folder."""
+
+    root: str | None = None
+
+
 class _File(TomlConfigSettingsSource):
     """The settings file. Files that it names lie relative to it."""
 
@@ -254,6 +260,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     watch: WatchSettings = WatchSettings()
     desk: DeskSettings = DeskSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
@@ -294,6 +301,11 @@ class Settings(BaseSettings):
     def kafka_options(self) -> dict[str, Option]:
         """What every Kafka client starts from: the address and the user's own options."""
         return {"bootstrap.servers": self.bootstrap_servers(), **self.kafka.client_options()}
+
+    @property
+    def archive_root(self) -> str:
+        """Where the archive lies."""
+        return self.archive.root or str(self.run_dir / "archive")
 
     @property
     def own_signing_key(self) -> Path:

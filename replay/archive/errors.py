@@ -1,0 +1,17 @@
+"""What can be wrong with an archive."""
+
+from __future__ import annotations
+
+from schemas.errors import TapeError
+
+
+class ArchiveError(TapeError):
+    """The archive cannot be written or read; the text names the file or the range."""
+
+
+class ArchiveCorrupt(ArchiveError):
+    """A file is not what its manifest says."""
+
+
+class ArchiveGap(ArchiveError):
+    """Offsets are neither in the archive nor on the log any more."""

@@ -1,0 +1,206 @@
+"""Brings the archive up to date with the log: every partition from where its files end.
+
+Running it twice, from anywhere, after a crash at any point, gives the same files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from connectors.log.errors import TopicMissing
+from connectors.log.interface import Log, Message, Reader, Tp
+from replay.archive import days, manifest
+from replay.archive.errors import ArchiveError, ArchiveGap
+from replay.archive.layout import FILE_OFFSETS, FileName
+from replay.archive.manifest import FileManifest
+from replay.archive.reader import Index, index, of_names, superseded
+from replay.archive.rows import records_of
+from replay.archive.store import UNFINISHED, Store
+from replay.archive.writer import PartitionWriter
+from replay.rerun import EVERYTHING, Span
+from schemas.codec import Codec
+
+POLL_RECORDS, POLL_S, STALL_S = 2_000, 0.1, 15.0
+TOGETHER_OFFSETS = 50_000  # partitions with little to read share a reader: opening one takes time
+OnProgress = Callable[[int, int], None]
+
+
+class Work(NamedTuple):
+    """What to read of one partition: offsets [start, end), from this log time on."""
+
+    tp: Tp
+    start: int
+    end: int
+    log_time_ms: int
+
+
+@dataclass
+class Archived:
+    """What a run did. `notes`: what it could not archive yet, a line each."""
+
+    files: list[FileManifest] = field(default_factory=list)
+    days: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(written.rows for written in self.files)
+
+
+def archive(
+    log: Log,
+    codec: Codec,
+    store: Store,
+    topics: Sequence[str],
+    span: Span = EVERYTHING,
+    accept_gap: bool = False,
+    on_progress: OnProgress = lambda done, total: None,
+) -> Archived:
+    """Archives what is committed and not archived yet, up to the end of the span. The span's
+    beginning is where partitions begin that the archive does not have. Raises `TapeError`.
+    """
+    done = Archived()
+    found = index(store)
+    work = [w for t in topics for w in _work(log, store, found, t, span, accept_gap)]
+    total, read = sum(w.end - w.start for w in work), 0
+    for group in _groups(work):
+        for count in _Group(log, codec, store, group, done).run():
+            read += count
+            on_progress(read, total)
+    _settle(store, done)
+    on_progress(total, total)
+    return done
+
+
+def _settle(store: Store, done: Archived) -> None:
+    """Brings the days in line, then removes what longer files have taken the place of, in this
+    order: a day's manifest never names a file that is gone.
+    """
+    names = store.names()
+    done.days = days.write(store, of_names(names), {f.day for f in done.files})
+    for name in [*superseded(names), *(n for n in names if n.endswith(UNFINISHED))]:
+        store.remove(name)
+
+
+def _work(
+    log: Log, store: Store, found: Index, topic: str, span: Span, accept_gap: bool
+) -> Iterator[Work]:
+    try:
+        count = log.partition_count(topic)
+    except TopicMissing:
+        return
+    for tp in (Tp(topic, partition) for partition in range(count)):
+        low, high = log.bounds(tp)
+        files = found.get(tp, [])
+        end = high if span.to_ms is None else log.offset_at(tp, span.to_ms)
+        start, log_time_ms = _beginning(log, store, tp, files, span)
+        if files and start < low:
+            start, log_time_ms = files[-1].end, manifest.read(store, files[-1]).log_time_ms
+            if start < low and not accept_gap:
+                raise ArchiveGap(
+                    f"{tp.topic}/{tp.partition}: offsets {start} to {low - 1} are neither archived "
+                    "nor on the log any more; --accept-gap goes on behind them"
+                )
+        start = max(start, low)
+        if start < end and not (files and files[-1].end == end):
+            yield Work(tp, start, end, log_time_ms)
+
+
+def _beginning(
+    log: Log, store: Store, tp: Tp, files: list[FileName], span: Span
+) -> tuple[int, int]:
+    """The first offset to be read, and the log time before it. A last file that may grow is read
+    again from its beginning.
+    """
+    if not files:
+        return (log.bounds(tp)[0] if span.from_ms is None else log.offset_at(tp, span.from_ms)), -1
+    last = files[-1]
+    if last.end % FILE_OFFSETS == 0:
+        return last.end, manifest.read(store, last).log_time_ms
+    before = next((f for f in files if f.end == last.start), None)
+    return last.start, manifest.read(store, before).log_time_ms if before else -1
+
+
+def _groups(work: Sequence[Work]) -> Iterator[list[Work]]:
+    """Those with little to read together, the others one by one."""
+    group: list[Work] = []
+    for one in sorted(work, key=lambda w: w.end - w.start):
+        if group and sum(w.end - w.start for w in [*group, one]) > TOGETHER_OFFSETS:
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+class _Group:
+    """Partitions that are read together."""
+
+    def __init__(
+        self, log: Log, codec: Codec, store: Store, work: Sequence[Work], done: Archived
+    ) -> None:
+        self._log, self._done = log, done
+        self._work = {w.tp: w for w in work}
+        self._positions = {w.tp: w.start for w in work}
+        self._writers = {
+            w.tp: PartitionWriter(store, codec, w.tp, w.start, w.log_time_ms, done.files.append)
+            for w in work
+        }
+
+    def run(self) -> Iterator[int]:
+        """Reads all of them to their ends; how many offsets were passed, again and again."""
+        reader = self._log.reader(dict(self._positions))
+        limit = time.monotonic() + STALL_S
+        try:
+            while self._work:
+                found = reader.poll(POLL_RECORDS, POLL_S)
+                yield sum(self._take(tp, messages) for tp, messages in found.items())
+                if self._finished(reader) or found:
+                    limit = time.monotonic() + STALL_S
+                elif time.monotonic() > limit:
+                    self._give_up()
+        finally:
+            reader.close()
+
+    def _take(self, tp: Tp, messages: list[Message]) -> int:
+        if tp not in self._work:
+            return 0
+        end, before = self._work[tp].end, self._positions[tp]
+        if messages[-1].offset() >= end:
+            messages = [m for m in messages if m.offset() < end]
+        if messages:
+            self._writers[tp].add(records_of(messages))
+            self._positions[tp] = messages[-1].offset() + 1
+        return self._positions[tp] - before
+
+    def _finished(self, reader: Reader) -> bool:
+        """Finishes the partitions that were read to their ends; whether there were any."""
+        ends = {tp: w.end for tp, w in self._work.items()}
+        over = [tp for tp, end in ends.items() if reader.end_seen(tp, self._positions[tp]) >= end]
+        for tp in over:
+            self._writers[tp].finish(ends[tp])
+            del self._work[tp]
+        reader.pause(over)
+        return bool(over)
+
+    def _give_up(self) -> None:
+        """What was read is archived; what hides the rest is told."""
+        for tp, work in self._work.items():
+            at = self._positions[tp]
+            self._writers[tp].finish(at)
+            self._done.notes.append(
+                f"{tp.topic}/{tp.partition}: archived up to offset {at} of {work.end}: "
+                "a transaction left open hides the rest, or the broker does not answer"
+            )
+        self._work.clear()
+
+
+def topics_of(codec: Codec, chosen: Sequence[str]) -> list[str]:
+    """The topics to archive: those named, or all. Raises `ArchiveError` for a name nobody knows."""
+    unknown = [name for name in chosen if name not in codec.catalog.topics]
+    if unknown:
+        raise ArchiveError(f"no topic {unknown[0]}: `tape topics diff` knows the names")
+    return list(chosen) or list(codec.catalog.topics)

@@ -1,0 +1,84 @@
+"""The schemas of what is archived, kept with it: by fingerprint, and which registry id meant which.
+
+So an archive is read where there is no registry, and after the registry was lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from replay.archive.errors import ArchiveCorrupt, ArchiveError
+from replay.archive.layout import IDS, schema_file
+from replay.archive.manifest import canonical
+from replay.archive.store import Store
+from schemas import avsc
+from schemas.catalog import Catalog, SchemaVersion, schema_version
+from schemas.errors import SchemaError, UnknownSchemaError
+from schemas.ids import SchemaIds
+
+
+def keep(store: Store, ids: SchemaIds, numbers: Iterable[int]) -> list[str]:
+    """Writes the schemas behind these ids where they are missing; their fingerprints, sorted. An
+    id that means nothing is left out. Raises `ArchiveError` where one means something else now.
+    """
+    found: dict[int, SchemaVersion] = {}
+    for number in numbers:
+        try:
+            found[number] = ids.schema_of(number)
+        except UnknownSchemaError:
+            continue
+    known = kept_ids(store)
+    fresh = {number: schema.fingerprint.hex() for number, schema in found.items()}
+    for number, fingerprint in fresh.items():
+        if known.setdefault(number, fingerprint) != fingerprint:
+            raise ArchiveError(
+                f"schema id {number} stands for {fingerprint} at the registry, in the archive at "
+                f"{store.root} for {known[number]}: this is not the registry it was written with"
+            )
+    for schema in found.values():
+        _keep(store, schema)
+    if known != kept_ids(store):
+        entries = {str(number): known[number] for number in sorted(known)}
+        store.write(IDS, canonical(entries))
+    return sorted(set(fresh.values()))
+
+
+def _keep(store: Store, schema: SchemaVersion) -> None:
+    name = schema_file(schema.fingerprint.hex())
+    if not store.exists(name):
+        store.write(name, schema.text.encode())
+
+
+def kept_ids(store: Store) -> dict[int, str]:
+    """Fingerprint (hex) by registry id. Raises `ArchiveCorrupt`."""
+    if not store.exists(IDS):
+        return {}
+    try:
+        return {int(number): str(name) for number, name in json.loads(store.read(IDS)).items()}
+    except (ValueError, AttributeError):
+        raise ArchiveCorrupt(f"{store.root}/{IDS} is not a table of schema ids") from None
+
+
+def archived_ids(store: Store, catalog: Catalog) -> SchemaIds:
+    """The archive's own ids. Schemas that this checkout does not have are read as well."""
+    known = {number: schema_of(store, catalog, name) for number, name in kept_ids(store).items()}
+    return SchemaIds(known)
+
+
+def schema_of(store: Store, catalog: Catalog, fingerprint: str) -> SchemaVersion:
+    """A schema of the archive. Raises `ArchiveCorrupt` where it is missing or another's."""
+    name = schema_file(fingerprint)
+    if not store.exists(name):
+        raise ArchiveCorrupt(f"{store.root}: schema {name} is missing")
+    try:
+        text = store.read(name).decode()
+        event = avsc.short_name(avsc.parse(text, name)["name"])
+        schema = schema_version(event, 0, text, name)
+    except (SchemaError, UnicodeDecodeError) as error:
+        raise ArchiveCorrupt(f"{store.root}/{name}: {error}") from None
+    if schema.fingerprint.hex() != fingerprint:
+        raise ArchiveCorrupt(f"{store.root}/{name} holds the schema {schema.fingerprint.hex()}")
+    known = catalog.events.get(event)
+    versions = known.versions.values() if known else ()
+    return next((v for v in versions if v.fingerprint == schema.fingerprint), schema)

@@ -1,0 +1,104 @@
+"""Where an archive's files are kept: a folder here, or `replay.archive.s3`.
+
+A name is a path relative to the root. What is put there appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from connectors.durable import sync_folder
+from replay.archive.errors import ArchiveError
+
+UNFINISHED = ".tmp"
+
+
+class Store(Protocol):
+    """Raises `ArchiveError` where the storage refuses."""
+
+    root: str
+
+    def names(self, folder: str = "") -> list[str]:
+        """Everything below a folder, sorted; nothing where it does not exist."""
+        ...
+
+    def read(self, name: str) -> bytes: ...
+    def exists(self, name: str) -> bool: ...
+    def open(self, name: str) -> Any:
+        """What pyarrow can open: a local path, or a file object that reads on demand."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None: ...
+    def draft(self, name: str) -> Path:
+        """A local path where a file is written before `publish` gives it its name."""
+        ...
+
+    def publish(self, draft: Path, name: str) -> None: ...
+    def remove(self, name: str) -> None: ...
+
+
+class FolderStore:
+    """A local folder. A file is written under a temporary name beside its own, synced, renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.root = str(root)
+
+    def names(self, folder: str = "") -> list[str]:
+        return sorted(self._below(self._root / folder))
+
+    def _below(self, folder: Path) -> Iterator[str]:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                yield path.relative_to(self._root).as_posix()
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self._root / name).read_bytes()
+        except OSError as error:
+            raise ArchiveError(f"{self._root / name}: {error.strerror}") from None
+
+    def exists(self, name: str) -> bool:
+        return (self._root / name).is_file()
+
+    def open(self, name: str) -> Path:
+        return self._root / name
+
+    def write(self, name: str, data: bytes) -> None:
+        path = self.draft(name)
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise ArchiveError(f"{path}: {error.strerror}") from None
+        self.publish(path, name)
+
+    def draft(self, name: str) -> Path:
+        path = self._root / f"{name}{UNFINISHED}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArchiveError(f"{path.parent}: {error.strerror}") from None
+        return path
+
+    def publish(self, draft: Path, name: str) -> None:
+        path = self._root / name
+        try:
+            with draft.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            draft.rename(path)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise ArchiveError(f"{path}: {error.strerror}") from None
+
+    def remove(self, name: str) -> None:
+        (self._root / name).unlink(missing_ok=True)
+
+
+def store_at(root: str) -> Store:
+    """The archive at a folder or at `s3://bucket/prefix`. Raises `ArchiveError`."""
+    if "://" in root:
+        raise ArchiveError(f"an archive lies in a folder, not at {root}")
+    return FolderStore(Path(root).expanduser().absolute())

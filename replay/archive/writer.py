@@ -1,0 +1,149 @@
+"""One partition's records to files: cut, decoded, written, each with its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from connectors.log.interface import Tp
+from replay.archive import schemas
+from replay.archive.cutting import Cutter
+from replay.archive.layout import FileName, day_of
+from replay.archive.manifest import FileManifest, Range
+from replay.archive.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, ParquetFile
+from replay.archive.rows import Records, Tabulator
+from replay.archive.store import Store
+from schemas.codec import Codec
+
+OnFile = Callable[[FileManifest], None]
+
+
+class PartitionWriter:
+    """Takes a partition's committed records in order, from `start` on. `log_time_ms`: of the
+    partition before that; -1 before its first record.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        codec: Codec,
+        tp: Tp,
+        start: int,
+        log_time_ms: int = -1,
+        on_file: OnFile = lambda _: None,
+    ) -> None:
+        self._store, self._codec, self._tp, self._on_file = store, codec, tp, on_file
+        self._cutter = Cutter(start, log_time_ms)
+        self._file = _Rows(store, codec, tp)
+
+    def add(self, records: Records) -> None:
+        """Raises `RegistryError` where a schema cannot be had, `ArchiveError`."""
+        at = 0
+        while at < records.count:
+            stop = self._cutter.take(records.offsets, records.timestamps, at)
+            if stop > at:
+                self._file.add(records.part(at, stop), self._cutter.day)
+                at = stop
+            if at < records.count:
+                next_at = records.offsets[at]
+                self._close(min(next_at, self._cutter.limit), records.timestamps[at])
+
+    def finish(self, end: int) -> None:
+        """The log was read up to `end`: closes what is complete and writes what is there of the
+        last file. A last file without a record is not written: it may yet begin another day.
+        """
+        while end >= self._cutter.limit and self._cutter.log_time_ms >= 0:
+            self._close(self._cutter.limit, self._cutter.log_time_ms)
+        if self._file.rows:
+            self._close(end, self._cutter.log_time_ms)
+
+    def _close(self, end: int, next_ms: int) -> None:
+        """Ends the file at `end`; one without a record takes the day that was reached, or that of
+        the record after it.
+        """
+        start, log_time_ms = self._cutter.start, self._cutter.log_time_ms
+        day = day_of(log_time_ms if log_time_ms >= 0 else next_ms)
+        name = FileName(*self._tp, start, end, day)
+        self._on_file(self._file.finish(name, log_time_ms))
+        self._file = _Rows(self._store, self._codec, self._tp)
+        self._cutter.begin(end)
+
+
+class _Rows:
+    """The file being filled. Row groups end after `ROW_GROUP_ROWS` rows, or before the record
+    whose key and value would exceed `ROW_GROUP_BYTES`.
+    """
+
+    def __init__(self, store: Store, codec: Codec, tp: Tp) -> None:
+        self._store, self._codec, self._tp = store, codec, tp
+        self._tables = Tabulator(codec, tp.topic)
+        self._waiting, self._bytes = Records(), 0
+        self._file: ParquetFile | None = None
+        self._path: Path | None = None
+        self._offsets: list[Sequence[int]] = []
+        self._times: list[int] = []
+        self.rows = 0
+
+    def add(self, records: Records, day: str) -> None:
+        if self._path is None:
+            self._open(day)
+        self._offsets.append(records.offsets)
+        self._times += [min(records.timestamps), max(records.timestamps)]
+        self.rows += records.count
+        self._waiting.extend(records)
+        self._bytes += sum(records.sizes())
+        while self._waiting.count >= ROW_GROUP_ROWS or self._bytes > ROW_GROUP_BYTES:
+            self._write(min(ROW_GROUP_ROWS, self._waiting.fitting(ROW_GROUP_BYTES)))
+
+    def _open(self, day: str) -> None:
+        tp = self._tp
+        name = f"{tp.topic}/dt={day}/{tp.topic}+{tp.partition}"
+        self._path = self._store.draft(name)
+        self._file = ParquetFile(self._path, self._tables.schema)
+
+    def _write(self, count: int) -> None:
+        """The first records that wait, as one row group."""
+        group, left = self._waiting.part(0, count), self._waiting.part(count, self._waiting.count)
+        self._waiting, self._bytes = left, sum(left.sizes())
+        assert self._file is not None
+        self._file.add(self._tables.table(self._tp, group))
+
+    def finish(self, name: FileName, log_time_ms: int) -> FileManifest:
+        """Gives the file its name; its manifest is written last, and makes it count."""
+        if self._path is None:
+            self._open(name.day)
+        assert self._file is not None
+        assert self._path is not None
+        if self._waiting.count:
+            self._write(self._waiting.count)
+        sha256, size = self._file.close()
+        used = schemas.keep(self._store, self._codec.ids, sorted(self._tables.ids))
+        offsets = list(chain.from_iterable(self._offsets))
+        manifest = FileManifest(
+            *name,
+            rows=self.rows,
+            first_offset=offsets[0] if offsets else None,
+            last_offset=offsets[-1] if offsets else None,
+            timestamp_ms_min=min(self._times, default=None),
+            timestamp_ms_max=max(self._times, default=None),
+            log_time_ms=log_time_ms,
+            missing=tuple(missing(offsets, name.start, name.end)),
+            schemas=tuple(used),
+            sha256=sha256,
+            size=size,
+        )
+        self._store.publish(self._path, name.path)
+        self._store.write(name.manifest, manifest.dump())
+        return manifest
+
+
+def missing(offsets: Sequence[int], start: int, end: int) -> Iterator[Range]:
+    """The ranges [a, b) of [start, end) that hold none of the offsets."""
+    if len(offsets) == end - start:
+        return
+    at = start
+    for offset in chain(offsets, (end,)):
+        if offset > at:
+            yield at, offset
+        at = offset + 1
