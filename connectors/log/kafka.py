@@ -20,7 +20,7 @@ from connectors.log.errors import (
     TransactionHangs,
 )
 from connectors.log.interface import Message, Tp
-from connectors.log.kafka_reader import KafkaReader
+from connectors.log.kafka_reader import BOUNDED, KafkaReader
 from connectors.log.kafka_writer import ASK, FORBIDDEN, KafkaWriter
 from schemas.errors import TapeError
 
@@ -146,7 +146,9 @@ class KafkaLog:
             )
         if start >= end:
             return []
-        reader, messages, limit = self.reader({tp: start}), [], time.monotonic() + deadline_s
+        reader = self.opener({tp: start}, BOUNDED)()
+        messages: list[Message] = []
+        limit = time.monotonic() + deadline_s
         try:
             position = start
             while reader.end_seen(tp, position) < end:
@@ -168,9 +170,12 @@ class KafkaLog:
     def reader(self, positions: Mapping[Tp, int]) -> KafkaReader:
         return self.opener(positions)()
 
-    def opener(self, positions: Mapping[Tp, int]) -> Callable[[], KafkaReader]:
+    def opener(
+        self, positions: Mapping[Tp, int], defaults: Mapping[str, Any] | None = None
+    ) -> Callable[[], KafkaReader]:
         ends = {tp: self.bounds(tp)[1] for tp in positions}
-        return partial(KafkaReader, self._options, self.prefix, positions, ends)
+        options = {**(defaults or {}), **self._options}
+        return partial(KafkaReader, options, self.prefix, positions, ends)
 
     def writer(self, transactional_id: str) -> KafkaWriter:
         return KafkaWriter(self._options, self.prefix, transactional_id)
