@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Tp
+from connectors.log.places import partitions
 
 GLANCE_S: Final = 1.0
 RECORDS: Final = 256  # of each partition's end
@@ -70,7 +71,7 @@ def _of(
 
 def _partitions(log: Log, topic: str) -> list[Tp]:
     try:
-        return [Tp(topic, number) for number in range(log.partition_count(topic))]
+        return partitions(log, topic)
     except TopicMissing:
         return []
 

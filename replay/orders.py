@@ -16,8 +16,8 @@ from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import CONTROL, DEADLINE_S, DECISIONS
 from connectors.gateway.snapshots import SNAPSHOTS, Saved, decode, joined, whole
 from connectors.log.interface import Log, Message, Tp
+from connectors.log.places import place_of, read_whole
 from connectors.orderport import order_port
-from connectors.partitioner import murmur2_partition
 from pipelines.gateway import saved
 from pipelines.gateway.fold import OrderFold, at_ns, raw_id
 from pipelines.gateway.holdings import concerns
@@ -68,7 +68,7 @@ class Account:
         self._log, self._codec, self.name, self._key = log, codec, name, name.encode()
 
     def tp(self, topic: str) -> Tp:
-        return Tp(topic, murmur2_partition(self._key, self._log.partition_count(topic)))
+        return place_of(self._log, topic, self._key)
 
     def messages(self, topic: str, start: int | None, end: int | None) -> list[Message]:
         tp = self.tp(topic)
@@ -101,9 +101,8 @@ class Account:
 
 def accounts(log: Log) -> list[str]:
     """Every account that has order events."""
-    tps = [Tp(EVENTS, number) for number in range(log.partition_count(EVENTS))]
-    found = (m.key() for tp in tps for m in log.read(tp, *log.bounds(tp), DEADLINE_S))
-    return sorted({key.decode() for key in found if key})
+    keys = {message.key() for message in read_whole(log, EVENTS, DEADLINE_S)}
+    return sorted(key.decode() for key in keys if key)
 
 
 def refold(

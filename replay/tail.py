@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from connectors.log.interface import Log, Message, Tp
+from connectors.log.places import partitions
 from replay.compare import named_json
 from replay.rerun import EVERYTHING, Span
 from schemas.codec import Codec
@@ -27,7 +28,7 @@ def tail(
     """Every committed record of the span by partition and offset; with `follow`, those to come
     as they arrive.
     """
-    tps = [Tp(topic, partition) for partition in range(log.partition_count(topic))]
+    tps = partitions(log, topic)
     starts = {tp: start_of(log, tp, span, follow) for tp in tps}
     ends = {tp: end_of(log, tp, span) for tp in tps}
     reader = log.reader(starts)

@@ -13,6 +13,7 @@ from connectors.gateway.desk import Desk
 from connectors.gateway.past import BREAKS, CONTROL, DECISIONS, RECON_CONTROL
 from connectors.gateway.sender import Sender
 from connectors.log.interface import Message, Tp
+from connectors.log.places import partitions
 from connectors.signing import Scope, Verifier
 from pipelines.gateway import scopes
 from pipelines.gateway.holdings import concerns
@@ -65,11 +66,8 @@ class Inputs:
         self._verifier = Verifier(desk.parts.risk_keys, scope)
         self._key = desk.account.encode()
         self._pool = ThreadPoolExecutor(1, "inputs")
-        alive = {
-            Tp(topic, partition): desk.parts.log.bounds(Tp(topic, partition))[1]
-            for topic in (CLOCK, RISK_EPOCHS)
-            for partition in range(desk.parts.log.partition_count(topic))
-        }
+        log = desk.parts.log
+        alive = {tp: log.bounds(tp)[1] for tp in partitions(log, CLOCK, RISK_EPOCHS)}
         at_ns = desk.parts.monotonic_ns()
         self.silence = Silence(int(desk.parts.silent_s * 1e9), at_ns)
         self.positions = {tp: at for tp, at in positions.items() if tp.topic in _FOLLOWED}

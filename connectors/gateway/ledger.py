@@ -19,7 +19,7 @@ from connectors.gateway.snapshots import SNAPSHOTS
 from connectors.gateway.transport import boottime_ns
 from connectors.log.errors import Fenced, WriterError
 from connectors.log.interface import Abort, Log, OutRecord, Tp, Writer
-from connectors.partitioner import murmur2_partition
+from connectors.log.places import place_of
 from connectors.tracing import TRACE_HEADER, traceparent
 from schemas.codec import Codec
 
@@ -55,8 +55,7 @@ class Ledger:
         self._account, self._instance, self._number = account, instance, 0
         self._begun_ns = 0  # boottime of the newest transaction
         self._partitions = {
-            topic: murmur2_partition(self._key, log.partition_count(topic))
-            for topic in (RAW, EVENTS, SNAPSHOTS)
+            topic: place_of(log, topic, self._key).partition for topic in (RAW, EVENTS, SNAPSHOTS)
         }
         self._ends: dict[Tp, int] = {}
         self._writer: Writer | None = None

@@ -11,7 +11,7 @@ from connectors.control import NotThisLog
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.snapshots import Saved, newest
 from connectors.log.interface import Log, Message, Tp
-from connectors.partitioner import murmur2_partition
+from connectors.log.places import place_of
 from connectors.signing import Scope
 from pipelines.gateway import scopes
 from pipelines.gateway.fold import OrderFold, raw_id
@@ -67,7 +67,7 @@ def read_since(base: Saved, log: Log, codec: Codec, account: str) -> Past:
     key, positions = account.encode(), dict[Tp, int]()
 
     def read(topic: str) -> list[tuple[Message, Any]]:
-        tp = Tp(topic, murmur2_partition(key, log.partition_count(topic)))
+        tp = place_of(log, topic, key)
         low, positions[tp] = log.bounds(tp)
         found = log.read(tp, base.positions.get(tp, low), positions[tp], DEADLINE_S)
         return [(m, codec.decode(m.value())) for m in found if topic == CONTROL or m.key() == key]
@@ -95,7 +95,7 @@ def read_since(base: Saved, log: Log, codec: Codec, account: str) -> Past:
 def recorded_since(log: Log, codec: Codec, account: str, since_ns: int) -> frozenset[str]:
     """Ids of the raw events on the log from a time on, by the clock of who wrote them."""
     key = account.encode()
-    tp = Tp(RAW, murmur2_partition(key, log.partition_count(RAW)))
+    tp = place_of(log, RAW, key)
     start = log.offset_at(tp, since_ns // 1_000_000 - CLOCK_STEP_MS)
     found = log.read(tp, start, log.bounds(tp)[1], DEADLINE_S)
     return frozenset(raw_id(codec.decode(m.value())) for m in found if m.key() == key)

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from connectors.epochs.snapshots import CHUNK_BYTES
 from connectors.log.interface import Log, Message, Tp
-from connectors.partitioner import murmur2_partition
+from connectors.log.places import place_of
 from connectors.signing import Scope
 from pipelines.gateway import saved
 from pipelines.gateway.fold import OrderFold
@@ -90,7 +90,7 @@ def records_of(state: Saved) -> Callable[[Mapping[Tp, int]], Sequence[StateSnaps
 def newest(log: Log, codec: Codec, account: str, reader: Reader) -> Saved | None:
     """The last snapshot of an account that this code can read; None if there is none."""
     key = account.encode()
-    tp = Tp(SNAPSHOTS, murmur2_partition(key, log.partition_count(SNAPSHOTS)))
+    tp = place_of(log, SNAPSHOTS, key)
     low, end = log.bounds(tp)
     start = end
     while start > low:

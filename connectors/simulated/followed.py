@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from connectors.log.interface import Log, Message, Tp
+from connectors.log.places import partitions
 from connectors.simulated.market import VENUE
 from pipelines.matching.state import Market
 from schemas.codec import Codec
@@ -31,8 +32,7 @@ class FollowedMarket:
     def __init__(self, log: Log, codec: Codec, topics: Sequence[str] = TOPICS) -> None:
         """Raises `TopicMissing`, `LogUnreachable`: a venue without a market is not started."""
         self._log, self._codec, self._topics = log, codec, tuple(topics)
-        counts = [(topic, log.partition_count(topic)) for topic in topics]
-        self._tps = [Tp(topic, number) for topic, count in counts for number in range(count)]
+        self._tps = partitions(log, *topics)
 
     async def batches(self) -> AsyncIterator[Sequence[Market]]:
         loop = asyncio.get_running_loop()

@@ -25,8 +25,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
 from connectors.log.interface import Log, Reader, Tp
+from connectors.log.places import place_of
 from connectors.orderport.interface import Request, Trades
-from connectors.partitioner import murmur2_partition
 from connectors.venue_watch.venue import Unanswered, Venue
 from connectors.venues.backoff import Backoff
 from pipelines.exact import EXACTLY
@@ -108,8 +108,7 @@ class Watch:
         return self._parts.log.reader(positions)
 
     def _tp(self, topic: str) -> Tp:
-        count = self._parts.log.partition_count(topic)
-        return Tp(topic, murmur2_partition(self._parts.account.encode(), count))
+        return place_of(self._parts.log, topic, self._parts.account.encode())
 
     async def _follow(self) -> None:
         assert self._reader is not None

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.feed.capture import load
-from connectors.log.interface import Message, Tp
+from connectors.log.interface import Message
 from connectors.log.kafka_reader import KafkaReader
+from connectors.log.places import partitions
 from connectors.raw_writer import RawWriter
 from connectors.venues import venue
 from ops.bench.samples import Sample
@@ -41,8 +42,8 @@ class Tap(threading.Thread):
     def __init__(self, settings: Settings, codec: Codec) -> None:
         super().__init__(daemon=True)
         self._codec, log = codec, kafka_log(settings)
-        tps = [Tp(topic, p) for topic in WATCHED for p in range(log.partition_count(topic))]
-        self._reader: KafkaReader = log.reader({tp: log.bounds(tp)[1] for tp in tps})
+        ends = {tp: log.bounds(tp)[1] for tp in partitions(log, *WATCHED)}
+        self._reader: KafkaReader = log.reader(ends)
         self.stopping = threading.Event()
         self.seen: list[tuple[str, int, float]] = []  # topic, ts_recv_ns, milliseconds
 

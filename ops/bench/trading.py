@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from connectors.feed.capture import CAPTURES, load
 from connectors.feed.server import Options
-from connectors.log.interface import Log, Tp
+from connectors.log.interface import Log
+from connectors.log.places import partitions
 from ops.bench.latency import percentiles
 from ops.bench.samples import Sample
 from ops.demo.play import Player
@@ -52,8 +53,7 @@ class OrderTap(threading.Thread):
     def __init__(self, log: Log, codec: Codec) -> None:
         super().__init__(daemon=True)
         self._codec = codec
-        tps = [Tp(topic, p) for topic in TOPICS for p in range(log.partition_count(topic))]
-        self._reader = log.reader({tp: log.bounds(tp)[1] for tp in tps})
+        self._reader = log.reader({tp: log.bounds(tp)[1] for tp in partitions(log, *TOPICS)})
         self.stopping = threading.Event()
         self.requested: dict[str, int] = {}
         self.decided: dict[str, int] = {}

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
+from connectors.log.places import read_whole
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.matching.model import Instrument
 from schemas.codec import Codec
@@ -57,9 +57,7 @@ class Books(NamedTuple):
 
 def read_all(log: KafkaLog, codec: Codec, topic: str) -> list[Any]:
     """Every event of a topic, partition by partition."""
-    tps = [Tp(topic, number) for number in range(log.partition_count(topic))]
-    found = [message for tp in tps for message in log.read(tp, *log.bounds(tp), READ_S)]
-    return [codec.decode(message.value()) for message in found]
+    return [codec.decode(message.value()) for message in read_whole(log, topic, READ_S)]
 
 
 def books(log: KafkaLog, codec: Codec, instruments: Iterable[Instrument]) -> Books:

@@ -19,6 +19,7 @@ from connectors.feed.capture import CAPTURES, Frame, load
 from connectors.feed.server import Options
 from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
+from connectors.log.places import partitions
 from ops import stack
 from ops.demo.books import read_all, still_open
 from ops.demo.faults import Operator, Schedule, Stranger
@@ -262,7 +263,7 @@ def drain(log: KafkaLog, cast: Cast) -> float:
 def tps_of(log: KafkaLog, name: str, settings: Settings) -> list[Tp]:
     """A pipeline's input partitions, the clock's left out: it never stands still."""
     topics = [t.topic for t in pipeline(name, settings).logic.inputs if t.topic != CLOCK]
-    return [Tp(topic, number) for topic in topics for number in range(log.partition_count(topic))]
+    return partitions(log, *topics)
 
 
 def lag(log: KafkaLog, name: str, tps: list[Tp]) -> int:

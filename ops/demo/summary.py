@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Shard
-from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
+from connectors.log.places import partitions
 from schemas.codec import Codec
 from schemas.events import EpochCommitted
 
@@ -43,5 +43,4 @@ def recorded(log: KafkaLog, codec: Codec, shard: Shard) -> Recorded:
 
 def raw_records(log: KafkaLog, topic: str) -> int:
     """Records of a topic that is written outside transactions: its offsets have no gaps."""
-    tps = [Tp(topic, partition) for partition in range(log.partition_count(topic))]
-    return sum(high - low for low, high in map(log.bounds, tps))
+    return sum(high - low for low, high in map(log.bounds, partitions(log, topic)))

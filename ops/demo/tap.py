@@ -8,8 +8,8 @@ import threading
 import time
 from typing import Any
 
-from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
+from connectors.log.places import partitions
 from schemas.codec import Codec
 
 WATCHED = ("md.trade.v1", "signal.target.v1")
@@ -20,8 +20,7 @@ class Tap:
 
     def __init__(self, log: KafkaLog, codec: Codec) -> None:
         self._codec = codec
-        tps = [Tp(topic, p) for topic in WATCHED for p in range(log.partition_count(topic))]
-        self._reader = log.reader({tp: log.bounds(tp)[1] for tp in tps})
+        self._reader = log.reader({tp: log.bounds(tp)[1] for tp in partitions(log, *WATCHED)})
         self._stopping = threading.Event()
         self.latencies_ms: dict[str, list[float]] = {topic: [] for topic in WATCHED}
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
+from connectors.log.places import partitions
 from connectors.venues import venue
 from ops import stack
 from ops.desk.plan import desk
@@ -118,8 +118,7 @@ class Told:
 
     def __init__(self, log: KafkaLog, codec: Codec) -> None:
         self._log, self._codec = log, codec
-        tps = [Tp(EVENTS, number) for number in range(log.partition_count(EVENTS))]
-        self._next = {tp: log.bounds(tp)[0] for tp in tps}
+        self._next = {tp: log.bounds(tp)[0] for tp in partitions(log, EVENTS)}
         self._counts: Counter[str] = Counter()
 
     def now(self) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from connectors.control import ControlWriter, identify
 from connectors.gateway import latch
 from connectors.gateway.local_socket import SUFFIX, Ask, NotTold, ask_gateway
-from connectors.log.interface import Log, Tp
+from connectors.log.interface import Log
+from connectors.log.places import partitions
 from ops.processes.clients import codec_of, kafka_log
 from ops.settings import Settings
 from pipelines.gateway.scopes import Scope
@@ -116,17 +117,13 @@ def latched(log: Log, codec: Codec) -> list[Latched]:
 def _decisions(log: Log, codec: Codec) -> Iterator[Any]:
     """Trading states by time of decision, those of both topics."""
     found = []
-    for tp in _partitions(log, TOPICS):
+    for tp in partitions(log, *TOPICS):
         low, end = log.bounds(tp)
         found += [(m.timestamp()[1], m.value()) for m in log.read(tp, low, end, READ_S)]
     for _, value in sorted(found, key=lambda one: one[0]):
         event = codec.decode(value)
         if isinstance(event, (*STATES, TradingResumed)):
             yield event
-
-
-def _partitions(log: Log, topics: Iterable[str]) -> Iterator[Tp]:
-    return (Tp(topic, p) for topic in topics for p in range(log.partition_count(topic)))
 
 
 def person() -> str:

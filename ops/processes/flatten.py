@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from connectors.control import CONTROL, limits_in_force
-from connectors.log.interface import Log, Tp
+from connectors.log.interface import Log
+from connectors.log.places import partitions
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.control import decide
 from ops.settings import Settings
@@ -53,9 +54,7 @@ class Positions:
 
     def __init__(self, log: Log, codec: Codec, terms: dict[str, InstrumentTerms]) -> None:
         self._log, self._codec, self._terms = log, codec, terms
-        self._at: dict[Tp, int] = {CONTROL: 0}
-        for topic in (EVENTS, BOOKED):
-            self._at |= {Tp(topic, p): 0 for p in range(log.partition_count(topic))}
+        self._at = dict.fromkeys((CONTROL, *partitions(log, EVENTS, BOOKED)), 0)
         self._held: defaultdict[Cell, Decimal] = defaultdict(lambda: ZERO)
         self._orders: dict[str, tuple[Cell, Order]] = {}
         self._seen: set[tuple[str, ...]] = set()

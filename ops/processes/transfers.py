@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from connectors.control import ControlWriter, Decided, decided, identify
-from connectors.log.interface import Log, Tp
-from connectors.partitioner import murmur2_partition
+from connectors.log.interface import Log
+from connectors.log.places import place_of
 from connectors.venue_watch.venue import Venue
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.venue_watch import venue_of
@@ -90,7 +90,7 @@ def announced(log: Log, codec: Codec, account: str) -> dict[str, Decimal]:
 
 def _has_traded(log: Log, codec: Codec, account: str) -> bool:
     key = account.encode()
-    tp = Tp(EVENTS, murmur2_partition(key, log.partition_count(EVENTS)))
+    tp = place_of(log, EVENTS, key)
     messages = log.read(tp, *log.bounds(tp), READ_S)
     events = (codec.decode(m.value()) for m in messages if m.key() == key)
     return any(hasattr(event, "cl_ord_id") for event in events)

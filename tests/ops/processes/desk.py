@@ -17,8 +17,8 @@ from confluent_kafka import Producer
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Shard
 from connectors.feed.capture import load
-from connectors.log.interface import Tp
 from connectors.log.kafka import KafkaLog
+from connectors.log.places import partitions
 from connectors.partitioner import murmur2_partition
 from connectors.venues import venue
 from ops import topics
@@ -140,7 +140,7 @@ class Desk:
 
     def wait_drained(self, pipeline: str, *inputs: str) -> None:
         """Until lag tools would show 0 for the pipeline's group."""
-        tps = [Tp(t, p) for t in inputs for p in range(self.log.partition_count(t))]
+        tps = partitions(self.log, *inputs)
         limit = time.monotonic() + DRAIN_S
         while True:
             offsets = self.log.group_offsets(f"tape.{pipeline}", tps)

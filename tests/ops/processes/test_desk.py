@@ -22,7 +22,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from connectors.log.interface import Tp
+from connectors.log.places import read_whole
 from ops.stack import StackInfo
 from tests.connectors.simulated.rig import KEYS
 from tests.ops.processes.desk import TAPE, Desk
@@ -105,8 +105,7 @@ def test_a_venue_follows_what_market_wrote(desk: Desk) -> None:
 
 def _until_quoted(orders: str, desk: Desk) -> None:
     """Until the venue shows the newest quote of the log."""
-    tps = [Tp("md.quote.v1", p) for p in range(desk.log.partition_count("md.quote.v1"))]
-    messages = [one for tp in tps for one in desk.log.read(tp, *desk.log.bounds(tp), 10)]
+    messages = read_whole(desk.log, "md.quote.v1", 10)
     newest = max(messages, key=lambda one: (one.timestamp(), one.offset()))
     quote = desk.codec.decode(newest.value())
     limit = time.monotonic() + 20

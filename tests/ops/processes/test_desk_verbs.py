@@ -21,8 +21,7 @@ import pytest
 from connectors.gateway.latch import latch_path
 from connectors.gateway.ledger import EVENTS
 from connectors.gateway.past import DECISIONS
-from connectors.log.interface import Tp
-from connectors.partitioner import murmur2_partition
+from connectors.log.places import place_of
 from connectors.simulated.server import VenueServer
 from ops.processes.control import Resumed, resume
 from ops.settings import load
@@ -124,7 +123,7 @@ class Trade:
     def told(self, topic: str) -> list[Any]:
         """What a topic says of the account."""
         log = self.desk.log
-        tp = Tp(topic, murmur2_partition(ACCOUNT.encode(), log.partition_count(topic)))
+        tp = place_of(log, topic, ACCOUNT.encode())
         found = log.read(tp, *log.bounds(tp), LIMIT_S)
         return [self.desk.codec.decode(message.value()) for message in found]
 

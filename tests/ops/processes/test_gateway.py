@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from connectors.gateway.ledger import EVENTS, RAW
-from connectors.log.interface import Tp
+from connectors.log.places import read_whole
 from connectors.simulated.server import VenueServer
 from ops.settings import ROOT
 from ops.stack import StackInfo
@@ -62,15 +62,7 @@ def _tidy(desk: Desk) -> Iterator[None]:
 
 
 def told(desk: Desk, topic: str = EVENTS) -> list[Any]:
-    partitions = range(desk.log.partition_count(topic))
-    messages = [
-        message
-        for partition in partitions
-        for message in desk.log.read(
-            Tp(topic, partition), *desk.log.bounds(Tp(topic, partition)), 15.0
-        )
-    ]
-    return [desk.codec.decode(message.value()) for message in messages]
+    return [desk.codec.decode(message.value()) for message in read_whole(desk.log, topic, 15.0)]
 
 
 async def until_told(desk: Desk, process: Popen[str], name: str, topic: str = EVENTS) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from connectors.partitioner import murmur2_partition
+from connectors.log.places import place_of
 from ops.stack import StackInfo
 from schemas.events import ClockTick
 from tests.ops.processes.desk import Desk
@@ -68,7 +68,7 @@ def write(desk: Desk, stack: StackInfo) -> None:
     now_ms = time.time_ns() // 1_000_000 - 60_000
     for topic, at_ms, item in story(now_ms):
         key = b"" if isinstance(item, ClockTick) else ACCOUNT.encode()
-        partition = murmur2_partition(key, desk.log.partition_count(topic))
+        partition = place_of(desk.log, topic, key).partition
         where = (desk.prefix + topic, desk.codec.encode(item), key, partition)
         producer.produce(*where, timestamp=at_ms)
     assert producer.flush(10) == 0

@@ -20,8 +20,8 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.control import ControlWriter, log_identity
-from connectors.log.interface import Message, Tp
-from connectors.partitioner import murmur2_partition
+from connectors.log.interface import Message
+from connectors.log.places import place_of, read_whole
 from connectors.signing import Scope, Verifier
 from ops.limits import load_limits
 from ops.processes.limits import change_limits, newest_limits
@@ -49,7 +49,7 @@ class Scribe:
 
     def write(self, topic: str, item: Any, key: str = ACCOUNT) -> None:
         raw = key.encode()
-        partition = murmur2_partition(raw, self._desk.log.partition_count(topic))
+        partition = place_of(self._desk.log, topic, raw).partition
         value = self._desk.codec.encode(item)
         self._producer.produce(self._desk.prefix + topic, value, raw, partition)
         assert self._producer.flush(10) == 0
@@ -95,9 +95,7 @@ def _tidy(desk: Desk) -> Iterator[None]:
 
 
 def answers(desk: Desk) -> list[Message]:
-    partitions = range(desk.log.partition_count("risk.decision.v1"))
-    tps = [Tp("risk.decision.v1", partition) for partition in partitions]
-    return [message for tp in tps for message in desk.log.read(tp, *desk.log.bounds(tp), 10)]
+    return read_whole(desk.log, "risk.decision.v1", 10)
 
 
 def test_each_request_has_its_answer(desk: Desk) -> None:

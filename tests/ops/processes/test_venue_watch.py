@@ -21,8 +21,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from connectors.log.interface import Tp
-from connectors.partitioner import murmur2_partition
+from connectors.log.places import place_of
 from connectors.simulated.server import VenueServer
 from ops.settings import ROOT
 from ops.stack import StackInfo
@@ -98,8 +97,7 @@ class Story:
         self.running: list[Popen[str]] = []
         self.said: list[str] = []
         self.told: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
-        key, count = ACCOUNT.encode(), desk.log.partition_count
-        tps = [Tp(topic, murmur2_partition(key, count(topic))) for topic in TOPICS]
+        tps = [place_of(desk.log, topic, ACCOUNT.encode()) for topic in TOPICS]
         self.reader = desk.log.reader(dict.fromkeys(tps, 0))
 
     async def tape(self, *arguments: str, code: int = 0, **more: str) -> str:

@@ -1,0 +1,22 @@
+"""Where on a log something lies: the partitions of topics, and the one that a key is in."""
+
+from __future__ import annotations
+
+from connectors.log.interface import Log, Message, Tp
+from connectors.partitioner import murmur2_partition
+
+
+def partitions(log: Log, *topics: str) -> list[Tp]:
+    """Every partition of these topics, in their order. Raises `TopicMissing`."""
+    return [Tp(topic, number) for topic in topics for number in range(log.partition_count(topic))]
+
+
+def place_of(log: Log, topic: str, key: bytes) -> Tp:
+    """The partition of a topic in which a key's records are. Raises `TopicMissing`."""
+    return Tp(topic, murmur2_partition(key, log.partition_count(topic)))
+
+
+def read_whole(log: Log, topic: str, deadline_s: float) -> list[Message]:
+    """Every committed record of a topic, partition by partition. Raises what `Log.read` raises."""
+    tps = partitions(log, topic)
+    return [message for tp in tps for message in log.read(tp, *log.bounds(tp), deadline_s)]
