@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from schemas.errors import TapeError
 
+ASK = "compare `tape acls diff`"  # said where the broker's access rules are in the way
+
 
 class LogUnreachable(TapeError):
     """No broker answers."""

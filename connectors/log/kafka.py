@@ -13,6 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from connectors.log.errors import (
+    ASK,
     LogUnreachable,
     NotAllowed,
     OffsetsGone,
@@ -21,7 +22,7 @@ from connectors.log.errors import (
 )
 from connectors.log.interface import Message, Tp
 from connectors.log.kafka_reader import BOUNDED, KafkaReader
-from connectors.log.kafka_writer import ASK, FORBIDDEN, KafkaWriter
+from connectors.log.kafka_writer import FORBIDDEN, KafkaWriter
 from schemas.errors import TapeError
 
 logger = logging.getLogger("tape.log")

@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-from connectors.log.errors import LogUnreachable, NotAllowed, OffsetsGone
+from connectors.log.errors import ASK, LogUnreachable, NotAllowed, OffsetsGone
 from connectors.log.interface import Message, Tp
 
 # fetch.wait.max.ms: new records answer a fetch at once, so this only bounds how late an end of
@@ -100,7 +100,7 @@ class KafkaReader:
                     "longer on the log (retention); restore it from the archive or start anew"
                 )
             elif code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                raise NotAllowed(f"{event.error().str()}; compare `tape acls diff`")
+                raise NotAllowed(f"{event.error().str()}; {ASK}")
             elif code not in _TRANSIENT:
                 raise LogUnreachable(f"reading failed: {event.error().str()}")
         return [m for m in found if not m.error()]

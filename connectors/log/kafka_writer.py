@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from connectors.log.errors import (
+    ASK,
     Aborted,
     Fenced,
     LogUnreachable,
@@ -51,7 +52,6 @@ FORBIDDEN = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
-ASK = "compare `tape acls diff`"
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 _GAP_MIN_S, _GAP_MAX_S, _SLOW_ACK_S = 0.002, 0.020, 0.010
 
