@@ -135,22 +135,22 @@ def register(registry: Registry, catalog: Catalog, prefix: str = "") -> Iterator
         for name, topic in catalog.topics.items()
         for event in topic.events
     ]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        jobs = [
-            pool.submit(
-                _register,
-                registry,
-                subject_of(name, event.fullname, prefix),
-                list(event.versions.values()),
-                compatibility,
-            )
-            for name, event, compatibility in wanted
-        ]
-        try:
-            for job in jobs:
-                yield from job.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    jobs = [
+        pool.submit(
+            _register,
+            registry,
+            subject_of(name, event.fullname, prefix),
+            list(event.versions.values()),
+            compatibility,
+        )
+        for name, event, compatibility in wanted
+    ]
+    try:
+        for job in jobs:
+            yield from job.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _register(
