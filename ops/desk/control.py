@@ -15,7 +15,7 @@ from ops.stack import processes
 from ops.stack.progress import Report
 from ops.supervisor.leftovers import FOLDER, SUPERVISOR, end_leftovers, kill_leftovers
 from ops.supervisor.model import FAILED, Standing
-from ops.supervisor.supervisor import ProcessFailed, Supervisor
+from ops.supervisor.supervisor import ProcessFailed, Supervisor, last_words
 
 START_S = 180.0
 
@@ -50,7 +50,7 @@ def wait_running(settings: Settings, report: Report, lives: Callable[[], bool]) 
         found = recorded(settings.run_dir)
         failed = [one for one in found if one.state in FAILED]
         if failed or not lives():
-            raise ProcessFailed("; ".join(map(last_words, failed)) or supervisor_words(settings))
+            raise ProcessFailed("; ".join(map(words_of, failed)) or supervisor_words(settings))
         running = sum(one.state == "RUNNING" for one in found)
         report("start the desk", running, total)
         return running == total
@@ -86,13 +86,10 @@ def own_folder(run_dir: Path) -> Path:
     return run_dir / FOLDER / SUPERVISOR
 
 
-def last_words(one: Standing) -> str:
-    path = Path(one.log)
-    said = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-    return f"{one.name} ended with exit code {one.code}: {said[-1] if said else 'nothing'}"
+def words_of(one: Standing) -> str:
+    return last_words(one.name, one.code, Path(one.log))
 
 
 def supervisor_words(settings: Settings) -> str:
     log = own_folder(settings.run_dir) / f"{SUPERVISOR}.log"
-    said = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return f"the supervisor ended: {said[-1] if said else 'nothing'} (see {log})"
+    return last_words("the supervisor", None, log)

@@ -191,9 +191,14 @@ class Supervisor:
 
     def _ended(self, entry: _Entry) -> str:
         path = self.log_of(entry.process.name)
-        said = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-        last = said[-1][:LINE_MAX] if said else "nothing"
-        return f"{entry.process.name} ended with exit code {entry.code}: {last} (see {path})"
+        return last_words(entry.process.name, entry.code, path)
+
+
+def last_words(name: str, code: int | None, path: Path) -> str:
+    """What a process ended with, by the last line of its log."""
+    ended = "ended" if code is None else f"ended with exit code {code}"
+    said = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+    return f"{name} {ended}: {said[-1][:LINE_MAX] if said else 'nothing'} (see {path})"
 
 
 def environment_of(**own: str) -> dict[str, str]:
