@@ -125,10 +125,9 @@ class Gateway:
     def _obey_halts(self) -> None:
         """Cancels what the latch or the local socket halts."""
         desk = self.desk
-        for cl_ord_id in list(desk.fold.book.live):
-            reason = desk.halts.cancels(desk.fold.book.entries[cl_ord_id].approved)
-            if reason is not None:
-                desk.want_cancel(cl_ord_id, reason)
+        book = desk.fold.book
+        for cl_ord_id, reason in desk.halts.cancels(book.entries[n].approved for n in book.live):
+            desk.want_cancel(cl_ord_id, reason)
 
     def _watch_ledger(self, lived_ns: int) -> None:
         """Without the log, from a commit that fails or hangs on: cancels alone."""

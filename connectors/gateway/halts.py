@@ -4,6 +4,7 @@ told. Both hold where Kafka, risk or the log's readers do not answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from connectors.gateway.latch import NAME, Latch
@@ -41,10 +42,16 @@ class Halts:
         local = scopes.merged(self._told, held)
         return scopes.refusal(scopes.merged(self.log, local), order)
 
-    def cancels(self, order: OrderApproved) -> CancelReason | None:
-        """Why an open order is canceled; None if it may stay. The log's halts come as events."""
+    def cancels(self, orders: Iterable[OrderApproved]) -> list[tuple[str, CancelReason]]:
+        """The open orders that are to be canceled, and why, at one look at the latch. The log's
+        halts come as events.
+        """
         held = self._latch.states()
         if held is None:
-            return "STATE_UNREADABLE"
+            return [(order.cl_ord_id, "STATE_UNREADABLE") for order in orders]
         local = scopes.merged(self._told, held)
-        return "STATE_HALTED" if scopes.refusal(local, order) == "STATE_HALTED" else None
+        return [
+            (order.cl_ord_id, "STATE_HALTED")
+            for order in orders
+            if scopes.refusal(local, order) == "STATE_HALTED"
+        ]
