@@ -19,6 +19,7 @@ from connectors.gateway.flat import Account, Cleared, Wanted, clear
 from connectors.gateway.latch import Halt, latch_path
 from connectors.gateway.local_socket import SUFFIX, Ask, NotTold, Told, ask_gateway, socket_path
 from connectors.orderport import order_port
+from ops.processes.control import decide
 from ops.processes.gateway import key_of, load_caps
 from ops.settings import Settings
 from schemas.errors import TapeError
@@ -154,9 +155,6 @@ def _tell(folder: Path, halt: Halt, told: list[Told]) -> str:
 
 
 def _write(settings: Settings, halt: Halt) -> str:
-    # Imported here: the path that needs most must not keep the others waiting.
-    from ops.processes.control import decide
-
     event = TradingHalted(*halt.scope, True, "OPERATOR", halt.person, halt.reason, None, halt.ts_ns)
     return f"ops.control.v1/0/{decide(settings, event, identified=False)}"
 
