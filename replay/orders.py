@@ -27,6 +27,7 @@ from replay.compare import named_json
 from replay.rerun import EVERYTHING, NothingRecorded, Span
 from schemas.codec import Codec
 
+FIRST_RECORDS = 1_000
 OnEvent = Callable[[int, int], None]
 
 
@@ -82,6 +83,15 @@ class Account:
         start, end = (s and s.positions.get(self.tp(topic)) for s in (after, before))
         return [self._codec.decode(m.value()) for m in self.messages(topic, start, end)]
 
+    def venue(self) -> str:
+        """Where it trades, by its first raw event. Raises `NothingRecorded`."""
+        tp = self.tp(RAW)
+        low, end = self._log.bounds(tp)
+        for start in range(low, end, FIRST_RECORDS):
+            for message in self.messages(RAW, start, min(start + FIRST_RECORDS, end)):
+                return str(self._codec.decode(message.value()).venue)
+        raise NothingRecorded(f"account {self.name} has nothing on {RAW}")
+
     def trimmed(self) -> bool:
         return self._log.bounds(self.tp(RAW))[0] > 0
 
@@ -112,11 +122,9 @@ def refold(
     in the verdict.
     """
     account, verdict = Account(log, codec, name), OrdersVerdict(name)
-    first = next(iter(account.events(RAW, None, None)), None)
-    if first is None:
-        raise NothingRecorded(f"account {name} has nothing on {RAW}")
-    base, later = _base(account, account.snapshots(first.venue), span)
-    fold = base.fold if base else OrderFold(order_port(first.venue))
+    venue = account.venue()
+    base, later = _base(account, account.snapshots(venue), span)
+    fold = base.fold if base else OrderFold(order_port(venue))
     verdict.from_snapshot = base is not None
     for after, before in zip([base, *later], [*later, None], strict=True):
         part = _part(account, after, before)
