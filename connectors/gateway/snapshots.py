@@ -43,21 +43,13 @@ class Saved(NamedTuple):
 
 def encode(state: Saved) -> bytes:
     """The canonical bytes, positions and all."""
-    assert state.scope is not None, "no log without a name is traded on"
-    body = {
-        "fold": json.loads(saved.dump(state.fold)),
-        "latched": sorted(([*scope, n] for scope, n in state.states.latched.items()), key=str),
-        "scope": list(state.scope),
-        "breaks": sorted(state.breaks),
-        "positions": _positions(state.positions),
-    }
-    return _text(body)
+    return saved.text(_values(state))
 
 
 def decode(body: bytes, version: int, reader: Reader) -> Saved:
     """Raises `StateVersionError` for another form."""
     found = json.loads(body)
-    fold = saved.load(json.dumps(found["fold"]).encode(), version, reader)
+    fold = saved.restored(found["fold"], version, reader)
     latched = {(a, s, i): n for a, s, i, n in found["latched"]}
     positions = {Tp(topic, partition): at for topic, partition, at in found["positions"]}
     breaks = frozenset(found["breaks"])
@@ -75,14 +67,14 @@ def cut(body: bytes, sequence: int) -> list[StateSnapshotted]:
 
 def records_of(state: Saved) -> Callable[[Mapping[Tp, int]], Sequence[StateSnapshotted]]:
     """The state of now as records, once it is known where what it covers ends. The fold goes on:
-    its bytes are taken at once.
+    its values are taken at once.
     """
-    frozen = json.loads(encode(state))
+    frozen = _values(state)
 
     def made(ends: Mapping[Tp, int]) -> Sequence[StateSnapshotted]:
         positions = {**state.positions, **ends}
-        frozen["positions"] = _positions(positions)
-        return cut(_text(frozen), sum(positions.values()))
+        body = {**frozen, "positions": _positions(positions)}
+        return cut(saved.text(body), sum(positions.values()))
 
     return made
 
@@ -117,9 +109,16 @@ def joined(chunks: Sequence[StateSnapshotted]) -> bytes:
     return b"".join(chunk.body for chunk in chunks)
 
 
+def _values(state: Saved) -> dict[str, Any]:
+    assert state.scope is not None, "no log without a name is traded on"
+    return {
+        "fold": saved.values(state.fold),
+        "latched": sorted(([*scope, n] for scope, n in state.states.latched.items()), key=str),
+        "scope": list(state.scope),
+        "breaks": sorted(state.breaks),
+        "positions": _positions(state.positions),
+    }
+
+
 def _positions(found: Mapping[Tp, int]) -> list[list[Any]]:
     return sorted([*tp, at] for tp, at in found.items() if tp.topic != SNAPSHOTS)
-
-
-def _text(body: Any) -> bytes:
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

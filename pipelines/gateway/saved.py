@@ -29,10 +29,20 @@ _FORM: Final = [list(Entry._fields), list(OrderApproved._fields)]
 
 def dump(fold: OrderFold) -> bytes:
     """The state of a fold."""
+    return text(values(fold))
+
+
+def text(body: Any) -> bytes:
+    """Canonical JSON."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def values(fold: OrderFold) -> dict[str, Any]:
+    """The same as JSON's values, which share nothing with the fold."""
     fold.forget()
     book = fold.book
     newest_ms = max(book.stamps_ms, default=0)
-    body = {
+    return {
         "form": _FORM,
         "entries": {name: as_json(entry) for name, entry in book.entries.items()},
         "live": list(book.live),  # in the order of their sending
@@ -48,13 +58,11 @@ def dump(fold: OrderFold) -> bytes:
         "gapped": fold.gapped,
         "clock_ns": fold.clock_ns,
     }
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def load(body: bytes, version: int, reader: Reader) -> OrderFold:
-    """The fold again. Raises `StateVersionError` for another form."""
-    found: dict[str, Any] = json.loads(body) if version == VERSION else {}
-    if found.get("form") != _FORM:
+def restored(found: Mapping[str, Any], version: int, reader: Reader) -> OrderFold:
+    """The fold again, from its values. Raises `StateVersionError` for another form."""
+    if version != VERSION or found.get("form") != _FORM:
         raise StateVersionError(f"gateway state version {version} of another form")
     fold = OrderFold(reader)
     for name, qty in found["positions"].items():
