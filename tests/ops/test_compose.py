@@ -10,12 +10,15 @@ from ops.stack import pin
 from ops.stack.broker import properties
 from ops.stack.ports import DEFAULT
 
+# what belongs to the place and the machine
 OWN_PLACE = (
     "process.roles",
     "listeners",
     "advertised.listeners",
     "controller.quorum.bootstrap.servers",
     "log.dirs",
+    "num.network.threads",
+    "num.io.threads",
 )
 
 
