@@ -47,14 +47,8 @@ class Signer:
     """Signs with a private key in PEM. Raises `BadKey`, which never shows the key."""
 
     def __init__(self, pem: bytes, scope: Scope) -> None:
-        try:
-            key = serialization.load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError):
-            raise BadKey("the signing key is not an unencrypted private key in PEM") from None
-        if not isinstance(key, Ed25519PrivateKey):
-            raise BadKey("the signing key is not an Ed25519 key")
-        self._key, self._scope = key, scope
-        self._name = key_id(key.public_key())
+        self._key, self._scope = private_key(pem), scope
+        self._name = key_id(self._key.public_key())
 
     def sign(self, record: OutRecord) -> OutRecord:
         """The record with its signature and the name of the key."""
@@ -71,7 +65,7 @@ class Verifier:
     """Checks signatures with public keys in PEM, by the name in the record's header."""
 
     def __init__(self, pems: Sequence[bytes], scope: Scope) -> None:
-        keys = [_public(pem) for pem in pems]
+        keys = [public_key(pem) for pem in pems]
         self._keys, self._scope = {key_id(key): key for key in keys}, scope
 
     def holds(
@@ -90,7 +84,19 @@ class Verifier:
         return True
 
 
-def _public(pem: bytes) -> Ed25519PublicKey:
+def private_key(pem: bytes) -> Ed25519PrivateKey:
+    """A private key in PEM. Raises `BadKey`, which never shows it."""
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
+        raise BadKey("the signing key is not an unencrypted private key in PEM") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadKey("the signing key is not an Ed25519 key")
+    return key
+
+
+def public_key(pem: bytes) -> Ed25519PublicKey:
+    """A public key in PEM. Raises `BadKey`."""
     try:
         key = serialization.load_pem_public_key(pem)
     except ValueError:

@@ -140,9 +140,13 @@ class RiskSettings(_Section):
     @field_validator("signing_key")
     @classmethod
     def _by_reference(cls, signing_key: str | None) -> str | None:
-        if signing_key is not None and not _REFERENCE.fullmatch(signing_key):
-            raise ValueError("a key is given by reference: env:NAME or file:PATH")
-        return signing_key
+        return _pem_reference(signing_key)
+
+
+def _pem_reference(key: str | None) -> str | None:
+    if key is not None and not _REFERENCE.fullmatch(key):
+        raise ValueError("a key is given by reference: env:NAME or file:PATH")
+    return key
 
 
 class GatewaySettings(_Section):
@@ -221,9 +225,18 @@ class DeskSettings(_Section):
 
 
 class ArchiveSettings(_Section):
-    """Where the archive lies: a folder, or `s3://bucket/prefix`; default: in the run folder."""
+    """Where the archive lies: a folder, or `s3://bucket/prefix`; default: in the run folder.
+
+    `signing_key`: a private key in PEM, by reference; closed days are signed with it.
+    """
 
     root: str | None = None
+    signing_key: str | None = None
+
+    @field_validator("signing_key")
+    @classmethod
+    def _by_reference(cls, signing_key: str | None) -> str | None:
+        return _pem_reference(signing_key)
 
 
 class _File(TomlConfigSettingsSource):
@@ -306,6 +319,16 @@ class Settings(BaseSettings):
     def archive_root(self) -> str:
         """Where the archive lies."""
         return self.archive.root or str(self.run_dir / "archive")
+
+    @property
+    def own_archive_key(self) -> Path:
+        """Where the key lies that the archive makes for itself where none is named."""
+        return self.run_dir / "archive-signing-key.pem"
+
+    def archive_pem(self) -> str:
+        """The archive's private key. Raises `SettingsError` for a dangling reference."""
+        reference = self.archive.signing_key or f"file:{self.own_archive_key}"
+        return str(_resolved("archive.signing_key", reference))
 
     @property
     def own_signing_key(self) -> Path:

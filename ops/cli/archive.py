@@ -53,6 +53,7 @@ def as_json(done: Archived, root: str) -> dict[str, Any]:
         "files": [written.name.path for written in done.files],
         "rows": done.rows,
         "days": done.days,
+        "signed": done.signed,
         "notes": done.notes,
     }
 
@@ -60,4 +61,5 @@ def as_json(done: Archived, root: str) -> dict[str, Any]:
 def as_text(done: Archived, root: str) -> str:
     size = sum(written.size for written in done.files)
     head = f"{root}: {len(done.files)} files written, {done.rows} records, {size} bytes"
-    return "\n".join([head, *done.notes])
+    signed = [f"signed: {', '.join(done.signed)}"] if done.signed else []
+    return "\n".join([head, *signed, *done.notes])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from connectors.signing import make_key
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import ShardBusy, hold, owner
 from ops.settings import Settings
@@ -13,6 +14,7 @@ from replay.archive.errors import ArchiveError
 from replay.archive.run import Archived, archive, topics_of
 from replay.archive.store import Store, store_at
 from replay.rerun import Span
+from replay.verify.signature import sign_days
 
 
 class ArchiveBusy(ArchiveError):
@@ -41,7 +43,18 @@ def archive_once(
         log, codec = kafka_log(settings), codec_of(settings)
         try:
             step = partial(report, "archive")
-            names = topics_of(codec, topics)
-            return archive(log, codec, archive_of(settings), names, span, accept_gap, step)
+            names, store = topics_of(codec, topics), archive_of(settings)
+            done = archive(log, codec, store, names, span, accept_gap, step)
+            done.signed = sign_days(store, _key(settings))
+            return done
         finally:
             log.close()
+
+
+def _key(settings: Settings) -> bytes:
+    """What days are signed with. Without a reference a key of the run folder serves, made when
+    first needed.
+    """
+    if settings.archive.signing_key is None:
+        make_key(settings.own_archive_key)
+    return settings.archive_pem().encode()

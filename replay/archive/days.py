@@ -11,8 +11,9 @@ from typing import Any
 
 from replay.archive import manifest
 from replay.archive.errors import ArchiveCorrupt
-from replay.archive.layout import DAYS, FileName, day_manifest
+from replay.archive.layout import DAYS, FileName, day_manifest, parse, schema_file
 from replay.archive.reader import Index
+from replay.archive.schemas import kept_ids
 from replay.archive.store import Store
 
 SIGNATURE = ".sig"
@@ -38,10 +39,13 @@ def write(store: Store, files: Index, changed: Iterable[str]) -> list[str]:
     for number, (day, names) in enumerate(days.items()):
         name, closed = day_manifest(day), number + 1 < len(days)
         old = store.read(name) if store.exists(name) else b""
+        _none_lost(store, name, _entries(old), names)
         kept = _entries(old) if day not in fresh else {}
-        if list(kept) != [n.path for n in names]:
-            kept = {n.path: _entry(store, n) for n in names}
+        used = _schemas_in(old)
+        if not used or list(kept) != [n.path for n in names]:
+            kept, used = {n.path: _entry(store, n) for n in names}, _schemas(store, names)
         body = {"date": day, "closed": closed, "previous": previous, "files": list(kept.values())}
+        body |= used
         data = manifest.canonical(body)
         if data != old:
             store.remove(name + SIGNATURE)
@@ -49,6 +53,44 @@ def write(store: Store, files: Index, changed: Iterable[str]) -> list[str]:
             written.append(day)
         previous = manifest.digest(data)
     return written
+
+
+def _none_lost(store: Store, name: str, entries: Iterable[str], names: Iterable[FileName]) -> None:
+    """What was signed is never left out: a file may only have grown. Raises `ArchiveCorrupt`."""
+    if not store.exists(name + SIGNATURE):
+        return
+    starts = {(n.tp, n.start) for n in names}
+    for path in entries:
+        file = parse(path)
+        if file is None or (file.tp, file.start) not in starts:
+            raise ArchiveCorrupt(
+                f"{store.root}/{path} or its manifest is gone, but {name} is signed: `tape verify` "
+                "tells what else is, and a copy of the archive has it"
+            )
+
+
+def _schemas(store: Store, names: Iterable[FileName]) -> dict[str, Any]:
+    """The schemas that files were written with, by fingerprint: SHA-256 of the schema's file, and
+    the registry's ids that mean it.
+    """
+    ids: dict[str, list[int]] = {}
+    for number, fingerprint in sorted(kept_ids(store).items()):
+        ids.setdefault(fingerprint, []).append(number)
+    used = {f for name in names for f in manifest.read(store, name).schemas}
+    return {
+        "schemas": {
+            f: {"sha256": manifest.digest(store.read(schema_file(f))), "ids": ids.get(f, [])}
+            for f in sorted(used)
+        }
+    }
+
+
+def _schemas_in(data: bytes) -> dict[str, Any]:
+    """The same as a day's manifest has it; nothing where it cannot be read."""
+    try:
+        return {"schemas": dict(json.loads(data)["schemas"])}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def _entry(store: Store, name: FileName) -> dict[str, Any]:

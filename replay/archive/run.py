@@ -39,10 +39,11 @@ class Work(NamedTuple):
 
 @dataclass
 class Archived:
-    """What a run did. `notes`: what it could not archive yet, a line each."""
+    """What a run did. `notes`: what it could not archive yet, a line each. `signed`: days."""
 
     files: list[FileManifest] = field(default_factory=list)
     days: list[str] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property

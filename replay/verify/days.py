@@ -1,0 +1,109 @@
+"""Day manifests: each names the one before it by SHA-256, and a closed one is signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from replay.archive.days import SIGNATURE
+from replay.archive.layout import DAYS, FileName, day_manifest, parse
+from replay.archive.manifest import canonical, digest
+from replay.archive.store import UNFINISHED, Store
+from replay.verify.findings import Audit
+from replay.verify.signature import Check
+
+_SUFFIX = ".json"
+
+
+class Entry(NamedTuple):
+    """What a day manifest says of one file."""
+
+    name: FileName
+    manifest_sha256: str
+    sha256: str
+    size: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day manifest as read. `schemas`: what its files were written with, by fingerprint."""
+
+    day: str
+    closed: bool
+    previous: str | None
+    entries: tuple[Entry, ...]
+    schemas: dict[str, dict[str, Any]]
+    digest: str
+
+
+def chain(store: Store, signed: Check, audit: Audit) -> dict[str, Day]:
+    """Every day manifest, in order; those that cannot be read are findings and left out."""
+    found: dict[str, Day] = {}
+    before: str | None = None
+    for day in _listed(store, audit):
+        name = day_manifest(day)
+        data = store.read(name)
+        audit.days += 1
+        read = _day(data, day, audit)
+        if read is not None:
+            found[day] = read
+            _linked(read, before, audit)
+            _signed(store, read, data, signed, audit)
+        before = digest(data)
+    return found
+
+
+def _listed(store: Store, audit: Audit) -> list[str]:
+    names = [name for name in store.names(DAYS) if not name.endswith(UNFINISHED)]
+    days = [n.removeprefix(f"{DAYS}/").removesuffix(_SUFFIX) for n in names if n.endswith(_SUFFIX)]
+    known = {day_manifest(day) for day in days}
+    for name in (name for name in names if name not in known):
+        manifest = name.removesuffix(SIGNATURE)
+        if manifest == name or not manifest.endswith(_SUFFIX):
+            audit.find("it is no day manifest", name)
+        elif manifest not in known:
+            audit.find("it is missing, yet its signature is there", manifest)
+    return days
+
+
+def _day(data: bytes, day: str, audit: Audit) -> Day | None:
+    try:
+        found = json.loads(data)
+        if canonical(found) != data or found["date"] != day:
+            raise ValueError("it is not in canonical form, or another day's")
+        entries = tuple(_entries(found["files"]))
+        return Day(day, found["closed"], found["previous"], entries, found["schemas"], digest(data))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        audit.find(f"it is not a day manifest: {error}", day_manifest(day))
+        return None
+
+
+def _entries(files: list[dict[str, Any]]) -> Iterator[Entry]:
+    for file in files:
+        name = parse(file["name"])
+        if name is None:
+            raise ValueError(f"{file['name']} is no file of an archive")
+        yield Entry(name, *(file[key] for key in Entry._fields[1:]))
+
+
+def _linked(day: Day, before: str | None, audit: Audit) -> None:
+    if day.previous != before:
+        wanted, there = _short(day.previous), _short(before)
+        text = f"the day manifest before it has the SHA-256 {there}, it names {wanted}"
+        audit.find(text, day_manifest(day.day))
+
+
+def _short(sha256: str | None) -> str:
+    return "none" if sha256 is None else f"{sha256[:16]}..."
+
+
+def _signed(store: Store, day: Day, data: bytes, signed: Check, audit: Audit) -> None:
+    name = day_manifest(day.day) + SIGNATURE
+    if not store.exists(name):
+        if day.closed:
+            audit.find(f"it is missing: {day_manifest(day.day)} is not signed", name)
+    elif not signed(data, store.read(name)):
+        audit.find(f"the signature does not hold for {day_manifest(day.day)} and this key", name)

@@ -1,0 +1,51 @@
+"""The archive's schemas are those that the day manifests signed for, and they mean the same ids."""
+
+from __future__ import annotations
+
+from replay.archive.errors import ArchiveError
+from replay.archive.layout import IDS, SCHEMAS, schema_file
+from replay.archive.manifest import digest
+from replay.archive.schemas import kept_ids
+from replay.archive.store import UNFINISHED, Store
+from replay.verify.days import Day
+from replay.verify.findings import Audit
+
+
+def check_schemas(store: Store, days: dict[str, Day], day: str, audit: Audit) -> None:
+    """The schemas of one day by SHA-256 and id, and that there are none nobody signed for."""
+    ids = _ids(store, audit)
+    for fingerprint, signed in (days[day].schemas if day in days else {}).items():
+        _check_file(store, fingerprint, signed["sha256"], audit)
+        for number in signed["ids"]:
+            if ids is not None and ids.get(number) != fingerprint:
+                audit.find(f"id {number} does not stand for {fingerprint}", IDS)
+    known = {schema_file(f) for d in days.values() for f in d.schemas} | {IDS}
+    for name in store.names(SCHEMAS):
+        if name not in known and not name.endswith(UNFINISHED):
+            audit.find("no day manifest names it", name)
+    if ids is not None:
+        _check_ids(ids, days, audit)
+
+
+def _ids(store: Store, audit: Audit) -> dict[int, str] | None:
+    try:
+        return kept_ids(store)
+    except ArchiveError as error:
+        audit.find(str(error), IDS)
+        return None
+
+
+def _check_file(store: Store, fingerprint: str, sha256: str, audit: Audit) -> None:
+    name = schema_file(fingerprint)
+    try:
+        if digest(store.read(name)) != sha256:
+            audit.find("its SHA-256 is not the one its day manifest names", name)
+    except ArchiveError as error:
+        audit.find(str(error), name)
+
+
+def _check_ids(ids: dict[int, str], days: dict[str, Day], audit: Audit) -> None:
+    signed = {n: f for d in days.values() for f, one in d.schemas.items() for n in one["ids"]}
+    for number, fingerprint in ids.items():
+        if number not in signed:
+            audit.find(f"no day manifest names id {number} ({fingerprint})", IDS)
