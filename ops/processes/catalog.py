@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from connectors.log.interface import Log
@@ -62,9 +63,12 @@ def market(settings: Settings) -> Pipeline:
     return Pipeline("market", MarketLogic(parsers, logic), version)
 
 
-def strategy(settings: Settings) -> Pipeline:
+def strategy(settings: Settings, file: Path | None = None) -> Pipeline:
+    """`file`: where the settings come from, if it is not the one in force; code that they name lies
+    relative to it.
+    """
     chosen = settings.strategy
-    file = config_file()
+    file = file or config_file()
     folder = file.parent if file else None
     executions = {s.name: execution_of(s.name, s.execution) for s in chosen.signals if s.execution}
     signals = [

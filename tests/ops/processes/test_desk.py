@@ -23,6 +23,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from connectors.log.places import read_whole
+from ops.settings import ROOT
 from ops.stack import StackInfo
 from tests.connectors.simulated.rig import KEYS
 from tests.ops.processes.desk import TAPE, Desk
@@ -118,6 +119,24 @@ def _until_quoted(orders: str, desk: Desk) -> None:
                 return
         assert time.monotonic() < limit, (said, quote)
         time.sleep(0.05)
+
+
+def test_a_backtest_runs_over_what_market_wrote(desk: Desk) -> None:
+    config = str(ROOT / "ops/desk/example/tape.toml")
+    found = desk.tape("backtest", config, "--output", "json", "--out", "alone")
+    assert found.code == 0, found.err
+    [alone] = json.loads(found.out)
+    assert alone["summary"]["requested"] > 0
+    assert (desk.folder / alone["report"]).is_file()
+    grid = ("--grid", "order_ms=5,50", "--workers", "2")
+    both = desk.tape("backtest", config, *grid, "--output", "json", "--out", "both")
+    assert both.code == 0, both.err
+    near, far = json.loads(both.out)
+    assert near["run"]["outputs"] == alone["run"]["outputs"], "in another process"
+    assert far["run"]["outputs"] != alone["run"]["outputs"]
+    nothing = desk.tape("backtest", config, "--date", "2020-01-01")
+    assert nothing.code == 2
+    assert nothing.err.splitlines()[-1].startswith("tape: no market data in that range")
 
 
 def test_lag_tools_see_a_group_at_lag_zero(desk: Desk, stack: StackInfo) -> None:

@@ -1,0 +1,120 @@
+"""`tape backtest`: a desk's configuration over recorded markets, at the simulated venue."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.cli._output import Form, Output, columns, emit
+from ops.cli._times import Date, From, To, span_of
+
+if TYPE_CHECKING:
+    from replay.backtest.store import Run
+
+Config = Annotated[
+    Path,
+    typer.Argument(help="the desk's settings file, as for `tape up --all`", exists=True),
+]
+Grid = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=A,B: every combination; repeat it for more names"),
+]
+Workers = Annotated[int | None, typer.Option(help="processes side by side", min=1)]
+Out = Annotated[Path | None, typer.Option(help="folder of results; default: in the run folder")]
+Source = Annotated[str, typer.Option(help="where the market lies: log")]
+Ms = Annotated[str, typer.Option(help="milliseconds one way")]
+Jitter = Annotated[str, typer.Option(help="milliseconds on top, at most")]
+Seed = Annotated[int, typer.Option(help="the same seed, the same jitter")]
+Fee = Annotated[str, typer.Option(help="of what is received")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(backtest)
+
+
+def backtest(
+    config: Config,
+    date: Date = None,
+    start: From = None,
+    end: To = None,
+    grid: Grid = None,
+    workers: Workers = None,
+    source: Source = "log",
+    out: Out = None,
+    order_ms: Ms = "5",
+    cancel_ms: Ms = "5",
+    report_ms: Ms = "5",
+    jitter_ms: Jitter = "0",
+    seed: Seed = 0,
+    maker_fee: Fee = "0.001",
+    taker_fee: Fee = "0.001",
+    output: Output = Form.TEXT,
+) -> None:
+    """Run strategies, risk and matching over a recorded market; write a report.
+
+    Nothing is written to the log. Exit code 0: done. 2: could not run.
+    """
+    from ops.processes.backtesting import Asked, Assumed, run_all
+    from ops.processes.grid import number, sets_of
+    from ops.settings import load
+    from ops.stack.progress import Bars
+
+    own, sets = load(), sets_of(grid or [])
+    assumed = Assumed(
+        order_ms=number(order_ms, "--order-ms"),
+        cancel_ms=number(cancel_ms, "--cancel-ms"),
+        report_ms=number(report_ms, "--report-ms"),
+        jitter_ms=number(jitter_ms, "--jitter-ms"),
+        seed=seed,
+        maker_fee=number(maker_fee, "--maker-fee"),
+        taker_fee=number(taker_fee, "--taker-fee"),
+    )
+    folder = out or own.run_dir / "runs"
+    asked = Asked(config, span_of(start, end, date), source, folder, assumed)
+    with Bars() as bars:
+        runs = run_all(asked, sets, own, workers or min(len(sets), os.cpu_count() or 1), bars)
+    emit(output, [as_json(run) for run in runs], as_text(runs))
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    return {
+        "folder": run.folder,
+        "report": run.report,
+        "run": run.manifest,
+        "summary": run.numbers,
+    }
+
+
+def as_text(runs: list[Run]) -> str:
+    """One run by its numbers, several as a table."""
+    if len(runs) == 1:
+        return "\n".join([columns(list(_rows(runs[0]))), f"report: {runs[0].report}"])
+    names = [*runs[0].manifest["parameters"]]
+    head = (*names, "profit", "drawdown", "fills", "denied", "report")
+    return columns([head, *(_row(run, names) for run in runs)])
+
+
+def _row(run: Run, names: list[str]) -> tuple[str, ...]:
+    numbers, chosen = run.numbers, run.manifest["parameters"]
+    counts = (str(numbers["fills"]), str(sum(numbers["denied"].values())))
+    money = (numbers["profit"], numbers["drawdown_max"])
+    return (*(chosen[name] for name in names), *money, *counts, str(run.report))
+
+
+def _rows(run: Run) -> list[tuple[str, str]]:
+    numbers = run.numbers
+    denied = ", ".join(f"{count} {reason}" for reason, count in numbers["denied"].items())
+    return [
+        ("market records", f"{run.manifest['records_in']:,}"),
+        ("order requests", f"{numbers['requested']:,}"),
+        ("approved", f"{numbers['approved']:,}"),
+        ("denied", denied or "none"),
+        ("fills", f"{numbers['fills']:,}, {numbers['maker_fills']:,} as maker"),
+        ("turnover", f"{numbers['turnover']} {numbers['currency']}"),
+        ("profit and loss", f"{numbers['profit']} {numbers['currency']}, fees in it"),
+        ("largest drawdown", f"{numbers['drawdown_max']} {numbers['currency']}"),
+    ]

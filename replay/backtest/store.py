@@ -1,0 +1,96 @@
+"""The result of a backtest as a folder: the desk's own records in the archive's layout, `run.json`,
+`summary.json`, `report.html`.
+
+Named by what was run, with no time of its making in it: the same again gives the same files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from connectors.durable import sync_folder
+from replay.archive.run import archive
+from replay.archive.store import FolderStore
+from replay.backtest.report import page
+from replay.backtest.run import Done
+from replay.backtest.summary import summary
+from schemas.codec import Codec
+
+NAME_DIGITS: Final = 12
+
+
+class Run(NamedTuple):
+    """A kept result. `manifest` is `run.json`, `numbers` is `summary.json`."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    numbers: dict[str, Any]
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+
+def store(done: Done, codec: Codec, facts: Mapping[str, Any], root: Path) -> Run:
+    """Writes the result below `root`; a result that is there already is replaced by the same."""
+    manifest, numbers = manifest_of(done, codec, facts), summary(done.story)
+    folder = root / f"backtest-{manifest['run']}"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = archive(done.records.log, codec, FolderStore(folder), list(manifest["outputs"]))
+    assert not kept.notes, kept.notes
+    title = f"Backtest of {manifest['configuration']}"
+    shown = page(title, done.story, numbers, _facts(manifest))
+    _write(folder / "summary.json", canonical(numbers))
+    _write(folder / "report.html", shown)
+    _write(folder / "run.json", canonical(manifest))  # last: a folder without it is unfinished
+    return Run(folder, manifest, numbers)
+
+
+def manifest_of(done: Done, codec: Codec, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes this run this run, and the digests of what came of it."""
+    schemas = {name: event.fingerprint.hex() for name, event in codec.catalog.events.items()}
+    given = {**facts, "inputs": done.inputs, "schemas": schemas}
+    name = sha256(canonical(given).encode()).hexdigest()[:NAME_DIGITS]
+    return {
+        "run": name,
+        **given,
+        "clock": "of the log" if done.clock else "made for the run",
+        "records_in": done.market,
+        "outputs": {
+            topic: {"records": done.records.counts()[topic], "digest": digest}
+            for topic, digest in done.records.digests().items()
+        },
+    }
+
+
+def canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a reader wants of the manifest."""
+    rows = []
+    for name in ("run", "configuration", "configuration_sha256", "code_version", "clock"):
+        rows.append((name.replace("_", " "), str(manifest[name])))
+    for name in ("parameters", "assumed"):
+        said = ", ".join(f"{key} {one}" for key, one in manifest[name].items())
+        rows.append((name, said or "as configured"))
+    rows.append(("records in", f"{manifest['records_in']:,}"))
+    for one in manifest["inputs"]:
+        place = f"{one['topic']}/{one['partition']}"
+        rows.append((place, f"offsets {one['start']:,} to {one['end']:,}"))
+    for topic, one in manifest["outputs"].items():
+        rows.append((topic, f"{one['records']:,} records, {one['digest']}"))
+    return rows
+
+
+def _write(path: Path, text: str) -> None:
+    """In one step: a reader sees the old or the new one."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, "utf-8")
+    fresh.replace(path)
+    sync_folder(path.parent)

@@ -1,0 +1,69 @@
+"""Parameter sets: what `--grid` asks for, and how a set changes a desk's settings."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from ops.processes.backtesting import Assumed
+from ops.processes.grid import BadGrid, changed, sets_of
+from ops.settings import ROOT, load_file
+
+FILE = ROOT / "ops/desk/example/tape.toml"
+SPAN = "strategy.signals.ema-cross.options.fast_span"
+
+
+def test_every_combination_in_the_order_given() -> None:
+    assert sets_of([]) == [{}]
+    assert sets_of(["a=1,2", "b.c=x, y"]) == [
+        {"a": "1", "b.c": "x"},
+        {"a": "1", "b.c": "y"},
+        {"a": "2", "b.c": "x"},
+        {"a": "2", "b.c": "y"},
+    ]
+
+
+@pytest.mark.parametrize("text", ["a", "=1", "a=", "a=1,,2"])
+def test_a_grid_has_a_name_and_values(text: str) -> None:
+    with pytest.raises(BadGrid, match="NAME=VALUE"):
+        sets_of([text])
+
+
+def test_a_set_changes_what_it_names_and_nothing_else() -> None:
+    before = load_file(FILE)
+    tick = "strategy.signals.book-imbalance.execution.instruments.ETHUSDT.BINANCE"
+    after = load_file(FILE, **changed(before, {SPAN: "7", "desk.balances.USDT": "5.5"}))
+    assert after.strategy.signals[0].options == {
+        **before.strategy.signals[0].options,
+        "fast_span": 7,
+    }
+    assert after.strategy.signals[1] == before.strategy.signals[1]
+    assert after.desk.balances["USDT"] == Decimal("5.5")
+    assert after.desk.feeds == before.desk.feeds
+    size = changed(before, {"strategy.signals.book-imbalance.options.size": "2"})
+    assert size["strategy"]["signals"][1]["options"]["size"] == "2", "a text stays one"
+    with pytest.raises(BadGrid, match="there is no ETHUSDT"):
+        changed(before, {f"{tick}.child_qty_max": "1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("strategy.signals.nobody.options.size", "1", "there is no nobody"),
+        ("strategy.signals.ema-cross.options", "1", "names a table"),
+        ("desk.balances.USDT", "much", "desk.balances.USDT"),
+        ("gateway.url", "x", "there is no gateway"),
+    ],
+)
+def test_what_cannot_be_varied_is_named(name: str, value: str, says: str) -> None:
+    with pytest.raises(BadGrid, match=says):
+        changed(load_file(FILE), {name: value})
+
+
+def test_a_set_varies_what_is_assumed_of_the_venue() -> None:
+    varied = Assumed().varied({"order_ms": "0.5", "seed": "3", SPAN: "7"})
+    assert varied == Assumed()._replace(order_ms=Decimal("0.5"), seed=3)
+    assert varied.model().latency.order_ns == 500_000
+    with pytest.raises(BadGrid, match="maker_fee"):
+        Assumed().varied({"maker_fee": "free"})

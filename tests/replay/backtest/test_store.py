@@ -1,0 +1,151 @@
+"""The kept result of a backtest.
+
+1. The desk's records lie in the archive's layout; the same run gives the same bytes.
+2. A real browser shows the report: every chart is drawn, nothing is asked of anybody.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.exact import plain
+from replay.archive.reader import index
+from replay.archive.store import FolderStore
+from replay.backtest.chart import Mark, bar_chart, shown, ticks, time_chart
+from replay.backtest.report import page
+from replay.backtest.store import store
+from replay.backtest.story import Story
+from replay.backtest.summary import summary
+from tests.replay.backtest.market import CODEC
+from tests.replay.backtest.test_run import example, setting
+
+FACTS = {"configuration": "tape.toml", "configuration_sha256": "00", "code_version": "11"}
+GIVEN = {**FACTS, "parameters": {}, "assumed": {"order_ms": "5"}}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def test_the_same_run_gives_the_same_files(tmp_path: Path) -> None:
+    first = store(example(), CODEC, GIVEN, tmp_path / "a")
+    again = store(example(), CODEC, GIVEN, tmp_path / "b")
+    assert first.folder.name == again.folder.name
+    assert files_of(first.folder) == files_of(again.folder)
+    other = store(example(), CODEC, {**GIVEN, "assumed": {"order_ms": "6"}}, tmp_path / "a")
+    assert other.folder != first.folder
+
+
+def test_every_record_lies_in_the_archives_layout(tmp_path: Path) -> None:
+    run = store(example(), CODEC, GIVEN, tmp_path)
+    rows: dict[str, int] = {}
+    for tp, files in index(FolderStore(run.folder)).items():
+        for name in files:
+            table = pq.read_table(run.folder / name.path, columns=["_event", "_value"])
+            rows[tp.topic] = rows.get(tp.topic, 0) + table.num_rows
+            assert None not in table["_event"].to_pylist()
+    assert rows == example().records.counts()
+    kept = json.loads((run.folder / "run.json").read_text())
+    assert {name: one["digest"] for name, one in kept["outputs"].items()} == (
+        example().records.digests()
+    )
+    assert json.loads((run.folder / "summary.json").read_text())["fills"] >= 5
+
+
+def test_the_summary_adds_up() -> None:
+    numbers, story = summary(example().story), example().story
+    assert numbers["requested"] == numbers["approved"] + sum(numbers["denied"].values())
+    assert numbers["fills"] == story.events["OrderFilled"]
+    assert story.last is not None
+    assert numbers["profit"] == plain(story.last.profit)
+    assert story.drawdown.largest >= -story.last.profit
+
+
+# ---- the report ----------------------------------------------------------------------------------
+
+
+def test_the_report_asks_nobody_for_anything(tmp_path: Path) -> None:
+    text = store(example(), CODEC, GIVEN, tmp_path).report.read_text()
+    assert not re.search(r"https?://|<script|<link|<img|@import|url\(", text)
+    assert "default-src &#x27;none&#x27;" in text or "default-src 'none'" in text
+
+
+def test_a_browser_shows_the_report(tmp_path: Path) -> None:
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        if "browser" in os.environ.get("TAPE_REQUIRE", "").split(","):
+            pytest.fail("TAPE_REQUIRE=browser, and there is none")
+        pytest.skip("no browser is here")
+    run = store(example(), CODEC, GIVEN, tmp_path)
+    dom = looked_at(browser, run.report, tmp_path, "--dump-dom")
+    assert dom.count("<svg") == 7, "profit, drawdown, exposure, two instruments, slippage, denials"
+    assert (
+        dom.count('<polygon class="buy"') + dom.count('<polygon class="sell"')
+        == (run.numbers["fills"])
+    )
+    picture = tmp_path / "report.png"
+    looked_at(browser, run.report, tmp_path, f"--screenshot={picture}")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 40_000, "an empty page compresses to far less"
+
+
+def looked_at(browser: str, report: Path, folder: Path, what: str) -> str:
+    command = [
+        browser,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--window-size=1200,2600",
+    ]
+    command += ["--window-size=1200,2600", f"--user-data-dir={folder / 'profile'}"]
+    command += [what, report.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+def test_a_run_without_a_single_fill_has_a_report() -> None:
+    story = Story(setting().limits)
+    shown_ = page("nothing happened", story, summary(story), [])
+    assert shown_.count("nothing to show") >= 4
+    assert "<b" in shown_
+
+
+def test_texts_cannot_become_markup() -> None:
+    story = Story(setting().limits)
+    text = page("<b>&", story, summary(story), [("<i>", "<script>")])
+    assert "<script>" not in text
+    assert "&lt;b&gt;&amp;" in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.0, 100.0, ["0", "20", "40", "60", "80", "100"]),
+        (-0.05, 0.05, ["-0.04", "-0.02", "0.00", "0.02", "0.04"]),
+        (61_750.0, 61_860.0, ["61,750", "61,775", "61,800", "61,825", "61,850"]),
+    ],
+)
+def test_ticks_are_round(low: float, high: float, labels: list[str]) -> None:
+    steps = ticks(low, high)
+    assert [shown(step, steps[1] - steps[0]) for step in steps] == labels
+
+
+def test_one_point_and_equal_points_are_drawn() -> None:
+    from decimal import Decimal
+
+    one = time_chart([(1_000, Decimal(5))], marks=[Mark(1_000, Decimal(5), "buy", "here")])
+    assert "NaN" not in one
+    assert one.count("<polygon") == 1
+    level = time_chart([(1_000, Decimal(5)), (2_000, Decimal(5))], "area")
+    assert level.count("<polyline") == 1
+    assert bar_chart([]) == '<p class="empty">none</p>'
