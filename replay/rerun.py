@@ -25,19 +25,23 @@ from connectors.log.interface import Log, OutRecord
 from pipelines.flow import build_flow
 from pipelines.logic import Logic
 from replay.compare import Difference, differences
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
 from schemas.events import EpochCommitted
 
-
-class Span(NamedTuple):
-    """Log time, in milliseconds UTC: from inclusive, to exclusive; None is unbounded."""
-
-    from_ms: int | None = None
-    to_ms: int | None = None
-
-
-EVERYTHING = Span()
+__all__ = [
+    "EVERYTHING",
+    "Finding",
+    "NothingRecorded",
+    "Span",
+    "Verdict",
+    "drive",
+    "history_of",
+    "log_time",
+    "no_writer",
+    "rerun",
+]
 
 
 class NothingRecorded(TapeError):

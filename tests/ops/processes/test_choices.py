@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from connectors.epochs.errors import EpochsMerged
-from ops.cli._times import BadTime, milliseconds, span_of, start_of
+from ops.cli._times import span_of, start_of
 from ops.processes.catalog import NoSuchPipeline, pipeline
 from ops.processes.factory import check_interval, interval_in
 from ops.processes.lock import ShardBusy, hold, owner
 from ops.processes.shards import NoSuchShard, ShardUnnamed, chosen, ordinal
 from ops.settings import load, with_signals
+from replay.times import BadTime, milliseconds
 
 
 @pytest.mark.parametrize(

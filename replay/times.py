@@ -1,0 +1,44 @@
+"""Times as people write them, in log time: milliseconds UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from schemas.errors import TapeError
+
+
+class Span(NamedTuple):
+    """Log time, in milliseconds UTC: from inclusive, to exclusive; None is unbounded."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+EVERYTHING = Span()
+
+
+class BadTime(TapeError):
+    """A time or a range that cannot be understood."""
+
+
+def milliseconds(text: str) -> int:
+    """Milliseconds since 1970 of an RFC 3339 time; without an offset it is UTC. Raises
+    `BadTime`.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadTime(f"{text!r} is not an RFC 3339 time like 2026-03-02T14:03:00Z") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1000)
+
+
+def day_span(text: str) -> Span:
+    """A whole UTC day. Raises `BadTime`."""
+    try:
+        first = date.fromisoformat(text)
+    except ValueError:
+        raise BadTime(f"{text!r} is not a day like 2026-03-02") from None
+    return Span(milliseconds(f"{first}"), milliseconds(f"{first + timedelta(days=1)}"))
