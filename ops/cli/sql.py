@@ -1,0 +1,111 @@
+"""`tape sql`: questions to the archive."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.cli._times import Date, From, To, span_of
+from schemas.errors import TapeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class AnswerForm(enum.StrEnum):
+    """The value of `--output`."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class NoQuestion(TapeError):
+    """Nothing was asked, or two things at once."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(sql)
+
+
+def sql(
+    question: Annotated[str | None, typer.Argument(help="SQL; - reads it from stdin")] = None,
+    file: Annotated[Path | None, typer.Option(help="a file with the question")] = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="list questions that come with it")
+    ] = False,
+    example: Annotated[str | None, typer.Option(help="ask one of them, by its name")] = None,
+    database: Annotated[
+        Path | None, typer.Option(help="write a DuckDB file with all views instead")
+    ] = None,
+    start: From = None,
+    end: To = None,
+    date: Date = None,
+    archive: Annotated[
+        str | None, typer.Option(help="another archive, or a run folder of its layout")
+    ] = None,
+    output: Annotated[AnswerForm, typer.Option("--output")] = AnswerForm.TABLE,
+) -> None:
+    """Ask the archive in SQL (DuckDB): a view per event, and orders, fills, decisions, bars and
+    more. `tape sql "SHOW TABLES"` lists them. Only files of the days asked for are opened.
+    """
+    from ops.settings import load
+    from replay.archive.store import store_at
+    from replay.sql.session import ask, write_database
+    from schemas.catalog import load_catalog
+
+    if examples:
+        _list_examples()
+        return
+    span, store = span_of(start, end, date), store_at(archive or load().archive_root)
+    if database is not None:
+        count = write_database(store, load_catalog(), database, span)
+        print(f"{database}: {count} views and macros over {store.root}")
+        return
+    answer = ask(store, load_catalog(), _question(question, file, example), span)
+    _print(answer, output)
+
+
+def _question(text: str | None, file: Path | None, example: str | None) -> str:
+    from replay.sql.shipped import example as shipped
+
+    given = [one for one in (text, file, example) if one is not None]
+    if len(given) != 1:
+        raise NoQuestion('ask one thing: tape sql "SELECT ...", --file or --example')
+    if example is not None:
+        return shipped(example).sql
+    if file is None:
+        return sys.stdin.read() if text == "-" else str(text)
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoQuestion(f"{file}: {error}") from None
+
+
+def _list_examples() -> None:
+    from ops.cli._output import columns
+    from replay.sql.shipped import examples
+
+    print(columns([(each.name, each.question) for each in examples()]))
+
+
+def _print(answer: pa.Table, output: AnswerForm) -> None:
+    from replay.sql import render
+
+    if output is AnswerForm.PARQUET:
+        if sys.stdout.isatty():
+            raise NoQuestion("parquet is not for a terminal: add > FILE")
+        sys.stdout.buffer.write(render.as_parquet(answer))
+        return
+    texts = {
+        AnswerForm.TABLE: render.as_table,
+        AnswerForm.JSON: render.as_json,
+        AnswerForm.CSV: render.as_csv,
+    }
+    print(texts[output](answer), flush=True)

@@ -1,0 +1,65 @@
+"""A topic of the archive as a Polars LazyFrame: columns and rows are read when they are needed."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from replay.archive.columns import shape
+from replay.archive.errors import ArchiveError
+from replay.archive.store import store_at
+from replay.sql.files import files_of, require_archive
+from replay.times import Span, milliseconds
+from schemas.catalog import load_catalog
+
+ROOT: Final = "TAPE_ARCHIVE__ROOT"
+Moment = str | date | None
+
+
+def scan(
+    topic: str, start: Moment = None, end: Moment = None, root: str | None = None
+) -> pl.LazyFrame:
+    """The records of a topic from `start` to before `end`, log time: RFC 3339, a date or a
+    datetime, UTC where it does not say. `root` is the archive's, by default the environment's.
+
+    Columns as in docs/archive.md; files of other days are not opened. Raises `ArchiveError`,
+    `BadTime`.
+    """
+    where = root or os.environ.get(ROOT)
+    if not where:
+        raise ArchiveError(f"name the archive: root=..., or set {ROOT}")
+    store, span = store_at(where), Span(*(_ms(moment) for moment in (start, end)))
+    files = files_of(store, topic, span)
+    if not files.names:
+        require_archive(store)
+        return pl.LazyFrame(schema=_schema(topic))
+    # A file of an older version lacks the columns of newer events.
+    found = pl.scan_parquet(
+        [store.open(name.path) for name in files.names],
+        schema=_schema(topic),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+    )
+    return found.filter(*_within(files.bounds))
+
+
+def _ms(moment: Moment) -> int | None:
+    return None if moment is None else milliseconds(str(moment))
+
+
+def _within(bounds: Span) -> list[pl.Expr]:
+    low, high, at = *bounds, pl.col("_timestamp_ms")
+    return [
+        *([at >= low] if low is not None else []),
+        *([at < high] if high is not None else []),
+    ]
+
+
+def _schema(topic: str) -> pl.Schema:
+    empty = pl.from_arrow(shape(load_catalog(), topic).empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.schema

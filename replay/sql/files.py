@@ -1,0 +1,57 @@
+"""Which files of an archive hold the time asked for. Only names and manifests are read here: what
+another day holds, and whether it can be read, is of no importance.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from replay.archive import manifest
+from replay.archive.errors import ArchiveError
+from replay.archive.layout import DAY_MS, FileName, day_of
+from replay.archive.reader import index
+from replay.archive.store import Store
+from replay.times import EVERYTHING, Span
+
+
+class Files(NamedTuple):
+    """The files of one topic, in order of partition and offset; `bounds`: the record timestamps to
+    keep, milliseconds, where a file holds others too.
+    """
+
+    topic: str
+    names: tuple[FileName, ...]
+    bounds: Span = EVERYTHING
+
+
+def files_of(store: Store, topic: str, span: Span = EVERYTHING) -> Files:
+    """The files of a topic that hold a span. Raises `ArchiveError` for a manifest that lies."""
+    found = [name for files in index(store, [topic]).values() for name in files]
+    within = [name for name in found if _within(name.day, span)]
+    if _whole_days(span):
+        return Files(topic, tuple(within))
+    held = [name for name in within if _overlaps(manifest.read(store, name), span)]
+    return Files(topic, tuple(held), span)
+
+
+def require_archive(store: Store) -> None:
+    """Raises `ArchiveError` where there is none at all."""
+    if not index(store):
+        raise ArchiveError(f"{store.root} holds no archive: write one with `tape archive`")
+
+
+def _within(day: str, span: Span) -> bool:
+    low, high = span
+    return (low is None or day >= day_of(low)) and (high is None or day <= day_of(high - 1))
+
+
+def _whole_days(span: Span) -> bool:
+    return all(end is None or end % DAY_MS == 0 for end in span)
+
+
+def _overlaps(kept: manifest.FileManifest, span: Span) -> bool:
+    first, last = kept.timestamp_ms_min, kept.timestamp_ms_max
+    if first is None or last is None:
+        return False
+    low, high = span
+    return (low is None or last >= low) and (high is None or first < high)

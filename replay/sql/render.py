@@ -1,0 +1,88 @@
+"""An answer as text: aligned columns for a person, one JSON document, or CSV. Nothing is rounded
+or left out; a decimal loses closing zeros only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.json_form import to_json
+
+
+def as_rows(answer: pa.Table) -> Iterator[dict[str, Any]]:
+    """The rows as JSON values: decimals and times as text, bytes as base64."""
+    names = answer.column_names
+    for batch in answer.to_batches():
+        columns = [column.to_pylist() for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            yield dict(zip(names, map(plain, row), strict=True))
+
+
+def as_json(answer: pa.Table) -> str:
+    """A list of objects, a line each."""
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in as_rows(answer))
+    return f"[\n{rows}\n]" if rows else "[]"
+
+
+def as_csv(answer: pa.Table) -> str:
+    """A line of names, then a line per row; null is empty, a list or a record is JSON."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(answer.column_names)
+    writer.writerows([_cell(value, "") for value in row.values()] for row in as_rows(answer))
+    return out.getvalue().removesuffix("\n")
+
+
+def as_table(answer: pa.Table) -> str:
+    """Aligned columns and the number of rows."""
+    names = answer.column_names
+    rows = [names, *([_cell(v, "-") for v in row.values()] for row in as_rows(answer))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    count = answer.num_rows
+    return "\n".join([*lines, f"({count:,} row{'' if count == 1 else 's'})"])
+
+
+def as_parquet(answer: pa.Table) -> bytes:
+    """The answer in the columns' own types."""
+    out = io.BytesIO()
+    pq.write_table(answer, out, compression="zstd")
+    return out.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """What `json.dumps` takes."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, pa.MonthDayNano):
+        seconds = to_json(Decimal(value.nanoseconds).scaleb(-9))
+        return f"P{value.months}M{value.days}DT{seconds}S"
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    kept = to_json(value)
+    return kept if isinstance(kept, str | int | float | None) else str(kept)
+
+
+def _cell(value: Any, null: str) -> str:
+    if value is None:
+        return null
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,110 @@
+"""`tape sql` by command: forms of an answer, where a question comes from, exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.log.memory import MemoryLog
+from ops import cli
+from ops.cli.sql import AnswerForm
+from pipelines.batches import local_codec
+from replay.archive.run import archive
+from replay.archive.store import FolderStore
+from tests.replay import traded
+
+ASKED = "SELECT 1.50::DECIMAL(10, 2) AS px, NULL AS none, ['a', 'b'] AS names, 'x,y' AS text"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small archive: what orders are about."""
+    folder = tmp_path_factory.mktemp("archive")
+    log: MemoryLog = traded.load()
+    topics = ("oms.order-request.v1", "risk.decision.v1", "oms.order-event.v1")
+    archive(log, local_codec(), FolderStore(folder), topics)
+    return folder
+
+
+class Ran:
+    """`tape` in this process, with one archive."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._patch, self._capsys = patch, capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self._patch.setattr(sys, "argv", ["tape", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        printed = self._capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, printed.out, printed.err
+
+
+@pytest.fixture
+def tape(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ran:
+    monkeypatch.setenv("TAPE_ARCHIVE__ROOT", str(root))
+    return Ran(monkeypatch, capsys)
+
+
+def test_an_answer_is_a_table_json_or_csv(tape: Ran) -> None:
+    code, table, _ = tape("sql", ASKED)
+    assert (code, table.splitlines()) == (
+        0,
+        ["px   none  names       text", '1.5  -     ["a", "b"]  x,y', "(1 row)"],
+    )
+    _, text, _ = tape("sql", ASKED, "--output", "json")
+    assert json.loads(text) == [{"px": "1.5", "none": None, "names": ["a", "b"], "text": "x,y"}]
+    _, csv, _ = tape("sql", ASKED, "--output", "csv")
+    assert csv.splitlines() == ["px,none,names,text", '1.5,,"[""a"", ""b""]","x,y"']
+
+
+def test_an_answer_without_rows_is_one(tape: Ran) -> None:
+    nothing = "SELECT 1 AS a WHERE false"
+    assert tape("sql", nothing)[1].splitlines() == ["a", "(0 rows)"]
+    assert json.loads(tape("sql", nothing, "--output", "json")[1]) == []
+    assert tape("sql", nothing, "--output", "csv")[1].splitlines() == ["a"]
+
+
+def test_an_answer_is_parquet_in_its_own_types(tape: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stdout", out)
+    tape("sql", ASKED, "--output", AnswerForm.PARQUET)
+    out.flush()
+    assert isinstance(out.buffer, io.BytesIO)
+    table = pq.read_table(io.BytesIO(out.buffer.getvalue()))
+    assert str(table.schema.field("px").type) == "decimal128(10, 2)"
+
+
+def test_a_question_comes_from_a_file_or_an_example(tape: Ran, tmp_path: Path) -> None:
+    file = tmp_path / "asked.sql"
+    file.write_text("SELECT count(*) AS n FROM order_denied")
+    assert tape("sql", "--file", str(file))[1].splitlines() == ["n", "4", "(1 row)"]
+    assert "POSITION_ABOVE_MAX" in tape("sql", "--example", "denials")[1]
+    assert len(tape("sql", "--examples")[1].splitlines()) == 10
+    assert tape("sql", "SELECT 1", "--date", "2026-11-21", "--example", "fees")[0] == 2
+    assert tape("sql", "SELECT count(*) AS n FROM orders", "--date", "2026-11-20")[1][:3] == "n\n0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("SELEC 1",), "syntax error", id="wrong SQL"),
+        pytest.param((), "ask one thing", id="nothing"),
+        pytest.param(("--file", "/nowhere/asked.sql"), "/nowhere/asked.sql", id="no file"),
+        pytest.param(("--example", "x"), "no example x", id="no example"),
+        pytest.param(("SELECT 1", "--date", "today"), "not a day", id="no day"),
+        pytest.param(("SELECT * FROM fills", "--archive", "/nowhere"), "/nowhere", id="no archive"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    tape: Ran, arguments: tuple[str, ...], says: str
+) -> None:
+    code, out, err = tape("sql", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err

@@ -1,0 +1,244 @@
+"""Every example question over a real traded run, each answer counted again from the events.
+
+1. The run is read event by event, without SQL.
+2. Each example has a function here that says what its answer must be; one without fails.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from connectors.log.memory import MemoryLog
+from pipelines.batches import local_codec
+from replay.archive.store import FolderStore
+from replay.sql.session import ask
+from replay.sql.shipped import examples
+from schemas import events as ev
+from schemas.catalog import load_catalog
+
+BTC = "BTCUSDT.BINANCE"
+Row = tuple[Any, ...]
+
+
+class Told(NamedTuple):
+    """One record of the run."""
+
+    topic: str
+    offset: int
+    timestamp_ms: int
+    event: Any
+
+
+class Run:
+    """The events by class, in the order of their partitions."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        decode = local_codec().decode
+        self.told = [
+            Told(tp.topic, at, record.timestamp_ms, decode(record.value))
+            for tp, part in log.partitions.items()
+            for at, record in part.committed(0, part.end)
+        ]
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [one.event for one in self.told if isinstance(one.event, kind)]
+
+    def order(self, kind: type[Any], cl_ord_id: str) -> list[Any]:
+        return [event for event in self.of(kind) if event.cl_ord_id == cl_ord_id]
+
+
+def denials(run: Run) -> list[Row]:
+    found: dict[Row, list[Decimal]] = defaultdict(list)
+    for e in run.of(ev.OrderDenied):
+        found[e.strategy, e.instrument, e.reason, e.limits_version].append(e.order_qty)
+    rows = [(*names, len(qtys), sum(qtys)) for names, qtys in found.items()]
+    return sorted(rows, key=lambda row: (-row[4], row))
+
+
+def other_limits(run: Run) -> list[Row]:
+    """Only the one by position: duplicates stay duplicates, a gateway that is away stays away."""
+    [denied] = [e for e in run.of(ev.OrderDenied) if e.reason == "POSITION_ABOVE_MAX"]
+    facts = {fact.name: Decimal(fact.value) for fact in denied.facts}
+    assert facts["max"] < facts["with_open"] + facts["qty"] < 5
+    names = (denied.strategy, denied.instrument, denied.cl_ord_id, denied.reason)
+    return [(*names, 1, 2, Decimal(5), facts["with_open"] + facts["qty"])]
+
+
+def slippage(run: Run) -> list[Row]:
+    found: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    for fill in run.of(ev.OrderFilled):
+        [approved] = run.order(ev.OrderApproved, fill.cl_ord_id)
+        qty = fill.last_qty if fill.side == "BUY" else -fill.last_qty
+        cost = (fill.last_px - approved.mark_px) * qty
+        found[fill.instrument].append((fill.last_px * fill.last_qty, cost))
+    rows = []
+    for instrument, parts in sorted(found.items()):
+        notional, cost = (sum(column) for column in zip(*parts, strict=True))
+        rows.append((instrument, len(parts), notional, cost))
+    return rows
+
+
+def tick_to_fill(run: Run) -> list[Row]:
+    """What lies between, of the order that filled and began last."""
+    last = max(run.of(ev.OrderFilled), key=lambda e: _asked(run, e).ts_recv_ns)
+    request = _asked(run, last)
+    filled_ms = min(
+        one.timestamp_ms
+        for one in run.told
+        if isinstance(one.event, ev.OrderFilled) and one.event.cl_ord_id == last.cl_ord_id
+    )
+    within = [
+        one
+        for one in run.told
+        if request.ts_recv_ns // 1_000_000 <= one.timestamp_ms <= filled_ms
+        and getattr(one.event, "instrument", None) in (None, last.instrument)
+        and getattr(one.event, "account", None) in (None, last.account)
+        and not one.topic.endswith(".epochs.v1")
+    ]
+    return sorted((type(one.event).__name__, one.topic, one.offset) for one in within)
+
+
+def _asked(run: Run, fill: Any) -> Any:
+    [request] = run.order(ev.OrderRequested, fill.cl_ord_id)
+    return request
+
+
+def positions(run: Run) -> list[Row]:
+    last = {(e.account, e.strategy, e.instrument): e for e in run.of(ev.PositionChanged)}
+    rows = [(*key, e.position_qty, e.avg_px, e.realized_pnl) for key, e in last.items()]
+    return sorted(rows, key=lambda row: row[:3])
+
+
+def bars(run: Run) -> list[Row]:
+    minutes: dict[int, list[Any]] = defaultdict(list)
+    for one in run.told:
+        if isinstance(one.event, ev.TradePrinted) and one.event.instrument == BTC:
+            minutes[one.timestamp_ms // 60_000].append(one.event)
+    return [_bar(trades) for _, trades in sorted(minutes.items())]
+
+
+def _bar(trades: list[Any]) -> Row:
+    prices = [trade.last_px for trade in trades]
+    notional = sum(trade.last_px * trade.last_qty for trade in trades)
+    volume = sum(trade.last_qty for trade in trades)
+    return (prices[0], max(prices), min(prices), prices[-1], volume, notional, len(trades))
+
+
+def latency(run: Run) -> list[Row]:
+    sent = {e.cl_ord_id: e for e in run.of(ev.OrderSubmitting)}
+    filled = {e.cl_ord_id for e in run.of(ev.OrderFilled)}
+    requests = run.of(ev.OrderRequested)
+    return [
+        (
+            name,
+            sum(e.strategy == name and e.cl_ord_id in sent for e in requests),
+            sum(e.strategy == name and e.cl_ord_id in filled for e in requests),
+        )
+        for name in sorted({e.strategy for e in requests})
+    ]
+
+
+def unfilled(run: Run) -> list[Row]:
+    filled = {e.cl_ord_id for e in run.of(ev.OrderFilled)}
+    ended: Counter[tuple[str, str]] = Counter()
+    kinds = {
+        ev.OrderDenied: "DENIED",
+        ev.OrderCanceled: "CANCELED",
+        ev.DecisionExpired: "DROPPED",
+    }
+    for kind, state in kinds.items():
+        ended.update((e.strategy, state) for e in run.of(kind) if e.cl_ord_id not in filled)
+    absent = [e for e in run.of(ev.OrderResolved) if e.resolution == "ABSENT"]
+    ended.update((e.strategy, "ABSENT") for e in absent)
+    return sorted((*names, count) for names, count in ended.items())
+
+
+def fees(run: Run) -> list[Row]:
+    found: dict[Row, list[Any]] = defaultdict(list)
+    for fill in run.of(ev.OrderFilled):
+        found[fill.strategy, fill.comm_currency].append(fill)
+    return [
+        (
+            *names,
+            len(fills),
+            sum(f.commission for f in fills),
+            sum(f.commission for f in fills if f.last_liquidity == "MAKER"),
+        )
+        for names, fills in sorted(found.items())
+    ]
+
+
+def breaks(run: Run) -> list[Row]:
+    cleared = {e.break_id: e for e in run.of(ev.BreakCleared)}
+    return [
+        (e.kind, e.instrument, e.asset, e.break_id not in cleared, e.detail)
+        for e in run.of(ev.BreakFound)
+    ]
+
+
+def summed_states(rows: list[dict[str, Any]]) -> list[Row]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        counts[row["strategy"], row["state"]] += row["orders"]
+    return sorted((*names, count) for names, count in counts.items())
+
+
+def named(*names: str) -> Callable[[list[dict[str, Any]]], list[Row]]:
+    return lambda rows: [tuple(row[name] for name in names) for row in rows]
+
+
+def placed(rows: list[dict[str, Any]]) -> list[Row]:
+    parts = [(row["_event"], *row["_position"].rsplit("/", 2)) for row in rows]
+    return sorted((event, topic, int(offset)) for event, topic, _, offset in parts)
+
+
+TERMS = ("strategy", "instrument", "cl_ord_id", "reason")
+HELD = ("account", "strategy", "instrument", "position_qty", "avg_px", "realized_pnl")
+PRICES = ("open_px", "high_px", "low_px", "close_px", "volume_qty", "notional", "trades")
+EXPECTED: dict[str, tuple[Callable[[Run], list[Row]], Callable[[list[dict[str, Any]]], Any]]] = {
+    "bars": (bars, named(*PRICES)),
+    "breaks": (breaks, named("kind", "instrument", "asset", "open", "detail")),
+    "denials": (
+        denials,
+        named("strategy", "instrument", "reason", "limits_version", "denials", "qty"),
+    ),
+    "fees": (fees, named("strategy", "comm_currency", "fills", "commission", "as_maker")),
+    "latency": (latency, named("strategy", "sent", "filled")),
+    "other-limits": (
+        other_limits,
+        named(*TERMS, "denied_by", "compared_with", "new_limit", "asked_for"),
+    ),
+    "positions": (positions, named(*HELD)),
+    "slippage": (slippage, named("instrument", "fills", "notional", "slippage")),
+    "tick-to-fill": (tick_to_fill, placed),
+    "unfilled": (unfilled, summed_states),
+}
+
+
+@pytest.fixture(scope="module")
+def run(traded_log: MemoryLog) -> Run:
+    return Run(traded_log)
+
+
+def test_there_are_ten_and_each_asks_in_its_first_line() -> None:
+    found = examples()
+    assert {each.name for each in found} == {*EXPECTED}
+    assert len(found) == 10
+    assert all("?" in each.question for each in found)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_has_the_answer_that_the_events_give(
+    name: str, run: Run, traded_root: Path
+) -> None:
+    [asked] = [each.sql for each in examples() if each.name == name]
+    answer = ask(FolderStore(traded_root), load_catalog(), asked).to_pylist()
+    expected, shown = EXPECTED[name]
+    assert shown(answer) == expected(run)
+    assert answer, "nothing was asked of this run"
