@@ -6,7 +6,7 @@ No writer exists here: a replay cannot touch a live topic.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
@@ -21,7 +21,7 @@ from connectors.epochs.parts import Parts
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.session import Progress, Session
 from connectors.epochs.verify import Verifier
-from connectors.log.interface import Log, OutRecord
+from connectors.log.interface import Log, OutRecord, Tp
 from pipelines.flow import build_flow
 from pipelines.logic import Logic
 from replay.compare import Difference, differences
@@ -46,6 +46,10 @@ __all__ = [
 
 class NothingRecorded(TapeError):
     """The span holds no epochs."""
+
+
+class InputsGone(TapeError):
+    """What the epochs read is no longer held."""
 
 
 class Finding(NamedTuple):
@@ -97,6 +101,7 @@ def rerun(
     epochs = history.epochs
     if not epochs:
         raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
+    require_inputs(log, epochs)
     verifier = Verifier(codec, shard)
     first_different: list[tuple[Diverged, EpochCommitted, list[OutRecord]]] = []
 
@@ -139,6 +144,21 @@ def drive(
     session.on_settled = on_epoch
     source, sink = EpochSource(session), EpochSink(session, no_writer)
     run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))
+
+
+def require_inputs(log: Log, epochs: Sequence[EpochCommitted]) -> None:
+    """Raises `InputsGone` where the log does not hold all that these epochs read."""
+    starts = {Tp(r.topic, r.partition): r.start for e in reversed(epochs) for r in e.inputs}
+    for read in epochs[-1].inputs:
+        tp = Tp(read.topic, read.partition)
+        low, end = log.bounds(tp)
+        missing = [(starts[tp], min(low, read.end)), (max(end, starts[tp]), read.end)]
+        for first, stop in missing:
+            if first < stop:
+                raise InputsGone(
+                    f"{tp.topic}/{tp.partition}: offsets {first} to {stop - 1}, which the epochs "
+                    "read, are not there any more; --source archive or auto may have them"
+                )
 
 
 def no_writer(code: int, message: str) -> NoReturn:

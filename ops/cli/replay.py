@@ -16,6 +16,7 @@ from ops.cli._times import Date, From, To, span_of
 from ops.cli.run import Signal, with_signals
 
 if TYPE_CHECKING:
+    from ops.processes.sources import Source
     from replay.orders import OrdersVerdict
     from replay.rerun import Span, Verdict
     from replay.what_if import WhatIf
@@ -43,6 +44,9 @@ def replay(
         Path | None, typer.Option(help="risk: judge the requests by this file's limits instead")
     ] = None,
     account: Annotated[str | None, typer.Option(help="orders: only this account's")] = None,
+    source: Annotated[
+        str, typer.Option(help="log|archive|auto: auto takes the archive, and the log behind it")
+    ] = "log",
     output: Output = Form.TEXT,
 ) -> None:
     """Run recorded epochs again in this process and compare every digest and snapshot; `orders`:
@@ -51,30 +55,31 @@ def replay(
     Exit code 0: equal. 1: the first epoch that differs is shown, event by event. 2: could not run.
     """
     from ops.processes.replaying import replay_shards
+    from ops.processes.sources import source_of
     from ops.stack.progress import Bars
 
-    span = span_of(start, end, date)
+    span, chosen = span_of(start, end, date), source_of(source)
     if pipeline == "orders":
-        replay_the_orders(account, span, output)
+        replay_the_orders(account, span, chosen, output)
         return
     if limits is not None:
-        replay_other(pipeline, limits, span, output)
+        replay_other(pipeline, limits, span, chosen, output)
         return
     with Bars() as bars:
-        verdicts = replay_shards(pipeline, with_signals(signal), span, shards, shard, bars)
+        verdicts = replay_shards(pipeline, with_signals(signal), span, shards, shard, bars, chosen)
     emit(output, [as_json(v) for v in verdicts], "\n".join(as_text(v) for v in verdicts))
     if not all(v.clean for v in verdicts):
         raise typer.Exit(FINDING)
 
 
-def replay_the_orders(account: str | None, span: Span, output: Form) -> None:
+def replay_the_orders(account: str | None, span: Span, source: Source, output: Form) -> None:
     """Order events against the fold of their causes. Exit code 1 where anything differs."""
     from ops.processes.replaying import replay_orders
     from ops.settings import load
     from ops.stack.progress import Bars
 
     with Bars() as bars:
-        verdicts = replay_orders(load(), account, span, bars)
+        verdicts = replay_orders(load(), account, span, bars, source)
     shown = [
         {**vars(v), "finding": v.finding and v.finding._asdict(), "clean": v.clean}
         for v in verdicts
@@ -99,14 +104,14 @@ def orders_text(verdict: OrdersVerdict) -> str:
     return "\n".join(lines)
 
 
-def replay_other(pipeline: str, limits: Path, span: Span, output: Form) -> None:
+def replay_other(pipeline: str, limits: Path, span: Span, source: Source, output: Form) -> None:
     """What other limits would have denied or approved. Exit code 1 where anything differs."""
     from ops.processes.replaying import replay_limits
     from ops.settings import load
     from ops.stack.progress import Bars
 
     with Bars() as bars:
-        found = replay_limits(pipeline, limits, load(), span, bars)
+        found = replay_limits(pipeline, limits, load(), span, bars, source)
     changed = [change._asdict() for change in found.changed]
     emit(output, {**vars(found), "counts": found.counts, "changed": changed}, what_if_text(found))
     if found.changed:

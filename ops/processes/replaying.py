@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ops.limits import load_limits
 from ops.processes.catalog import pipeline as made_of
-from ops.processes.clients import codec_of, kafka_log
 from ops.processes.run import shard_of
+from ops.processes.sources import Source, opened
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
 from replay.orders import OrdersVerdict, accounts, refold
@@ -24,9 +24,10 @@ def replay_shards(
     shards: int | None = None,
     only: int | None = None,
     report: Report = silent,
+    source: Source = Source.LOG,
 ) -> list[Verdict]:
     """One verdict per shard. Raises `TapeError` when it cannot run."""
-    log, codec = kafka_log(settings), codec_of(settings)
+    log, codec = opened(settings, source)
     made = made_of(name, settings)
     count = 1 if made.one_shard else shards if shards is not None else settings.shards
     verdicts = []
@@ -39,22 +40,31 @@ def replay_shards(
 
 
 def replay_limits(
-    name: str, file: Path, settings: Settings, span: Span, report: Report = silent
+    name: str,
+    file: Path,
+    settings: Settings,
+    span: Span,
+    report: Report = silent,
+    source: Source = Source.LOG,
 ) -> WhatIf:
     """What the limits of a file would have decided. Raises `TapeError` when it cannot run."""
     if name != "risk":
         raise NoLimitsThere(f"--limits are risk's: {name} has none")
     limits = load_limits(file, 1, "replay", "what if", 0)
-    log, codec = kafka_log(settings), codec_of(settings)
+    log, codec = opened(settings, source)
     shard = shard_of(made_of(name, settings), 0, 1, settings)
     return what_if(log, codec, shard, limits, span, partial(report, f"replay {name}-0"))
 
 
 def replay_orders(
-    settings: Settings, account: str | None, span: Span, report: Report = silent
+    settings: Settings,
+    account: str | None,
+    span: Span,
+    report: Report = silent,
+    source: Source = Source.LOG,
 ) -> list[OrdersVerdict]:
     """One verdict per account. Raises `TapeError` when it cannot run."""
-    log, codec = kafka_log(settings), codec_of(settings)
+    log, codec = opened(settings, source)
     names = accounts(log) if account is None else [account]
     if not names:
         raise NothingRecorded("no account has order events")

@@ -13,5 +13,9 @@ class ArchiveCorrupt(ArchiveError):
     """A file is not what its manifest says."""
 
 
+class OtherLog(ArchiveError):
+    """The archive was made from another log than the one at hand."""
+
+
 class ArchiveGap(ArchiveError):
     """Offsets are neither in the archive nor on the log any more."""

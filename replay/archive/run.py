@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Reader, Tp
 from replay.archive import days, manifest
-from replay.archive.errors import ArchiveError, ArchiveGap
+from replay.archive.errors import ArchiveError, ArchiveGap, OtherLog
 from replay.archive.layout import FILE_OFFSETS, FileName
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index, index, of_names, superseded
 from replay.archive.rows import records_of
+from replay.archive.seam import JoinedLog
+from replay.archive.source import ArchiveLog, keep_partitions
 from replay.archive.store import UNFINISHED, Store
 from replay.archive.writer import PartitionWriter
 from replay.rerun import EVERYTHING, Span
@@ -29,12 +32,15 @@ OnProgress = Callable[[int, int], None]
 
 
 class Work(NamedTuple):
-    """What to read of one partition: offsets [start, end), from this log time on."""
+    """What to read of one partition: offsets [start, end), from this log time on. `trimmed`: the
+    log begins later, so that the open file itself is read again.
+    """
 
     tp: Tp
     start: int
     end: int
     log_time_ms: int
+    trimmed: bool
 
 
 @dataclass
@@ -64,8 +70,14 @@ def archive(
     beginning is where partitions begin that the archive does not have. Raises `TapeError`.
     """
     done = Archived()
+    counts = _counts(log, topics)
+    keep_partitions(store, counts)
     found = index(store)
-    work = [w for t in topics for w in _work(log, store, found, t, span, accept_gap)]
+    work = [
+        w
+        for t, count in counts.items()
+        for w in _work(log, store, found, t, count, span, accept_gap)
+    ]
     total, read = sum(w.end - w.start for w in work), 0
     for group in _groups(work):
         for count in _Group(log, codec, store, group, done).run():
@@ -86,28 +98,45 @@ def _settle(store: Store, done: Archived) -> None:
         store.remove(name)
 
 
+def _counts(log: Log, topics: Sequence[str]) -> dict[str, int]:
+    """Partitions of the topics that there are."""
+    counts = {}
+    for topic in topics:
+        with suppress(TopicMissing):
+            counts[topic] = log.partition_count(topic)
+    return counts
+
+
 def _work(
-    log: Log, store: Store, found: Index, topic: str, span: Span, accept_gap: bool
+    log: Log, store: Store, found: Index, topic: str, count: int, span: Span, accept_gap: bool
 ) -> Iterator[Work]:
-    try:
-        count = log.partition_count(topic)
-    except TopicMissing:
-        return
     for tp in (Tp(topic, partition) for partition in range(count)):
-        low, high = log.bounds(tp)
         files = found.get(tp, [])
+        low, high = log.bounds(tp)
         end = high if span.to_ms is None else log.offset_at(tp, span.to_ms)
         start, log_time_ms = _beginning(log, store, tp, files, span)
-        if files and start < low:
-            start, log_time_ms = files[-1].end, manifest.read(store, files[-1]).log_time_ms
-            if start < low and not accept_gap:
-                raise ArchiveGap(
-                    f"{tp.topic}/{tp.partition}: offsets {start} to {low - 1} are neither archived "
-                    "nor on the log any more; --accept-gap goes on behind them"
-                )
-        start = max(start, low)
-        if start < end and not (files and files[-1].end == end):
-            yield Work(tp, start, end, log_time_ms)
+        if files and _require_same_log(store, files[-1], low, high, accept_gap) < low:
+            start, log_time_ms = low, manifest.read(store, files[-1]).log_time_ms
+        if start < end and not (files and files[-1].end >= end):
+            yield Work(tp, start, end, log_time_ms, start < low)
+
+
+def _require_same_log(store: Store, last: FileName, low: int, high: int, accept_gap: bool) -> int:
+    """The end of the archive, on which the log goes on. Raises `OtherLog`, and `ArchiveGap` where
+    offsets between were lost and nobody accepts that.
+    """
+    place = f"{last.topic}/{last.partition}"
+    if high < last.end:
+        raise OtherLog(
+            f"{place}: the archive at {store.root} goes to offset {last.end}, the log to {high}: "
+            "this is another log, which needs another archive"
+        )
+    if last.end < low and not accept_gap:
+        raise ArchiveGap(
+            f"{place}: offsets {last.end} to {low - 1} are neither archived nor on the log any "
+            "more; --accept-gap goes on behind them"
+        )
+    return last.end
 
 
 def _beginning(
@@ -143,7 +172,9 @@ class _Group:
     def __init__(
         self, log: Log, codec: Codec, store: Store, work: Sequence[Work], done: Archived
     ) -> None:
-        self._log, self._done = log, done
+        trimmed = any(w.trimmed for w in work)
+        self._log: Log = JoinedLog(ArchiveLog(store), log) if trimmed else log
+        self._done = done
         self._work = {w.tp: w for w in work}
         self._positions = {w.tp: w.start for w in work}
         self._writers = {
@@ -170,11 +201,12 @@ class _Group:
         if tp not in self._work:
             return 0
         end, before = self._work[tp].end, self._positions[tp]
-        if messages[-1].offset() >= end:
-            messages = [m for m in messages if m.offset() < end]
+        self._positions[tp] = min(messages[-1].offset() + 1, end)
+        messages = (
+            [m for m in messages if m.offset() < end] if self._positions[tp] == end else messages
+        )
         if messages:
             self._writers[tp].add(records_of(messages))
-            self._positions[tp] = messages[-1].offset() + 1
         return self._positions[tp] - before
 
     def _finished(self, reader: Reader) -> bool:

@@ -61,9 +61,25 @@ def kept_ids(store: Store) -> dict[int, str]:
 
 
 def archived_ids(store: Store, catalog: Catalog) -> SchemaIds:
-    """The archive's own ids. Schemas that this checkout does not have are read as well."""
-    known = {number: schema_of(store, catalog, name) for number, name in kept_ids(store).items()}
-    return SchemaIds(known)
+    """The archive's own ids. Schemas that this checkout does not have are read as well; its own
+    that were never written get ids that mean nothing elsewhere.
+    """
+    known = archived_schemas(store, catalog)
+    met = {schema.fingerprint for schema in known.values()}
+    versions = (v for event in catalog.events.values() for v in event.versions.values())
+    fresh = [version for version in versions if version.fingerprint not in met]
+    return SchemaIds({**known, **dict(enumerate(fresh, max(known, default=0) + 1))})
+
+
+def archived_schemas(store: Store, catalog: Catalog) -> dict[int, SchemaVersion]:
+    """The archive's schemas by registry id. Raises `ArchiveCorrupt`."""
+    return {number: schema_of(store, catalog, name) for number, name in kept_ids(store).items()}
+
+
+def joined_ids(store: Store, catalog: Catalog, registry: SchemaIds) -> SchemaIds:
+    """The archive's ids, and the registry's for what it does not have."""
+    known = archived_schemas(store, catalog)
+    return SchemaIds(known, registry.id_of, registry.schema_of)
 
 
 def schema_of(store: Store, catalog: Catalog, fingerprint: str) -> SchemaVersion:

@@ -1,0 +1,175 @@
+"""The archive as a log that can only be read: what runs from Kafka runs from here unchanged, with
+neither broker nor registry.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NoReturn
+
+from connectors.log.errors import OffsetsGone, TopicMissing
+from connectors.log.interface import Message, Tp
+from replay.archive import manifest
+from replay.archive.errors import ArchiveCorrupt, ArchiveError
+from replay.archive.layout import PARTITIONS, FileName
+from replay.archive.reader import Index, index
+from replay.archive.records import COLUMNS, batches, tables
+from replay.archive.store import Store
+
+IN_LINE_OFFSETS = 200_000
+
+
+class ReadOnly(ArchiveError):
+    """Somebody tried to write to an archive as to a log."""
+
+
+class ArchiveLog:
+    """The reading half of `connectors.log.interface.Log`. What the archive held when this object
+    was made is what it shows.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.files: Index = index(store)
+        self._counts = partitions(store)
+
+    def partition_count(self, topic: str) -> int:
+        if topic not in self._counts:
+            raise TopicMissing(f"topic {topic} is not in the archive at {self.store.root}")
+        return self._counts[topic]
+
+    def bounds(self, tp: Tp) -> tuple[int, int]:
+        """Holes between them are found by whoever reads there."""
+        self.partition_count(tp.topic)
+        files = self.files.get(tp)
+        return (files[0].start, files[-1].end) if files else (0, 0)
+
+    def offset_at(self, tp: Tp, timestamp_ms: int) -> int:
+        _, end = self.bounds(tp)
+        for name in self.files.get(tp, ()):
+            newest = manifest.read(self.store, name).timestamp_ms_max
+            if newest is not None and newest >= timestamp_ms:
+                return self._offset_in(name, timestamp_ms)
+        return end
+
+    def _offset_in(self, name: FileName, timestamp_ms: int) -> int:
+        for table in tables(self.store, name, COLUMNS[:2], 0):
+            times = table.column("_timestamp_ms").to_pylist()
+            for at, stamp in enumerate(times):
+                if stamp >= timestamp_ms:
+                    return int(table.column("_offset")[at].as_py())
+        raise ArchiveCorrupt(f"{self.store.root}/{name.manifest}: no record is that late")
+
+    def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
+        low, _ = self.bounds(tp)
+        if start < low:
+            raise OffsetsGone(
+                f"{tp.topic}/{tp.partition}: offset {start} is not in the archive at "
+                f"{self.store.root}, which begins at {low}"
+            )
+        found: list[Message] = []
+        for batch in batches(self.store, self.files.get(tp, ()), start):
+            found += batch
+            if batch and batch[-1].offset() >= end:
+                break
+        return [m for m in found if m.offset() < end]
+
+    def reader(self, positions: Mapping[Tp, int]) -> ArchiveReader:
+        return self.elsewhere(positions)()
+
+    def opener(self, positions: Mapping[Tp, int]) -> Callable[[], ArchiveReader] | None:
+        """None for what is read sooner than a process starts."""
+        left = sum(max(self.bounds(tp)[1] - at, 0) for tp, at in positions.items())
+        return self.elsewhere(positions) if left > IN_LINE_OFFSETS else None
+
+    def elsewhere(self, positions: Mapping[Tp, int]) -> Callable[[], ArchiveReader]:
+        """What opens the reader, here or in another process."""
+        files = {tp: self.files.get(tp, []) for tp in positions}
+        return partial(ArchiveReader, self.store, files, dict(positions))
+
+    def writer(self, transactional_id: str) -> NoReturn:
+        raise ReadOnly(f"{transactional_id}: an archive is not written to as a log is")
+
+    def group_offsets(self, group: str, tps: Sequence[Tp]) -> Mapping[Tp, int]:
+        return {}
+
+    def commit_group(self, group: str, positions: Mapping[Tp, int]) -> None:
+        """Nobody follows an archive."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class ArchiveReader:
+    """See `connectors.log.interface.Reader`."""
+
+    def __init__(self, store: Store, files: Index, positions: Mapping[Tp, int]) -> None:
+        self._ends = {tp: names[-1].end if names else 0 for tp, names in files.items()}
+        self._batches = {
+            tp: batches(store, files[tp], position)
+            for tp, position in positions.items()
+            if position < self._ends[tp]
+        }
+        self._waiting: dict[Tp, list[Message]] = {}
+        self._paused: set[Tp] = set()
+
+    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]:
+        runs: dict[Tp, list[Message]] = {}
+        for tp in [tp for tp in self._batches if tp not in self._paused]:
+            found = self._next(tp)
+            if found:
+                runs[tp], self._waiting[tp] = found[:max_records], found[max_records:]
+            else:
+                del self._batches[tp]
+        if not runs:
+            time.sleep(timeout_s)  # nothing will come: whoever asks again and again must not spin
+        return runs
+
+    def _next(self, tp: Tp) -> list[Message]:
+        """What waits, or the next batch that is not empty; nothing at the end."""
+        waiting = self._waiting.pop(tp, [])
+        return waiting or next(filter(None, self._batches[tp]), [])
+
+    def done(self, tp: Tp) -> bool:
+        """Whether everything of a partition was handed out."""
+        return tp not in self._batches
+
+    def partitions(self) -> set[Tp]:
+        """Those that something is still to come of."""
+        return set(self._batches)
+
+    def end(self, tp: Tp) -> int:
+        return self._ends.get(tp, 0)
+
+    def end_seen(self, tp: Tp, position: int) -> int:
+        return max(position, self.end(tp)) if self.done(tp) else position
+
+    def pause(self, tps: Sequence[Tp]) -> None:
+        self._paused.update(tps)
+
+    def resume(self, tps: Sequence[Tp]) -> None:
+        self._paused.difference_update(tps)
+
+    def close(self) -> None:
+        self._batches.clear()
+
+
+def partitions(store: Store) -> dict[str, int]:
+    """Partitions of each topic in the archive, those without records included."""
+    if not store.exists(PARTITIONS):
+        return {}
+    try:
+        found = json.loads(store.read(PARTITIONS))
+        return {str(topic): int(count) for topic, count in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise ArchiveCorrupt(f"{store.root}/{PARTITIONS} does not say how many") from None
+
+
+def keep_partitions(store: Store, counts: Mapping[str, int]) -> None:
+    """Notes how many partitions topics have."""
+    known = partitions(store)
+    if any(known.get(topic) != count for topic, count in counts.items()):
+        store.write(PARTITIONS, manifest.canonical({**known, **counts}))

@@ -1,0 +1,190 @@
+"""Recorded epochs again from the archive, and from both sides of a seam: the digests of the live
+run, or an error that names what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+
+from connectors.log.errors import OffsetsGone, TopicMissing
+from connectors.log.interface import Log, Message, Tp
+from connectors.log.memory import MemoryLog
+from replay.archive.errors import ArchiveCorrupt, ArchiveError, ArchiveGap, OtherLog
+from replay.archive.reader import index
+from replay.archive.schemas import archived_ids
+from replay.archive.seam import JoinedLog
+from replay.archive.source import ArchiveLog, ReadOnly
+from replay.archive.store import FolderStore
+from replay.rerun import InputsGone, Span, rerun
+from schemas.codec import Codec
+from tests.connectors.epochs import toy
+from tests.replay.archive.rig import archived, facts
+from tests.replay.test_rerun import START_MS, STEP_MS, recorded_log, replayed, small
+
+TARGETS, TRADES = Tp(toy.TARGETS, 0), Tp(toy.TRADES, 0)
+
+
+@pytest.fixture(scope="module")
+def log() -> MemoryLog:
+    return recorded_log()
+
+
+@pytest.fixture(scope="module")
+def folder(log: MemoryLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of it, archived."""
+    made = tmp_path_factory.mktemp("archive")
+    archived(log, made)
+    return made
+
+
+def source(folder: Path) -> ArchiveLog:
+    return ArchiveLog(FolderStore(folder))
+
+
+def everything(log: Log, tp: Tp) -> list[Message]:
+    return log.read(tp, *log.bounds(tp), 10.0)
+
+
+def test_the_archive_gives_the_log_back(log: MemoryLog, folder: Path) -> None:
+    back = source(folder)
+    for tp in log.partitions:
+        assert back.partition_count(tp.topic) == log.partition_count(tp.topic)
+        assert [*map(facts, everything(back, tp))] == [*map(facts, everything(log, tp))], tp
+        assert back.bounds(tp) == log.bounds(tp)
+
+
+@pytest.mark.parametrize("at_ms", [0, START_MS + 1, START_MS + 999, START_MS * 2])
+def test_offsets_by_time_are_those_of_the_log(log: MemoryLog, folder: Path, at_ms: int) -> None:
+    assert source(folder).offset_at(TRADES, at_ms) == log.offset_at(TRADES, at_ms)
+
+
+def test_recorded_epochs_from_the_archive_give_the_live_digests(
+    log: MemoryLog, folder: Path
+) -> None:
+    catalog = toy.CODEC.catalog
+    codec = Codec(catalog, archived_ids(FolderStore(folder), catalog))
+    again = rerun(source(folder), codec, small(), toy.ToyLogic())
+    assert again == replayed(log)
+    assert again.clean
+    assert again.snapshots > 2
+
+
+def test_changed_logic_is_found_from_the_archive_too(folder: Path) -> None:
+    verdict = rerun(source(folder), toy.CODEC, small(), toy.ToyLogic("changed"))
+    assert verdict.finding is not None
+    assert verdict.finding.differences[0].recorded is not None
+
+
+def test_a_span_begins_at_a_snapshot_of_the_archive(log: MemoryLog, folder: Path) -> None:
+    span = Span(START_MS + 300 * STEP_MS)
+    found = rerun(source(folder), toy.CODEC, small(), toy.ToyLogic(), span)
+    assert found == replayed(log, span)
+    assert found.from_snapshot
+
+
+@pytest.mark.parametrize("until", [0, 37, 150, 300, 399])
+def test_one_seam_wherever_it_lies(tmp_path: Path, until: int) -> None:
+    log = recorded_log()
+    archived(log, tmp_path, span=Span(None, START_MS + until * STEP_MS))
+    for tp, files in index(FolderStore(tmp_path)).items():
+        log.trim(tp, files[-1].end)
+    joined = JoinedLog(source(tmp_path), log)
+    assert rerun(joined, toy.CODEC, small(), toy.ToyLogic()).clean
+
+
+def test_a_reader_of_both_gives_each_record_once(tmp_path: Path) -> None:
+    log = recorded_log(100)
+    archived(log, tmp_path, span=Span(None, START_MS + 50 * STEP_MS))
+    joined = JoinedLog(source(tmp_path), log)
+    for tp in log.partitions:
+        wanted = [m.offset() for m in everything(log, tp)]
+        assert [m.offset() for m in everything(joined, tp)] == wanted
+        reader, found = joined.reader({tp: 0}), list[int]()
+        while reader.end_seen(tp, found[-1] + 1 if found else 0) < log.bounds(tp)[1]:
+            found += [m.offset() for m in reader.poll(7, 0.0).get(tp, [])]
+        assert found == wanted
+
+
+def test_what_neither_side_has_is_named(tmp_path: Path) -> None:
+    log = recorded_log()
+    archived(log, tmp_path, span=Span(None, START_MS + 100 * STEP_MS))
+    end = index(FolderStore(tmp_path))[TRADES][-1].end
+    log.trim(TRADES, end + 3)
+    says = rf"{toy.TRADES}/0: offsets {end} to {end + 2} are neither"
+    with pytest.raises(ArchiveGap, match=says):
+        rerun(JoinedLog(source(tmp_path), log), toy.CODEC, small(), toy.ToyLogic())
+
+
+def test_inputs_that_were_not_archived_are_named(log: MemoryLog, tmp_path: Path) -> None:
+    archived(log, tmp_path)
+    [last] = index(FolderStore(tmp_path))[TRADES]
+    for name in (last.path, last.manifest):
+        (tmp_path / name).unlink()
+    with pytest.raises(InputsGone, match=f"{toy.TRADES}/0: offsets 0 to {last.end - 1}"):
+        rerun(source(tmp_path), toy.CODEC, small(), toy.ToyLogic())
+
+
+def test_another_log_is_not_taken_for_the_one_archived(folder: Path, tmp_path: Path) -> None:
+    other = recorded_log(40)
+    with pytest.raises(OtherLog, match="another log"):
+        rerun(JoinedLog(source(folder), other), toy.CODEC, small(), toy.ToyLogic())
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    with pytest.raises(OtherLog, match="another log"):
+        archived(other, copy)
+
+
+def test_an_archive_is_not_written_to(folder: Path) -> None:
+    with pytest.raises(ReadOnly):
+        source(folder).writer("toy-0")
+
+
+def test_what_was_never_archived_is_an_error(folder: Path) -> None:
+    with pytest.raises(TopicMissing, match="not in the archive"):
+        source(folder).bounds(Tp("md.book.v1", 0))
+    with pytest.raises(OffsetsGone, match="begins at 0"):
+        source(folder).read(TRADES, -1, 1, 1.0)
+
+
+def test_a_reader_can_be_opened_in_another_process(folder: Path) -> None:
+    opener = source(folder).elsewhere({TRADES: 0})
+    reader = pickle.loads(pickle.dumps(opener))()
+    assert reader.poll(5, 0.0)[TRADES][0].offset() == 0
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [cut, flip, Path.unlink])
+@pytest.mark.parametrize("kind", ["path", "manifest"])
+def test_a_damaged_file_is_named(
+    log: MemoryLog, folder: Path, tmp_path: Path, kind: str, damage: object
+) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    back = source(copy)
+    name = getattr(index(FolderStore(copy))[TARGETS][0], kind)
+    damage(copy / name)  # type: ignore[operator]
+    with pytest.raises(ArchiveError, match=name.replace("+", r"\+")):
+        everything(back, TARGETS)
+
+
+def test_a_missing_or_foreign_schema_is_named(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    one, other, *_ = sorted((copy / "_schemas").glob("*.avsc"))
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(ArchiveCorrupt, match=one.name):
+        archived_ids(FolderStore(copy), toy.CODEC.catalog)
+    one.unlink()
+    with pytest.raises(ArchiveCorrupt, match=f"{one.name} is missing"):
+        archived_ids(FolderStore(copy), toy.CODEC.catalog)
