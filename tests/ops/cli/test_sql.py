@@ -1,4 +1,6 @@
-"""`tape sql` by command: forms of an answer, where a question comes from, exit codes."""
+"""`tape sql` and `tape explain` by command: forms of an answer, where a question comes from, exit
+codes.
+"""
 
 from __future__ import annotations
 
@@ -106,5 +108,35 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     tape: Ran, arguments: tuple[str, ...], says: str
 ) -> None:
     code, out, err = tape("sql", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+
+
+def test_an_order_is_explained_from_the_archive(tape: Ran) -> None:
+    question = (
+        "SELECT min(f.cl_ord_id) AS name FROM fills f JOIN order_requested r USING (cl_ord_id) "
+        "WHERE r.causation_id LIKE 'strategy/%'"
+    )
+    [asked] = json.loads(tape("sql", question, "--output", "json")[1])
+    code, text, _ = tape("explain", asked["name"][:12])
+    assert (code, text.splitlines()[0]) == (0, f"order {asked['name']}")
+    assert "OrderFilled" in text
+    shown = json.loads(tape("explain", asked["name"], "--output", "json")[1])
+    assert shown["steps"][0]["event"] == "OrderRequested"
+    assert len(shown["notes"]) == 2, "this archive has orders alone: no tick, no signal"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("!",), "no order begins with !", id="no order"),
+        pytest.param(("A", "--source", "tape"), "--source is", id="no source"),
+        pytest.param(("A", "--date", "2026-11-20"), "no order begins with A", id="another day"),
+    ],
+)
+def test_an_order_that_cannot_be_explained_is_one_line(
+    tape: Ran, arguments: tuple[str, ...], says: str
+) -> None:
+    code, out, err = tape("explain", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err

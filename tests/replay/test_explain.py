@@ -1,0 +1,266 @@
+"""An order explained, over a real traded run, from the log in memory and from its archive.
+
+1. Every order of the run has one tree with each of its events once.
+2. A filled order: tick, signal, request, decision, sending, fill, position; a child that a fill
+   led to names that fill; a cancel hangs below what it cancels.
+3. Versions are those of the epochs that really hold the causes; limits and caps by name.
+4. Times are exact, to the nanosecond, and a clock is never taken for another.
+5. What is gone is said, and the rest is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.log.interface import Tp
+from connectors.log.memory import MemoryLog
+from pipelines.batches import local_codec
+from replay.archive.schemas import archived_ids
+from replay.archive.source import ArchiveLog
+from replay.archive.store import FolderStore
+from replay.explain.chain import Explained, Step, explain
+from replay.explain.errors import OrderNotFound
+from replay.explain.found import Past
+from replay.explain.text import as_json, as_text, ms_of
+from replay.times import Span
+from schemas.catalog import load_catalog
+from schemas.codec import Codec
+from schemas.events import (
+    EpochCommitted,
+    OrderAccepted,
+    OrderDenied,
+    OrderFilled,
+    OrderRequested,
+    PositionChanged,
+)
+from tests.replay import traded
+
+CODEC = local_codec()
+EVENTS = "oms.order-event.v1"
+
+
+@pytest.fixture(scope="module")
+def past(traded_log: MemoryLog) -> Past:
+    return Past(traded_log, CODEC)
+
+
+def told(log: MemoryLog, kind: type[Any] = object) -> Iterator[tuple[Tp, int, Any]]:
+    for tp, part in log.partitions.items():
+        for at, record in part.committed(0, part.end):
+            event = CODEC.decode(record.value)
+            if isinstance(event, kind):
+                yield tp, at, event
+
+
+def requested(log: MemoryLog) -> list[OrderRequested]:
+    return [event for _, _, event in told(log, OrderRequested)]
+
+
+def steps(explained: Explained) -> list[Step]:
+    return [step for root in explained.roots for step in root.walk()]
+
+
+def names(step: Step) -> list[str]:
+    """The way down along the last children."""
+    return [step.name, *(names(step.children[-1]) if step.children else [])]
+
+
+def direct(log: MemoryLog) -> OrderRequested:
+    """An order that a trade's signal asked for at once; acknowledged, then filled."""
+    done = [{e.cl_ord_id for _, _, e in told(log, kind)} for kind in (OrderFilled, OrderAccepted)]
+    return next(
+        each
+        for each in requested(log)
+        if all(each.cl_ord_id in names for names in done)
+        and each.correlation_id.startswith("md.trade.v1/")
+        and each.causation_id.startswith("strategy/")
+    )
+
+
+def test_every_order_is_one_tree_with_each_event_once(past: Past, traded_log: MemoryLog) -> None:
+    for request in requested(traded_log):
+        found = explain(past, request.cl_ord_id)
+        [root] = found.roots
+        places = [step.found.place for step in root.walk()]
+        assert len(set(places)) == len(places)
+        own = {
+            f"{tp.topic}/{tp.partition}/{at}"
+            for tp, at, event in told(traded_log)
+            if getattr(event, "cl_ord_id", None) == request.cl_ord_id and tp.topic != "venue.raw.v1"
+        }
+        fills = {p for p in own if p in places and p.startswith(EVENTS)}
+        moved = {
+            f"{tp.topic}/{tp.partition}/{at}"
+            for tp, at, event in told(traded_log, PositionChanged)
+            if event.causation_id in fills
+        }
+        assert {*places} >= own | moved
+        assert root.found.place == request.correlation_id
+        assert not found.notes
+
+
+def test_a_filled_order_leads_from_tick_to_position(past: Past, traded_log: MemoryLog) -> None:
+    [root] = explain(past, direct(traded_log).cl_ord_id).roots
+    assert names(root) == [
+        "TradePrinted",
+        "TargetChanged",
+        "OrderRequested",
+        "OrderApproved",
+        "OrderSubmitting",
+        "OrderFilled",
+        "PositionChanged",
+    ]
+
+
+def test_a_slice_that_a_fill_led_to_names_that_fill(past: Past, traded_log: MemoryLog) -> None:
+    fills = {f"{tp.topic}/{tp.partition}/{at}" for tp, at, _ in told(traded_log, OrderFilled)}
+    request = next(r for r in requested(traded_log) if r.causation_id in fills)
+    [root] = explain(past, request.cl_ord_id).roots
+    way = [step for step in root.walk() if step.name != "PositionChanged"][:4]
+    kinds = ["TargetChanged", "OrderFilled", "OrderRequested"]
+    assert [step.name for step in way[1:]] == kinds
+    assert way[2].found.place == request.causation_id
+    assert way[2].found.event.cl_ord_id != request.cl_ord_id
+    assert way[1].found.event.strategy == request.strategy
+    assert way[1].found.event.instrument == request.instrument
+
+
+def test_a_cancel_hangs_below_what_it_cancels(past: Past, traded_log: MemoryLog) -> None:
+    canceled = [e for _, _, e in told(traded_log) if type(e).__name__ == "OrderCanceled"]
+    both = [e for e in canceled if e.reason == "TARGET_CHANGED"]
+    [root] = explain(past, both[0].cl_ord_id).roots
+    assert names(root)[-4:] == [
+        "CancelRequested",
+        "CancelApproved",
+        "OrderPendingCancel",
+        "OrderCanceled",
+    ]
+
+
+def test_versions_are_those_of_the_epochs_that_decided(past: Past, traded_log: MemoryLog) -> None:
+    request = direct(traded_log)
+    by_name = {s.name: s for s in steps(explain(past, request.cl_ord_id))}
+    pipelines = {
+        "TradePrinted": "market",
+        "TargetChanged": "strategy",
+        "OrderRequested": "strategy",
+        "OrderApproved": "risk",
+        "PositionChanged": "reconciliation",
+    }
+    for name, pipeline in pipelines.items():
+        versions = by_name[name].versions
+        assert versions["pipeline"] == f"{pipeline}-0"
+        epoch = epoch_of(traded_log, by_name[name], pipeline)
+        assert (versions["epoch"], versions["version"]) == (epoch.sequence, epoch.version)
+    decided = by_name["OrderApproved"].versions
+    assert (decided["limits_version"], decided["limits_by"]) == (1, "ada")
+    assert by_name["OrderRequested"].versions["strategy_version"] == request.strategy_version
+    sent = by_name["OrderSubmitting"]
+    assert sent.versions["gateway"] == sent.found.event.instance
+    assert len(sent.versions["caps_version"]) == 16
+
+
+def epoch_of(log: MemoryLog, step: Step, pipeline: str) -> EpochCommitted:
+    """By its outputs: the last epoch whose outputs there begin at or before the record."""
+    topic, partition, offset = step.found.position
+    found = [
+        (output.floor, event)
+        for tp, _, event in told(log, EpochCommitted)
+        if tp.topic == f"{pipeline}.epochs.v1"
+        for output in event.outputs
+        if (output.topic, output.partition) == (topic, partition) and output.floor <= offset
+    ]
+    epoch: EpochCommitted = max(found, key=lambda pair: pair[0])[1]
+    return epoch
+
+
+def test_a_denied_order_ends_with_the_denial(past: Past, traded_log: MemoryLog) -> None:
+    for _, _, denied in told(traded_log, OrderDenied):
+        [root] = explain(past, denied.cl_ord_id).roots
+        assert names(root)[-2:] == ["OrderRequested", "OrderDenied"]
+        assert denied.reason in as_text(explain(past, denied.cl_ord_id))
+
+
+def test_times_are_exact(past: Past, traded_log: MemoryLog) -> None:
+    request = direct(traded_log)
+    found = explain(past, request.cl_ord_id)
+    by_name = {s.name: s for s in steps(found)}
+    assert found.tick_ns == by_name["TradePrinted"].at_ns == request.ts_recv_ns
+    fill = by_name["OrderFilled"]
+    assert (fill.clock, fill.at_ns) == ("socket", fill.found.event.ts_recv_ns)
+    assert by_name["OrderApproved"].clock == "log"
+    shown = as_json(found)["steps"][0]
+    while shown["event"] != "OrderSubmitting":
+        [shown] = shown["children"]
+    told_fill = next(c for c in shown["children"] if c["event"] == "OrderFilled")
+    assert told_fill["since_tick_ns"] == fill.at_ns - request.ts_recv_ns
+    assert told_fill["since_parent_ns"] == fill.at_ns - by_name["OrderSubmitting"].at_ns
+    assert told_fill["fields"]["last_px"] == f"{fill.found.event.last_px.normalize():f}"
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "+0.000"),
+        (1_999, "+0.001"),
+        (-1_999, "-0.001"),
+        (12_345_678_999, "+12,345.678"),
+        (None, "?"),
+    ],
+)
+def test_milliseconds_are_cut_not_rounded(ns: int | None, text: str) -> None:
+    assert ms_of(ns) == text
+
+
+def test_an_archive_explains_what_its_log_does(
+    past: Past, traded_log: MemoryLog, traded_root: Path
+) -> None:
+    store, catalog = FolderStore(traded_root), load_catalog()
+    archived = Past(ArchiveLog(store), Codec(catalog, archived_ids(store, catalog)))
+    for request in (direct(traded_log), requested(traded_log)[-1]):
+        name = request.cl_ord_id
+        assert as_json(explain(archived, name)) == as_json(explain(past, name))
+
+
+def test_what_is_gone_is_said_and_the_rest_is_shown(traded_log: MemoryLog) -> None:
+    log = traded.load()
+    request = direct(traded_log)
+    for tp in log.partitions:
+        if tp.topic in ("md.trade.v1", "md.quote.v1", "signal.target.v1", "risk.epochs.v1"):
+            log.trim(tp, log.bounds(tp)[1])
+    found = explain(Past(log, CODEC), request.cl_ord_id)
+    assert [root.name for root in found.roots] == ["OrderRequested"]
+    assert found.notes == [
+        f"its tick {request.correlation_id} is gone",
+        f"its wanted position {request.parent_id} is gone",
+    ]
+    assert "note: its tick" in as_text(found)
+    later = Past(log, CODEC, Span(request.ts_recv_ns // 1_000_000 + 50))
+    assert explain(later, request.cl_ord_id).roots[0].name == "OrderSubmitting"
+    assert "its request is gone" in explain(later, request.cl_ord_id).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "says"),
+    [("", "name an order"), ("!", "no order begins with !")],
+    ids=["nothing", "unknown"],
+)
+def test_an_order_that_is_not_there_is_one_line(past: Past, prefix: str, says: str) -> None:
+    with pytest.raises(OrderNotFound, match=says):
+        explain(past, prefix)
+
+
+def test_a_prefix_of_several_orders_names_them(past: Past, traded_log: MemoryLog) -> None:
+    found = sorted({request.cl_ord_id for request in requested(traded_log)})
+    letter = next(a[0] for a, b in pairwise(found) if a[0] == b[0])
+    alike = [name for name in found if name.startswith(letter)]
+    with pytest.raises(
+        OrderNotFound, match=f"^{len(alike)} orders begin with {letter}: {alike[0]}"
+    ):
+        explain(past, letter)
+    assert explain(past, alike[0][:10]).cl_ord_id == alike[0]
