@@ -31,6 +31,8 @@ from tests.chaos.totals import shortfalls
 from tests.connectors.gateway import kills, trials
 from tests.faults import clock, laws, scenarios
 from tests.faults.rig import Rig
+from tests.replay.verify.rounds import survive
+from tests.replay.verify.shelf import made
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".run" / "soak"
@@ -40,6 +42,7 @@ TESTED = ("connectors/*.py", "connectors/log/*.py", "connectors/epochs/*.py", "p
           "connectors/gateway/*.py", "connectors/orderport/**/*.py", "connectors/simulated/**/*.py",
           "pipelines/gateway/*.py", "pipelines/orders/*.py", "ops/processes/exits.py",
           "ops/processes/kill.py", "ops/desk/*", "ops/desk/example/*", "ops/supervisor/*",
+          "replay/archive/*.py", "replay/verify/*.py", "tests/replay/verify/*.py",
           "tests/faults/*", "tests/chaos/*", "tests/connectors/gateway/*",
           "tests/connectors/epochs/toy.py")  # fmt: skip
 SEED = 9_000
@@ -104,6 +107,13 @@ def desks_under_chaos(rig: Rig, rounds: int) -> None:
         rig.counts.update(Round(stack, folder, rig.seed + number).run())
 
 
+def archives_harmed(rig: Rig, rounds: int) -> None:
+    """One archive, harmed and mended again."""
+    folder = rig.scratch / f"{rig.prefix}shelf"
+    folder.mkdir()
+    rig.counts.update(survive(made(folder), rounds, rig.seed))
+
+
 PIECES = (
     Piece("SIGKILL at random moments", scenarios.random_kills, 300, 25),
     Piece("SIGKILL at each named point", scenarios.kills_at_named_points, 10, 2),
@@ -124,6 +134,7 @@ PIECES = (
     Piece("gateway stopped at each named point, venue failing", gateways_stopped, 20, 2),
     Piece("log wiped, venue kept", logs_wiped, 5, 5),
     *(Piece(f"kill switch, {broken} broken", killed(broken), 100, 20) for broken in kills.BROKEN),
+    Piece("an archived day harmed at random", archives_harmed, 10_000, 500),
     Piece("a minute of the whole desk under chaos", desks_under_chaos, 30, 2),
 )  # fmt: skip
 

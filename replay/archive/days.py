@@ -14,6 +14,7 @@ from replay.archive.errors import ArchiveCorrupt
 from replay.archive.layout import DAYS, FileName, day_manifest, parse, schema_file
 from replay.archive.reader import Index
 from replay.archive.schemas import kept_ids
+from replay.archive.source import partitions
 from replay.archive.store import Store
 
 SIGNATURE = ".sig"
@@ -41,9 +42,9 @@ def write(store: Store, files: Index, changed: Iterable[str]) -> list[str]:
         old = store.read(name) if store.exists(name) else b""
         _none_lost(store, name, _entries(old), names)
         kept = _entries(old) if day not in fresh else {}
-        used = _schemas_in(old)
+        used = _means_in(old) if closed else {}  # the open day's is always up to date
         if not used or list(kept) != [n.path for n in names]:
-            kept, used = {n.path: _entry(store, n) for n in names}, _schemas(store, names)
+            kept, used = {n.path: _entry(store, n) for n in names}, _means(store, names)
         body = {"date": day, "closed": closed, "previous": previous, "files": list(kept.values())}
         body |= used
         data = manifest.canonical(body)
@@ -69,9 +70,9 @@ def _none_lost(store: Store, name: str, entries: Iterable[str], names: Iterable[
             )
 
 
-def _schemas(store: Store, names: Iterable[FileName]) -> dict[str, Any]:
-    """The schemas that files were written with, by fingerprint: SHA-256 of the schema's file, and
-    the registry's ids that mean it.
+def _means(store: Store, names: Iterable[FileName]) -> dict[str, Any]:
+    """What files are read with. The schemas by fingerprint: SHA-256 of the schema's file, and the
+    registry's ids that mean it. How many partitions each topic has.
     """
     ids: dict[str, list[int]] = {}
     for number, fingerprint in sorted(kept_ids(store).items()):
@@ -81,14 +82,16 @@ def _schemas(store: Store, names: Iterable[FileName]) -> dict[str, Any]:
         "schemas": {
             f: {"sha256": manifest.digest(store.read(schema_file(f))), "ids": ids.get(f, [])}
             for f in sorted(used)
-        }
+        },
+        "partitions": partitions(store),
     }
 
 
-def _schemas_in(data: bytes) -> dict[str, Any]:
+def _means_in(data: bytes) -> dict[str, Any]:
     """The same as a day's manifest has it; nothing where it cannot be read."""
     try:
-        return {"schemas": dict(json.loads(data)["schemas"])}
+        found = json.loads(data)
+        return {name: dict(found[name]) for name in ("schemas", "partitions")}
     except (ValueError, KeyError, TypeError):
         return {}
 

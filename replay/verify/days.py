@@ -29,13 +29,16 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Day:
-    """A day manifest as read. `schemas`: what its files were written with, by fingerprint."""
+    """A day manifest as read. `schemas`: what its files were written with, by fingerprint.
+    `partitions`: how many each topic had.
+    """
 
     day: str
     closed: bool
     previous: str | None
     entries: tuple[Entry, ...]
     schemas: dict[str, dict[str, Any]]
+    partitions: dict[str, int]
     digest: str
 
 
@@ -75,7 +78,8 @@ def _day(data: bytes, day: str, audit: Audit) -> Day | None:
         if canonical(found) != data or found["date"] != day:
             raise ValueError("it is not in canonical form, or another day's")
         entries = tuple(_entries(found["files"]))
-        return Day(day, found["closed"], found["previous"], entries, found["schemas"], digest(data))
+        means = {name: found[name] for name in ("schemas", "partitions")}
+        return Day(day, found["closed"], found["previous"], entries, digest=digest(data), **means)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         audit.find(f"it is not a day manifest: {error}", day_manifest(day))
         return None
@@ -106,4 +110,5 @@ def _signed(store: Store, day: Day, data: bytes, signed: Check, audit: Audit) ->
         if day.closed:
             audit.find(f"it is missing: {day_manifest(day.day)} is not signed", name)
     elif not signed(data, store.read(name)):
-        audit.find(f"the signature does not hold for {day_manifest(day.day)} and this key", name)
+        text = f"{name} does not hold for it: one of them was changed, or the key is another"
+        audit.find(text, day_manifest(day.day))

@@ -4,7 +4,8 @@ epochs recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +17,10 @@ from replay.verify.epochs import label
 from replay.verify.findings import Audit
 from replay.verify.rows import UNREADABLE, WITH_HEADERS, Files
 from schemas.errors import TapeError
-from schemas.events import EpochCommitted, OutputRange
+from schemas.events import EpochCommitted
 
-BATCH_ROWS = 16_384  # one batch per partition written to is held at a time
+_ENDLESS: Final = 2**63 - 1
+BATCH_ROWS: Final = 16_384  # one batch per partition written to is held at a time
 
 
 def source_name(epoch: EpochCommitted) -> bytes:
@@ -26,11 +28,22 @@ def source_name(epoch: EpochCommitted) -> bytes:
     return f"tape/{epoch.pipeline}/{epoch.shard}".encode()
 
 
+class Range(NamedTuple):
+    """Offsets [floor, end) of a partition hold `rows` outputs of one epoch, and none of the same
+    shard's others; `end` None: what follows is not known.
+    """
+
+    tp: Tp
+    floor: int
+    end: int | None
+    rows: int
+
+
 class Track:
     """One shard's rows in one partition, in order."""
 
-    def __init__(self, files: Files, tp: Tp, source: bytes, floor: int, audit: Audit) -> None:
-        self._source, self._tp, self._audit = source, tp, audit
+    def __init__(self, files: Files, tp: Tp, source: bytes, floor: int) -> None:
+        self._source, self._tp = source, tp
         self._batches = self._own(files, floor)
         self._columns: Columns | None = None
         self._at = 0
@@ -47,38 +60,28 @@ class Track:
             except UNREADABLE:
                 continue  # a finding already: every file is read by itself
 
-    def take(self, wanted: OutputRange, epoch: str) -> list[Piece]:
-        """The next rows at or after the floor; one between what epochs wrote is a finding."""
+    def take(self, wanted: Range) -> list[Piece]:
+        """The rows from the floor to before the next epoch's; of the last epoch, as many as it
+        wrote. What lies before the floor is another day's.
+        """
         found: list[Piece] = []
-        left = wanted.count
+        left = wanted.rows if wanted.end is None else _ENDLESS
         while left and self._more():
             assert self._columns is not None
-            offsets = self._columns.offsets
-            if offsets[self._at] < wanted.floor:
-                self._foreign(offsets[self._at], wanted, epoch)
-                continue
-            piece = Piece(self._columns, self._at, min(self._at + left, len(offsets)))
-            self._at, left = piece.stop, left - piece.height
-            found.append(piece)
+            end = _ENDLESS if wanted.end is None else wanted.end
+            first, stop = self._columns.rows(wanted.floor, end)
+            piece = Piece(self._columns, max(first, self._at), min(stop, first + left))
+            self._at, left = max(stop, self._at), left - piece.height
+            if piece.height > 0:
+                found.append(piece)
+            if stop < len(self._columns.offsets):
+                break
         return found
 
     def _more(self) -> bool:
         if self._columns is None or self._at == len(self._columns.offsets):
             self._columns, self._at = next(self._batches, None), 0
         return self._columns is not None
-
-    def begin(self, floor: int) -> None:
-        """Leaves out what earlier epochs wrote."""
-        while self._more():
-            assert self._columns is not None
-            self._at, stop = self._columns.rows(floor, 2**63 - 1)
-            if self._at < stop:
-                return
-
-    def _foreign(self, offset: int, wanted: OutputRange, epoch: str) -> None:
-        text = f"no epoch wrote this row of {self._tp.topic}/{self._tp.partition}"
-        self._audit.find(text, offset=offset, epoch=epoch)
-        self._at += 1
 
 
 def written_by(batch: pa.RecordBatch, source: bytes) -> pa.RecordBatch:
@@ -94,19 +97,30 @@ def written_by(batch: pa.RecordBatch, source: bytes) -> pa.RecordBatch:
 
 
 def check_outputs(
-    files: Files, epochs: Iterable[EpochCommitted], fingerprint: Fingerprint, audit: Audit
+    files: Files, epochs: Sequence[EpochCommitted], fingerprint: Fingerprint, audit: Audit
 ) -> None:
     """The outputs of one shard's epochs, in order."""
     tracks: dict[Tp, Track] = {}
-    for epoch in epochs:
-        name, written = label(epoch), []
-        for wanted in epoch.outputs:
-            tp = Tp(wanted.topic, wanted.partition)
-            if tp not in tracks:
-                tracks[tp] = Track(files, tp, source_name(epoch), wanted.floor, audit)
-                tracks[tp].begin(wanted.floor)
-            written.append(Written(*tp, tracks[tp].take(wanted, name)))
+    for epoch, ranges in zip(epochs, ranges_of(epochs), strict=True):
+        written = []
+        for wanted in ranges:
+            if wanted.tp not in tracks:
+                tracks[wanted.tp] = Track(files, wanted.tp, source_name(epoch), wanted.floor)
+            written.append(Written(*wanted.tp, tracks[wanted.tp].take(wanted)))
         _check(epoch, written, fingerprint, audit)
+
+
+def ranges_of(epochs: Sequence[EpochCommitted]) -> list[list[Range]]:
+    """Where each epoch's outputs lie: up to where the next that writes there begins."""
+    ends: dict[Tp, int] = {}
+    found: list[list[Range]] = []
+    for epoch in reversed(epochs):
+        found.append([])
+        for each in epoch.outputs:
+            tp = Tp(each.topic, each.partition)
+            found[-1].append(Range(tp, each.floor, ends.get(tp), each.count))
+            ends[tp] = each.floor
+    return found[::-1]
 
 
 def _check(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from replay.archive.errors import ArchiveError
-from replay.archive.layout import IDS, SCHEMAS, schema_file
+from replay.archive.layout import IDS, PARTITIONS, SCHEMAS, schema_file
 from replay.archive.manifest import digest
 from replay.archive.schemas import kept_ids
+from replay.archive.source import partitions
 from replay.archive.store import UNFINISHED, Store
 from replay.verify.days import Day
 from replay.verify.findings import Audit
@@ -19,12 +20,13 @@ def check_schemas(store: Store, days: dict[str, Day], day: str, audit: Audit) ->
         for number in signed["ids"]:
             if ids is not None and ids.get(number) != fingerprint:
                 audit.find(f"id {number} does not stand for {fingerprint}", IDS)
-    known = {schema_file(f) for d in days.values() for f in d.schemas} | {IDS}
+    known = {schema_file(f) for d in days.values() for f in d.schemas} | {IDS, PARTITIONS}
     for name in store.names(SCHEMAS):
         if name not in known and not name.endswith(UNFINISHED):
             audit.find("no day manifest names it", name)
     if ids is not None:
         _check_ids(ids, days, audit)
+    _check_partitions(store, days, audit)
 
 
 def _ids(store: Store, audit: Audit) -> dict[int, str] | None:
@@ -49,3 +51,15 @@ def _check_ids(ids: dict[int, str], days: dict[str, Day], audit: Audit) -> None:
     for number, fingerprint in ids.items():
         if number not in signed:
             audit.find(f"no day manifest names id {number} ({fingerprint})", IDS)
+
+
+def _check_partitions(store: Store, days: dict[str, Day], audit: Audit) -> None:
+    """The table of partitions is that of the newest day manifest."""
+    if not days:
+        return
+    newest = days[max(days)]
+    try:
+        if partitions(store) != newest.partitions:
+            audit.find(f"it is not the table that the manifest of {newest.day} has", PARTITIONS)
+    except ArchiveError as error:
+        audit.find(str(error), PARTITIONS)

@@ -23,7 +23,8 @@ def rows(path: Path, said: dict[str, Any]) -> bool:
 
 
 def check(root: Path, day: str, key: Any) -> None:
-    before, known, days = None, {root / "_schemas/ids.json"}, dict[str, Any]()
+    tables = {root / "_schemas/ids.json", root / "_schemas/partitions.json"}
+    before, known, days = None, tables, dict[str, Any]()
     for path in sorted((root / "_days").glob("*.json")):
         days[path.stem] = listed = json.loads(path.read_bytes())
         assert listed["previous"] == before
@@ -43,6 +44,7 @@ def check(root: Path, day: str, key: Any) -> None:
     for name, schema in days[day]["schemas"].items():
         assert sha256(root / f"_schemas/{name}.avsc") == schema["sha256"]
         assert all(ids[str(number)] == name for number in schema["ids"])
+    assert json.loads((root / "_schemas/partitions.json").read_bytes()) == listed["partitions"]
     assert known == {p for d in ("_days", "_schemas", f"*/dt={day}") for p in root.glob(f"{d}/*")}
 
 

@@ -21,11 +21,10 @@ def audited(shelf: Shelf, day: str = DAY) -> Audit:
 
 def named(audit: Audit, harm: Harm) -> bool:
     """Whether a finding names the place."""
-    places = {finding.file for finding in audit.findings}
     offsets = {f.offset for f in audit.findings if f.file in harm.files}
     if harm.offset is not None and harm.offset not in offsets:
         return False
-    return bool(places & set(harm.files))
+    return any(file in str(finding) for finding in audit.findings for file in harm.files)
 
 
 def survive(shelf: Shelf, rounds: int, seed: int) -> Counter[str]:
