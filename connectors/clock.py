@@ -18,6 +18,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from connectors.log.errors import Aborted, OutcomeUnknown, WriterError
+from connectors.metrics import declared
+from connectors.metrics.server import Health
 from connectors.raw_writer import open_producer, partition_count
 from schemas.codec import Codec
 from schemas.events import ClockTick
@@ -50,6 +52,7 @@ class Clock:
         partition_count(self._producer, self._topic)
         self._due_s = monotonic_s()
         self._failure = ""
+        self.turned_s = time.monotonic()  # when its loop last turned
         self.unconfirmed = self.ticks = self.skipped = 0
 
     def run(self, stop: Event) -> None:
@@ -57,6 +60,7 @@ class Clock:
         if some are unconfirmed.
         """
         while not stop.is_set():
+            self.turned_s = time.monotonic()
             self.step()
             self.poll(POLL_S)
         self._producer.flush(FLUSH_S)
@@ -110,13 +114,28 @@ class Clock:
             self._failure = f"cannot write to {self._topic}: {error.str()}"
 
 
-def run_clock(*, kafka: Mapping[str, Any], codec: Codec, topic_prefix: str = "") -> int:
+def show(clock: Clock, health: Health) -> None:
+    """Its figures; ready: the log takes its ticks."""
+    declared.TICKS.read = lambda: {(): clock.ticks}
+    declared.TICKS_SKIPPED.read = lambda: {(): clock.skipped}
+    health.turned_s = lambda: clock.turned_s
+    health.ready = lambda: "" if clock.ticks and not clock.skipped else "no ticks are made"
+
+
+def run_clock(
+    *,
+    kafka: Mapping[str, Any],
+    codec: Codec,
+    topic_prefix: str = "",
+    health: Health | None = None,
+) -> int:
     """Tick until SIGTERM or SIGINT; gives the exit code: 0, 71 (a tick refused), 72 (unconfirmed).
 
     Raises `TapeError` (exit 2) for what is wrong at the start: broker, topic, registry.
     """
     stop = Event()
     clock = Clock(kafka, codec, topic_prefix)
+    show(clock, health or Health())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.log.errors import WriterError
+from connectors.metrics import feeds
+from connectors.metrics.server import Health
 from connectors.raw_writer import Bound, RawWriter
 from connectors.venues import venue as find_venue
 from connectors.venues.backoff import Backoff
@@ -108,6 +110,7 @@ def run_connector(
     url: str | None = None,
     bound: Bound = Bound(),  # noqa: B008 - immutable
     status_every_s: float = STATUS_EVERY_S,
+    health: Health | None = None,
 ) -> int:
     """Run one line until SIGTERM or SIGINT; gives the exit code (see the module).
 
@@ -120,6 +123,7 @@ def run_connector(
     async def main() -> None:
         writer = RawWriter(kafka, topic_prefix, codec, registered.route(), bound)
         connector = Connector(venue, line, symbols, writer, channels=channels, url=url)
+        feeds.show([*connector.shells], writer, health or Health())
         await _serve(connector, writer, status_every_s)
 
     try:

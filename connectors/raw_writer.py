@@ -119,6 +119,7 @@ class RawWriter:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.full = False
         self.records = self.bytes = self.confirmed = 0
+        self.turned_s = time.monotonic()  # when its loop last turned
 
     def frame(self, event: FrameReceived) -> None:
         """Hand over a frame, keyed by venue and, where it names one, instrument."""
@@ -195,6 +196,7 @@ class RawWriter:
     async def run(self) -> None:
         """Take delivery reports and judge the bound, until cancelled."""
         while True:
+            self.turned_s = time.monotonic()
             self._producer.poll(0)
             state = self.records, self.bytes, self.oldest_s()
             if not self.full and self._bound.exceeded(*state):

@@ -239,6 +239,14 @@ class ArchiveSettings(_Section):
         return _pem_reference(signing_key)
 
 
+class MetricsSettings(_Section):
+    """`/metrics`, `/livez` and `/readyz` of a process on loopback; 0: none. Under a supervisor each
+    process is given a port of its own.
+    """
+
+    port: int = Field(default=0, ge=0, le=65535)
+
+
 class _File(TomlConfigSettingsSource):
     """The settings file. Files that it names lie relative to it."""
 
@@ -274,6 +282,7 @@ class Settings(BaseSettings):
     watch: WatchSettings = WatchSettings()
     desk: DeskSettings = DeskSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    metrics: MetricsSettings = MetricsSettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"

@@ -4,6 +4,7 @@ chained to the one before.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ class Committer:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._floors: dict[Tp, int] = {}
+        self.transaction_s = 0.0  # how long the newest transaction took
 
     def commit(
         self, flight: Flight, stands: Standing, records: list[OutRecord], body: StateBody | None
@@ -48,6 +50,7 @@ class Committer:
         snapshot, chunks = self._snapshot(flight, body, stamp) if body else (stands.snapshot, [])
         unsealed = self._epoch(flight, records, snapshot, body)
         epoch, value = seal(parts.codec, stands.chain, unsealed)
+        begun_s = time.monotonic()
         writer.begin()
         parts.point("begun")
         writer.send(records)
@@ -56,6 +59,7 @@ class Committer:
         writer.send([*chunks, OutRecord(*shard.epochs, key, value, stamp)])
         parts.point("epoch-sent")
         self._floors.update(writer.commit())
+        self.transaction_s = time.monotonic() - begun_s
         parts.point("committed")
         return epoch
 

@@ -12,6 +12,7 @@ from connectors.epochs.points import Point, nothing
 from connectors.epochs.runs import Slice
 from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, Writer
+from connectors.metrics.epochs import EpochFigures
 from pipelines.items import Carried
 from schemas.codec import Codec
 from schemas.events import Boundary, EpochCommitted
@@ -31,6 +32,7 @@ class Flight:
     carried: Carried | None = None
     boundary: Boundary | None = None
     items: int = 0
+    began_s: float = 0.0  # monotonic; figures alone look at it
 
 
 @dataclass
@@ -50,3 +52,4 @@ class Parts:
     instance: str = ""
     point: Point = nothing
     until: Callable[[], bool] = lambda: False  # live runs only: asked when nothing is waiting
+    figures: EpochFigures | None = None

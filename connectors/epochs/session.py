@@ -19,6 +19,7 @@ from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.snapshots import SnapshotClock, day_of
 from connectors.epochs.supply import POLL_S, Supply
 from connectors.log.interface import OutRecord, Tp
+from connectors.metrics.epochs import Committed
 from pipelines.items import Encoded, Epoch, Item, Mark, Restore, StateBody
 from pipelines.logic import Position
 from schemas.events import Boundary, EpochCommitted, SnapshotRef
@@ -60,11 +61,21 @@ class Session:
         self._skipped: set[Position] = set()
         self._ready_at = 0.0
         self._group_at = 0.0
+        self.live = False  # the history is re-run
+        self.turned_s = time.monotonic()  # when it was last asked for an epoch
 
     @property
     def sequence(self) -> int:
         """The last epoch settled; -1 before the first."""
         return self._sequence
+
+    @property
+    def log_time_ms(self) -> int:
+        return self._supply.log_time_ms
+
+    def lag(self) -> dict[Tp, int]:
+        """Offsets that wait, by input partition."""
+        return self._supply.lag()
 
     @property
     def snapshot(self) -> SnapshotRef | None:
@@ -75,6 +86,7 @@ class Session:
         """The items of the next epoch; none when there is nothing yet. Raises StopIteration
         after the last.
         """
+        self.turned_s = time.monotonic()
         if self._flight is not None:
             raise EpochsMerged(
                 f"epoch {self._flight.sequence} is not committed and the next was asked for: "
@@ -89,6 +101,7 @@ class Session:
             self._settle_group()
             return []
         self._flight = flight
+        flight.began_s = self.turned_s
         self.parts.point("epoch-cut")
         items: list[Item] = []
         if not self._restored:
@@ -142,6 +155,7 @@ class Session:
         )
 
     def _live(self) -> Flight | None:
+        self.live = True
         if self.stop_requested:
             self._stopped = True
             return self._empty("STOP", snapshot=not self._pending_skips())
@@ -228,12 +242,17 @@ class Session:
         if record.snapshot_taken and record.snapshot is not None:
             self._clock.taken(record.snapshot.size)
         self.progress.epochs_verified += 1
+        if self.parts.figures is not None:
+            self.parts.figures.verified()
         self.progress.snapshots += body is not None
 
     def _commit(self, flight: Flight, records: list[OutRecord], body: StateBody | None) -> None:
         assert self._committer is not None, "a replay has no writer and only recorded epochs"
         stands = Standing(self._chain, self._snapshot, self._supply.log_time_ms)
         epoch = self._committer.commit(flight, stands, records, body)
+        if self.parts.figures is not None:
+            took_s = self._committer.transaction_s
+            self.parts.figures.committed(Committed(epoch, flight.began_s, took_s))
         self._sequence, self._chain, self._snapshot = epoch.sequence, epoch.chain, epoch.snapshot
         if body is not None:
             self._clock.taken(len(body.body))

@@ -113,6 +113,11 @@ class Supply:
         """Hands out that many records of each partition."""
         return [b.take(count) for b, count in zip(self.buffers.values(), counts, strict=True)]
 
+    def lag(self) -> dict[Tp, int]:
+        """Offsets known to wait, by partition. May be asked from another thread."""
+        known = self._intake.ends
+        return {tp: max(0, known[tp].end - at) for tp, at in self.ends().items()}
+
     def behind(self) -> bool:
         """Whether any partition is known to hold more than was read."""
         return any(self._intake.has_backlog(tp, b.fetched) for tp, b in self.buffers.items())

@@ -52,5 +52,6 @@ class DeadMan:
             self._countdown_ms = 0
         elif isinstance(outcome, Answer) and outcome.status == 200:
             self._armed.add(instrument)
+            desk.figures.dead_man_ns = desk.parts.monotonic_ns()
         else:
             log.warning("%s: the dead-man's switch was not refreshed", instrument)

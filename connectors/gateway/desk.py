@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from connectors.gateway.figures import GatewayFigures
 from connectors.gateway.halts import Halts
 from connectors.gateway.journal import Journal
 from connectors.gateway.keys import MASK, Key
@@ -90,6 +91,7 @@ class Desk:
         self._masked: list[bytes] = []
         self.use(parts.key)
         self._held_until_ns = 0
+        self.figures = GatewayFigures(self)
         self._numbers = itertools.count(1)
         ledger.lost = self._keep
 
@@ -132,6 +134,7 @@ class Desk:
 
     def write(self, found: list[Any]) -> asyncio.Future[None]:
         """To the log; without it, to the local journal, raw events alone: the rest is derived."""
+        self.figures.count(found)
         if not self.cancel_only and self.ledger.broken is None:
             return self.ledger.put(found)
         self._keep(found)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ class Gateway:
         self._dead_man = DeadMan(desk, desk.parts.dead_man_ms)
         self._stopped = asyncio.Event()
         self._log_quiet_ns = 0
+        self.turned_s = time.monotonic()  # when its loop last turned
 
     def stop(self) -> None:
         """No more orders; what is open is canceled; then `run` returns."""
@@ -110,6 +112,7 @@ class Gateway:
         """Cancels that are due, and whether anyone has fallen silent."""
         desk, at_ns = self.desk, self.desk.parts.monotonic_ns()
         while True:
+            self.turned_s = time.monotonic()
             self._obey_halts()
             self.sender.sweep()
             await asyncio.sleep(SWEEP_S)

@@ -139,7 +139,9 @@ class Sender:
         await asyncio.wait([written], timeout=wait_s)
         outcome = await desk.transport.send(signed, at_ns)
         if isinstance(outcome, Failure):
-            log.warning("cancel of %s: %s; it is repeated", request.cl_ord_id, outcome.reason)
+            about = {"cl_ord_id": request.cl_ord_id}
+            why = outcome.reason
+            log.warning("cancel of %s: %s; it is repeated", request.cl_ord_id, why, extra=about)
         desk.tell(desk.heard(sent, outcome))
 
     def _start(self, work: object) -> None:

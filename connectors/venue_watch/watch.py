@@ -74,7 +74,8 @@ class Watch:
         self._reader: Reader | None = None
         self._totals: dict[str, Decimal] | None = None
         self._due_s = self._quiet_until_s = self._look_by_s = parts.monotonic()
-        self._failures = 0
+        self.failures = 0
+        self.turned_s = time.monotonic()  # when its loop last turned
 
     async def run(self) -> None:
         """Until cancelled. Raises `KeyRefused`, and what the log raises."""
@@ -83,6 +84,7 @@ class Watch:
             while not await self._tried(self._venue.check_key):
                 await asyncio.sleep(POLL_S)
             while True:
+                self.turned_s = self._parts.monotonic()
                 await self._follow()
                 await self._tried(self._work)
         finally:
@@ -133,8 +135,8 @@ class Watch:
         try:
             await work()
         except Unanswered as error:
-            self._failures += 1
-            wait_s = self._parts.backoff.delay_s(self._failures, random.random())
+            self.failures += 1
+            wait_s = self._parts.backoff.delay_s(self.failures, random.random())
             self._quiet_until_s = self._parts.monotonic() + wait_s
             log.warning("%s; again in %.1f s", error, wait_s)
             return False
@@ -146,7 +148,7 @@ class Watch:
         if at_s >= self._due_s:
             await self._round()
             self._due_s = max(self._due_s + self._parts.every_s, at_s)
-            self._failures = 0
+            self.failures = 0
         if self._totals is None:
             for listing in self._wanted.listings():
                 await self._list(listing)

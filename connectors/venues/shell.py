@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable
 from typing import Any
 
+from connectors.metrics.declared import FEED_ENDS
 from connectors.venues.backoff import Backoff
 from connectors.venues.edges import Edges, Sink
 from connectors.venues.protocol import Subscription, VenueProtocol
@@ -88,6 +89,7 @@ class Shell:
     async def _finish(self, session: Session) -> Ending:
         ending = await self._running[session]
         del self._running[session]
+        FEED_ENDS.labels(self._venue, self._line, ending.reason).inc()
         session.status.last_end = f"{ending.reason} {ending.detail}".strip()
         return ending
 

@@ -64,7 +64,10 @@ def _begin() -> None:
     level = os.environ.get("TAPE_LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         raise TapeError(f"TAPE_LOG_LEVEL is {level}, not a level (DEBUG, INFO, WARNING, ERROR)")
-    log_lines.to_stderr(level)
+    form = os.environ.get("TAPE_LOG_FORMAT", "text").lower()
+    if form not in log_lines.FORMATS:
+        raise TapeError(f"TAPE_LOG_FORMAT is {form}: one of {', '.join(log_lines.FORMATS)}")
+    log_lines.to_stderr(level, form)
 
 
 def main() -> None:

@@ -202,10 +202,12 @@ def connector(
 ) -> None:
     """One line of one venue: every frame, raw, to md.raw.v1."""
     from connectors.connector import run_connector
+    from ops.figures.serving import answer
     from ops.processes.clients import codec_of
     from ops.settings import load
 
     settings = load()
+    health = answer(settings, f"{venue}-{line}".lower(), venue=venue, line=line)
     raise typer.Exit(
         run_connector(
             venue,
@@ -216,6 +218,7 @@ def connector(
             topic_prefix=settings.topic_prefix,
             channels=channel or (),
             url=url,
+            health=health,
         )
     )
 
@@ -223,12 +226,14 @@ def connector(
 def clock() -> None:
     """One ClockTick per second to ops.clock.v1."""
     from connectors.clock import run_clock
+    from ops.figures.serving import answer
     from ops.processes.clients import codec_of
     from ops.settings import load
 
     settings = load()
     codec, prefix = codec_of(settings), settings.topic_prefix
-    raise typer.Exit(run_clock(kafka=settings.kafka_options(), codec=codec, topic_prefix=prefix))
+    kafka, health = settings.kafka_options(), answer(settings, "clock")
+    raise typer.Exit(run_clock(kafka=kafka, codec=codec, topic_prefix=prefix, health=health))
 
 
 def desk() -> None:

@@ -108,7 +108,7 @@ def _all_run(desk: DeskStatus) -> bool:
 
 
 def _desk_text(desk: DeskStatus) -> str:
-    head = ("process", "state", "restarts", "last exit", "pid", "log")
+    head = ("process", "state", "restarts", "last exit", "pid", "metrics", "log")
     rows = [
         (
             one.name,
@@ -116,6 +116,7 @@ def _desk_text(desk: DeskStatus) -> str:
             str(one.restarts),
             "-" if one.code is None else str(one.code),
             "-" if one.pid is None else str(one.pid),
+            one.metrics or "-",
             one.log,
         )
         for one in desk.processes

@@ -72,12 +72,21 @@ def venue(
     from connectors.simulated.limits import LimitSettings
     from connectors.simulated.process import run_venue
     from connectors.simulated.server import Options
+    from ops.figures.serving import answer
+    from ops.settings import load
     from pipelines.matching.latency import Latency
     from pipelines.matching.model import Fees
 
     if new_keys:
         write_new_keys(keys_file)
         return
+    health = answer(load(), "venue")
+    show = _show_json if output is Form.JSON else _show_text
+
+    def report(said: dict[str, Any]) -> None:
+        health.ready = lambda: ""  # it listens
+        show(said)
+
     one_way_ns = int(delay_ms * 1_000_000)
     options = Options(
         accounts=load_accounts(keys_file),
@@ -91,7 +100,7 @@ def venue(
         limits=LimitSettings(weight=weight, orders_10s=orders),
         seed=seed,
     )
-    run_venue(options, _show_json if output is Form.JSON else _show_text)
+    run_venue(options, report)
 
 
 def _market(captures: list[str], start: float, seconds: float | None, speed: str) -> Any:

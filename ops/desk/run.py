@@ -8,11 +8,13 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from ops.desk.plan import desk
+from ops.figures.desk import Own, shown, write_targets
 from ops.processes.lock import hold
 from ops.settings import Settings, config_file
 from ops.supervisor.leftovers import SUPERVISOR, end_leftovers
@@ -30,8 +32,11 @@ def run_desk(settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     with hold(settings.run_dir, LOCK):
         end_leftovers(settings.run_dir, but=SUPERVISOR)
-        with Supervisor(settings.run_dir, environment(settings), Path.cwd()) as supervisor:
-            supervise(supervisor, desk(settings), settings.run_dir, stop)
+        with (
+            Supervisor(settings.run_dir, environment(settings), Path.cwd()) as supervisor,
+            shown(settings, supervisor.standings) as own,
+        ):
+            supervise(supervisor, desk(settings), settings.run_dir, stop, own)
             try:
                 supervisor.stop()
             except ProcessFailed as error:
@@ -42,11 +47,15 @@ def run_desk(settings: Settings) -> int:
     return 0
 
 
-def supervise(supervisor: Supervisor, wanted: list[Process], run_dir: Path, stop: Event) -> None:
+def supervise(
+    supervisor: Supervisor, wanted: list[Process], run_dir: Path, stop: Event, own: Own
+) -> None:
     """Until `stop`; every change is recorded."""
     supervisor.add(*wanted)
     known: list[Standing] | None = None
+    write_targets(run_dir, own.address, supervisor.standings())
     while not stop.wait(STEP_S):
+        own.turned_s = time.monotonic()
         supervisor.step()
         if (now := supervisor.standings()) != known:
             known = now

@@ -17,7 +17,9 @@ from connectors.gateway.gateway import open_gateway
 from connectors.gateway.keys import Key, parse_key
 from connectors.gateway.secrets_manager import secret_text
 from connectors.log.errors import WriterError
+from connectors.metrics.server import Health
 from connectors.orderport import order_port
+from ops.figures.serving import answer
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.lock import hold
@@ -41,7 +43,8 @@ def run_gateway(settings: Settings, *, takeover: bool, live: bool) -> None:
     name = f"gateway-{caps.account}"
     lock = None if takeover else hold(settings.run_dir, name)
     try:
-        asyncio.run(_run(parts_of(settings, caps, takeover=takeover)))
+        health = answer(settings, name)
+        asyncio.run(_run(parts_of(settings, caps, takeover=takeover), health))
     except WriterError as error:
         die(error.exit_code, str(error))
     finally:
@@ -49,8 +52,11 @@ def run_gateway(settings: Settings, *, takeover: bool, live: bool) -> None:
             lock.close()
 
 
-async def _run(parts: Parts) -> None:
+async def _run(parts: Parts, health: Health) -> None:
     gateway = open_gateway(parts)
+    gateway.desk.figures.show()
+    health.ready = gateway.desk.figures.why_not_ready
+    health.turned_s = lambda: gateway.turned_s
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)

@@ -17,6 +17,7 @@ from connectors.epochs.model import Intent, Shard
 from connectors.epochs.opening import open_session
 from connectors.epochs.session import Session
 from connectors.log.kafka import KafkaLog
+from ops.figures.pipeline import Shown
 from ops.processes.catalog import Pipeline, pipeline
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import Abort
@@ -45,13 +46,16 @@ def open_pipeline(
 ) -> tuple[Session, Dataflow]:
     """A session and the dataflow that drives it. Fences any other process of the shard."""
     made = pipeline(name, settings)
+    shown = Shown(made, number, settings)
+    health = shown.begin()
     log, codec = kafka_log(settings), codec_of(settings)
     shard = shard_of(made, number, shards, settings)
-    encode = encoding(made, shard, log, codec, settings)
+    encode = shown.encode(encoding(made, shard, log, codec, settings))
     session = open_session(log, codec, shard, intent, rebuildable=made.rebuildable, until=until)
+    shown.follow(session, health)
     abort = Abort(log, codec, shard, session.parts.instance)
     source, sink = EpochSource(session), EpochSink(session, abort)
-    return session, build_flow(source, sink, made.logic, Decoder(codec, name), encode)
+    return session, build_flow(source, sink, shown.logic, Decoder(codec, name), encode)
 
 
 def encoding(

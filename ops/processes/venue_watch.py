@@ -7,9 +7,11 @@ import signal
 
 from connectors.confirmed_writer import ConfirmedWriter
 from connectors.log.errors import WriterError
+from connectors.metrics import declared
 from connectors.orderport import order_port
 from connectors.venue_watch.venue import Venue
 from connectors.venue_watch.watch import TOPIC, Parts, Watch
+from ops.figures.serving import answer
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.gateway import NotLive, read_key, real_hosts
@@ -31,8 +33,13 @@ def run_venue_watch(account: str, settings: Settings, *, live: bool) -> None:
 
 
 async def _run(account: str, settings: Settings) -> None:
+    health = answer(settings, f"venue-watch-{account}")
     parts = parts_of(account, settings)
     watch = Watch(parts, venue_of(settings))
+    declared.ROUNDS.read = lambda: {(account,): watch.rounds}
+    declared.WATCH_FAILURES.read = lambda: {(account,): watch.failures}
+    health.turned_s = lambda: watch.turned_s
+    health.ready = lambda: "" if watch.rounds and not watch.failures else "the venue says nothing"
     task = asyncio.create_task(watch.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

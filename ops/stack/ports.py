@@ -18,6 +18,7 @@ from ops.stack.errors import PortTaken
 HOST = "127.0.0.1"
 ANY = 0
 _DRAWN = range(20000, 32000)
+_METRICS = range(32000, 32768)  # apart from those: what one draws, the other may not have bound
 
 
 class Ports(NamedTuple):
@@ -73,6 +74,25 @@ def choose(
         else:
             chosen.append(asked)
     return Ports(*chosen)
+
+
+def reserve() -> socket.socket:
+    """A port for a process to be started, and again: bound here, so that nobody else is given it,
+    not listening, so that whoever binds it with SO_REUSEPORT gets every connection. Raises
+    `PortTaken`.
+    """
+    for port in random.SystemRandom().sample(_METRICS, len(_METRICS)):
+        if is_taken(port):
+            continue
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            held.bind((HOST, port))
+        except OSError:
+            held.close()
+            continue
+        return held
+    raise PortTaken(f"every loopback port from {_METRICS.start} to {_METRICS.stop - 1} is taken")
 
 
 def free_ports(count: int) -> list[int]:

@@ -32,7 +32,9 @@ class Process(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How a process is: `code` of its last end, if it ever ended; `pid` while it runs."""
+    """How a process is: `code` of its last end, if it ever ended; `pid` while it runs;
+    `metrics`: HOST:PORT at which it shows figures and health, empty where it shows none.
+    """
 
     name: str
     state: State
@@ -40,6 +42,7 @@ class Standing(NamedTuple):
     code: int | None
     pid: int | None
     log: str
+    metrics: str = ""
 
 
 def after_end(code: int) -> State:

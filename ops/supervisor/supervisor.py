@@ -22,13 +22,14 @@ from typing import Self
 
 from ops.settings import ROOT
 from ops.stack import processes
-from ops.stack.ports import HOST
+from ops.stack.ports import HOST, reserve
 from ops.supervisor.leftovers import FOLDER, GRACE_S
 from ops.supervisor.model import BACKOFF, FAILED, Process, Standing, State, after_end
 from schemas.errors import TapeError
 
 log = logging.getLogger("tape.supervisor")
 LISTENS_S = 0.2
+METRICS_PORT = "TAPE_METRICS__PORT"
 LINE_MAX = 300
 UNHURT = (0, -signal.SIGTERM)  # the second: it had only begun to load, there was nothing to finish
 
@@ -47,13 +48,24 @@ class _Entry:
     failures: int = 0
     started_s: float = 0.0
     due_s: float = 0.0
+    held: socket.socket | None = None  # its port for metrics
+
+    @property
+    def metrics(self) -> str:
+        return f"{HOST}:{self.held.getsockname()[1]}" if self.held is not None else ""
+
+    def release(self) -> None:
+        if self.held is not None:
+            self.held.close()
+            self.held = None
 
 
 class Supervisor:
     """Leaving the `with` block kills what still runs; `stop` is the polite way.
 
     `environment`: what every process sees, and nothing else. `cwd`: where relative paths of the
-    settings begin; default: each process's own folder.
+    settings begin; default: each process's own folder. `metrics`: each is given a port to show
+    itself at.
     """
 
     def __init__(
@@ -62,10 +74,11 @@ class Supervisor:
         environment: Mapping[str, str],
         cwd: Path | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
+        metrics: bool = True,
     ) -> None:
         self.folder, self._cwd = run_dir.absolute() / FOLDER, cwd
         self._environment = {**environment, "PYTHONPATH": str(ROOT)}
-        self._monotonic_s = monotonic_s
+        self._monotonic_s, self._metrics = monotonic_s, metrics
         self._entries: dict[str, _Entry] = {}
 
     def __enter__(self) -> Self:
@@ -75,6 +88,7 @@ class Supervisor:
         for name, entry in self._entries.items():
             if entry.running is not None:
                 processes.kill(self.folder / name)
+            entry.release()
 
     @property
     def restarts(self) -> int:
@@ -90,6 +104,7 @@ class Supervisor:
                 one.code,
                 one.running.pid if one.running is not None else None,
                 str(self.log_of(name)),
+                one.metrics,
             )
             for name, one in self._entries.items()
         ]
@@ -100,7 +115,9 @@ class Supervisor:
     def add(self, *wanted: Process) -> None:
         """To be started, by this call or a later `step`."""
         for process in wanted:
-            self._entries[process.name] = _Entry(process)
+            if process.name in self._entries:
+                self._entries[process.name].release()
+            self._entries[process.name] = _Entry(process, held=reserve() if self._metrics else None)
         self.step()
 
     def step(self) -> None:
@@ -131,6 +148,8 @@ class Supervisor:
             wave = [left.pop(name) for name in list(left) if name not in needed]
             assert wave, "processes that wait for each other"
             failures += self._end(wave)
+            for entry in wave:
+                entry.release()
         if failures:
             raise ProcessFailed("; ".join(failures))
 
@@ -145,19 +164,21 @@ class Supervisor:
 
     def _start(self, entry: _Entry) -> None:
         entry.restarts += entry.state == "BACKING_OFF"
-        entry.running = self.spawn(entry.process.name, *entry.process.arguments)
+        own = {METRICS_PORT: entry.metrics.rpartition(":")[2]} if entry.held is not None else {}
+        entry.running = self.spawn(entry.process.name, *entry.process.arguments, **own)
         entry.state = "RUNNING"
         entry.started_s = self._monotonic_s()
 
-    def spawn(self, name: str, *arguments: str) -> Popen[bytes]:
-        """One command, which nobody looks after."""
+    def spawn(self, name: str, *arguments: str, **own: str) -> Popen[bytes]:
+        """One command, which nobody looks after; `own`: variables for it alone."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         # CPython keeps what follows -X for whoever looks at the command line: here, to find it
         # again.
         command = [sys.executable, "-P", "-X", processes.marker(folder), *self._program(arguments)]
         log_file = self.log_of(name)
-        return processes.spawn(command, folder, log_file, self._environment, self._cwd)
+        environment = {**self._environment, **own}
+        return processes.spawn(command, folder, log_file, environment, self._cwd)
 
     def _program(self, arguments: Sequence[str]) -> tuple[str, ...]:
         return ("-m", "ops.cli", *arguments)

@@ -17,12 +17,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from connectors.feed.capture import load
 from connectors.feed.server import Options
 from connectors.log.kafka import KafkaLog
+from connectors.metrics.kinds import DECLARED
 from ops.demo.books import read_all, still_open
 from ops.demo.faults import FOREIGN, FaultsUnreachable, Operator, Stranger
 from ops.demo.play import Player
@@ -39,6 +41,8 @@ from ops.supervisor.supervisor import Supervisor, environment_of
 from schemas.codec import Codec
 from schemas.events import GatewayReady, OpenOrdersObserved
 from tests.chaos.verdict import check
+from tests.ops.exposed import ready as seen_ready
+from tests.ops.exposed import shown
 
 CAPTURES = ("binance_spot_btcusdt_20240808", "binance_spot_ethusdt_20240808")
 SLICE_S_MAX = 340.0
@@ -101,6 +105,8 @@ class Round:
                 self._play(supervisor, player, operator, stranger)
                 self._rest(supervisor, operator, stranger, log, codec)
             self.counts["restarts"] += supervisor.restarts
+            with self._named():
+                looks(supervisor)
             supervisor.stop("strategy")
             supervisor.stop("gateway")
             supervisor.stop()
@@ -197,6 +203,19 @@ class Round:
             yield
         except AssertionError as error:
             raise Chaos(f"seed {self.seed}: {error}") from error
+
+
+RARE = {"trading_gateway_silent", "trading_feed_connection_up", "trading_dead_man_age_seconds"}
+
+
+def looks(supervisor: Supervisor) -> None:
+    """Every process shows what docs/metrics.md declares, and is ready; every gauge has rows."""
+    addresses = [one.metrics for one in supervisor.standings()]
+    late = [address for address in addresses if not wait_for(partial(seen_ready, address), REST_S)]
+    assert not late, f"not ready: {late}"
+    gauges = {one.name for one in DECLARED if one.kind == "gauge" and one.by != "desk"}
+    missing = gauges - shown(addresses)
+    assert missing <= RARE, f"shown by no process: {missing - RARE}"
 
 
 def settings_of(stack: StackInfo, folder: Path, prefix: str) -> Settings:

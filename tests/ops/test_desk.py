@@ -27,6 +27,7 @@ from ops.settings import ROOT, Settings, load_file
 from ops.stack import StackInfo, processes
 from ops.stack.progress import silent
 from ops.supervisor.leftovers import folders
+from tests.ops.exposed import ready, shown
 
 SMALL = """
 [[desk.feeds]]
@@ -82,8 +83,20 @@ def test_a_desk_goes_up_survives_and_goes_down(commands: Commands) -> None:
     first = commands.status()
     assert {name: row["state"] for name, row in first.items()} == dict.fromkeys(NAMES, "RUNNING")
 
+    targets = json.loads((commands.run_dir / "targets.json").read_text())
+    addresses = {one["labels"]["process"]: one["targets"][0] for one in targets}
+    assert addresses == {name: row["metrics"] for name, row in first.items()} | {
+        "desk": addresses["desk"]
+    }
+    wanted = addresses["desk"], addresses["clock"]
+    assert processes.wait_for(lambda: all(map(ready, wanted)), ENDS_S)
+    assert {"tape_process_state", "tape_clock_ticks", "tape_build_info"} <= shown(
+        addresses[name] for name in ("desk", "clock", "market")
+    )
+
     os.kill(first["clock"]["pid"], signal.SIGKILL)
     assert processes.wait_for(lambda: commands.status()["clock"]["restarts"] == 1, ENDS_S)
+    assert processes.wait_for(lambda: ready(addresses["clock"]), ENDS_S), "at the same address"
     [supervisor] = processes.find(commands.run_dir / "processes" / "desk")
     os.kill(supervisor, signal.SIGKILL)
     alone = commands.tape("status")
