@@ -12,7 +12,6 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -247,6 +246,31 @@ class MetricsSettings(_Section):
     port: int = Field(default=0, ge=0, le=65535)
 
 
+class MonitoringSettings(_Section):
+    """`tape up --monitoring`. Webhooks in Alertmanager's form, each by reference."""
+
+    every_s: int = Field(default=5, ge=1)
+    page_url: str | None = None
+    slack_url: str | None = None
+    watchdog_url: str | None = None
+
+    @field_validator("page_url", "slack_url", "watchdog_url")
+    @classmethod
+    def _by_reference(cls, url: str | None) -> str | None:
+        if url is not None and not _REFERENCE.fullmatch(url):
+            raise ValueError("an address may carry a secret: env:NAME or file:PATH")
+        return url
+
+    def urls(self) -> tuple[str | None, ...]:
+        """Those of PAGE, SLACK and the watchdog. Raises `SettingsError` for a dangling one."""
+        named = {"page_url": self.page_url, "slack_url": self.slack_url}
+        named["watchdog_url"] = self.watchdog_url
+        return tuple(
+            None if url is None else str(_resolved(f"monitoring.{name}", url)).strip()
+            for name, url in named.items()
+        )
+
+
 class _File(TomlConfigSettingsSource):
     """The settings file. Files that it names lie relative to it."""
 
@@ -283,6 +307,7 @@ class Settings(BaseSettings):
     desk: DeskSettings = DeskSettings()
     archive: ArchiveSettings = ArchiveSettings()
     metrics: MetricsSettings = MetricsSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     run_dir: Path = ROOT / ".run"
@@ -482,18 +507,3 @@ def _one_line(error: ValidationError) -> str:
         f"setting {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
         for item in error.errors()
     )
-
-
-def with_signals(settings: Settings, specs: Sequence[str]) -> Settings:
-    """The settings with these signals only: one that is configured by name or code, or new code."""
-    known = {
-        name: signal for signal in settings.strategy.signals for name in (signal.name, signal.uses)
-    }
-    signals = [known.get(spec) or SignalSettings(name=_name_of(spec), uses=spec) for spec in specs]
-    strategy = settings.strategy.model_copy(update={"signals": signals})
-    return settings.model_copy(update={"strategy": strategy})
-
-
-def _name_of(spec: str) -> str:
-    """A signal's name where none is configured: its class, `Breakout` of `a.py:Breakout`."""
-    return re.sub(r"[^a-zA-Z0-9_.-]", "-", spec.rpartition(":")[2])

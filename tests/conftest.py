@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from ops import stack as local_stack
 from ops.stack import StackInfo
 from ops.stack.ports import FREE, Ports, Wanted, choose
 from tests.guarded import Guarded
+from tests.programs import MISSING
 
-_KEPT = ("TAPE_CACHE", "TAPE_DEBUG")
+_KEPT = ("TAPE_CACHE", "TAPE_DEBUG", "TAPE_REQUIRE")
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # `make test` must not speak through a test's make
 _FOLDER = "tape-tests-"
 
@@ -30,6 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was left out for want of a program, counted."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [one.longrepr[2].removeprefix("Skipped: ") for one in skipped]
+    missing = Counter(reason for reason in reasons if reason.startswith(MISSING))
+    for reason, count in sorted(missing.items()):
+        terminalreporter.write_line(f"{count} tests skipped, {reason}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 log = logging.getLogger("tape.metrics")
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each one
 REGISTRY: Final = CollectorRegistry()
 Rows = Mapping[tuple[str, ...], "float | int | Decimal"]
 

@@ -138,9 +138,10 @@ def reconciliation(
 
 def with_signals(signal: list[str] | None) -> Settings:
     """The settings, with the signals of the command line instead of the configured ones."""
-    from ops import settings
+    from ops import signals
+    from ops.settings import load
 
-    return settings.with_signals(settings.load(), signal) if signal else settings.load()
+    return signals.with_signals(load(), signal) if signal else load()
 
 
 def pipeline(

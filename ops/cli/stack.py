@@ -11,6 +11,7 @@ from ops.cli._output import Form, Output, columns, emit
 
 if TYPE_CHECKING:
     from ops.desk.control import DeskStatus
+    from ops.monitoring.run import Monitor
     from ops.settings import Settings
     from ops.stack import Part
     from ops.stack.progress import Bars
@@ -26,7 +27,12 @@ def register(app: typer.Typer) -> None:
 All = Annotated[bool, typer.Option("--all", help="the whole desk with them: docs/processes.md")]
 
 
-def up(everything: All = False, output: Output = Form.TEXT) -> None:
+Monitoring = Annotated[
+    bool, typer.Option("--monitoring", help="Prometheus and Alertmanager too, if installed")
+]
+
+
+def up(everything: All = False, monitoring: Monitoring = False, output: Output = Form.TEXT) -> None:
     """Start Kafka and the schema registry, whatever of them does not run yet."""
     from ops import stack
     from ops.settings import load
@@ -50,6 +56,7 @@ def up(everything: All = False, output: Output = Form.TEXT) -> None:
         )
         if everything:
             _start_desk(settings, bars)
+        watching = _start_monitoring(settings, bars) if monitoring else []
     if settings.kafka.bootstrap_servers not in (None, info.bootstrap_servers):
         print(
             f"tape: kafka.bootstrap_servers is set to {settings.kafka.bootstrap_servers}: commands "
@@ -57,8 +64,15 @@ def up(everything: All = False, output: Output = Form.TEXT) -> None:
             file=sys.stderr,
         )
     rows = [("Kafka", info.bootstrap_servers), ("registry", info.registry_url)]
+    rows += watching
     rows.append(("logs", f"{settings.run_dir}/*/*.log"))
     emit(output, {**info._asdict(), "run_dir": settings.run_dir}, columns(rows))
+
+
+def _start_monitoring(settings: Settings, bars: Bars) -> list[tuple[str, str]]:
+    from ops.monitoring import run
+
+    return [(one.name, f"http://{one.address}") for one in run.start(settings, bars)]
 
 
 def _start_desk(settings: Settings, bars: Bars) -> None:
@@ -73,11 +87,13 @@ def down(output: Output = Form.TEXT) -> None:
     """End what `tape up` started; its data stays."""
     from ops import stack
     from ops.desk import control
+    from ops.monitoring import run as monitoring
     from ops.settings import load
 
     run_dir = load().run_dir
+    watching = monitoring.stop(run_dir)
     desk = control.stop(run_dir)
-    ended = stack.stop(run_dir) or bool(desk)
+    ended = stack.stop(run_dir) or bool(desk or watching)
     value = {"ended": ended, "processes": desk}
     emit(output, value, "stopped" if ended else f"nothing runs in {run_dir}")
 
@@ -86,18 +102,28 @@ def status(output: Output = Form.TEXT) -> None:
     """Say what runs. Exit code 1 where a part does not answer or a process does not run."""
     from ops import stack
     from ops.desk import control
+    from ops.monitoring import run as monitoring
     from ops.settings import load
 
     run_dir = load().run_dir
     parts, desk = stack.status(run_dir), control.status(run_dir)
+    watching = monitoring.status(run_dir)
     rows = [("part", "state", "address", "pid", "log"), *map(_row, parts)]
     text = columns(rows) if parts else f"no stack in {run_dir}"
+    if watching:
+        text += "\n\n" + columns([("monitoring", "address", "pid"), *map(_watching_row, watching)])
     if desk.processes:
         text += "\n\n" + _desk_text(desk)
-    rows_of = [*(p._asdict() for p in parts), *(p._asdict() for p in desk.processes)]
+    known = [one._asdict() for one in parts] + [one._asdict() for one in watching]
+    rows_of = [*known, *(p._asdict() for p in desk.processes)]
     emit(output, rows_of, text)
-    if not (parts and all(map(_runs, parts)) and _all_run(desk)):
+    unseen = any(not one.pids for one in watching)
+    if unseen or not (parts and all(map(_runs, parts)) and _all_run(desk)):
         raise typer.Exit(1)
+
+
+def _watching_row(one: Monitor) -> tuple[str, ...]:
+    return one.name, f"http://{one.address}", " ".join(map(str, one.pids)) or "-"
 
 
 def _all_run(desk: DeskStatus) -> bool:

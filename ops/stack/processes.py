@@ -32,13 +32,17 @@ def spawn(
     log: Path,
     environment: Mapping[str, str],
     cwd: Path | None = None,
+    executable: str | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts `command` in `folder` (or `cwd`) in a session of its own: it outlives the caller."""
+    """Starts `command` in `folder` (or `cwd`) in a session of its own: it outlives the caller.
+    `executable`: the program, where the command's first word is the name it goes by.
+    """
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
+            executable=executable,
             cwd=cwd or folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from connectors.feed.capture import load
 from connectors.feed.server import Options
 from connectors.log.kafka import KafkaLog
-from connectors.metrics.kinds import DECLARED
+from connectors.metrics.declared import FIGURES
 from ops.demo.books import read_all, still_open
 from ops.demo.faults import FOREIGN, FaultsUnreachable, Operator, Stranger
 from ops.demo.play import Player
@@ -205,7 +205,7 @@ class Round:
             raise Chaos(f"seed {self.seed}: {error}") from error
 
 
-RARE = {"trading_gateway_silent", "trading_feed_connection_up", "trading_dead_man_age_seconds"}
+RARE = {"trading_gateway_silent", "trading_dead_man_age_seconds", "tape_snapshot_bytes"}
 
 
 def looks(supervisor: Supervisor) -> None:
@@ -213,7 +213,7 @@ def looks(supervisor: Supervisor) -> None:
     addresses = [one.metrics for one in supervisor.standings()]
     late = [address for address in addresses if not wait_for(partial(seen_ready, address), REST_S)]
     assert not late, f"not ready: {late}"
-    gauges = {one.name for one in DECLARED if one.kind == "gauge" and one.by != "desk"}
+    gauges = {one.name for one in FIGURES if one.kind == "gauge" and one.by != "desk"}
     missing = gauges - shown(addresses)
     assert missing <= RARE, f"shown by no process: {missing - RARE}"
 

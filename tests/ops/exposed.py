@@ -8,7 +8,7 @@ import httpx
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from connectors.metrics.kinds import DECLARED
+from connectors.metrics.declared import FIGURES
 
 CLIENTS = ("python_", "process_")  # the client library's own
 
@@ -24,7 +24,7 @@ def shown(addresses: Iterable[str]) -> set[str]:
     """The declared figures that have a sample somewhere. Raises `AssertionError` where something is
     exposed that nobody declared, or declared and not exposed.
     """
-    declared, seen = {one.name for one in DECLARED}, set[str]()
+    declared, seen = {one.name for one in FIGURES}, set[str]()
     for address in addresses:
         found = families(address)
         ours = {name for name in found if not name.startswith(CLIENTS)}

@@ -10,7 +10,8 @@ from connectors.gateway import inputs as gateway_inputs
 from connectors.gateway import past as gateway_past
 from connectors.venue_watch import watch
 from ops.processes.catalog import pipeline
-from ops.settings import load, with_signals
+from ops.settings import load
+from ops.signals import with_signals
 from pipelines.execution.executor import INPUTS as EXECUTION
 from pipelines.execution.requests import REQUESTS
 from schemas.access import Rule, may_write, roles, rules

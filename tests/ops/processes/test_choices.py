@@ -14,7 +14,8 @@ from ops.processes.catalog import NoSuchPipeline, pipeline
 from ops.processes.factory import check_interval, interval_in
 from ops.processes.lock import ShardBusy, hold, owner
 from ops.processes.shards import NoSuchShard, ShardUnnamed, chosen, ordinal
-from ops.settings import load, with_signals
+from ops.settings import load
+from ops.signals import with_signals
 from replay.times import BadTime, milliseconds
 
 

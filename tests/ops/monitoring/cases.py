@@ -1,0 +1,193 @@
+"""One case per alert: series that are well, go wrong and are well again, in promtool's notation.
+
+A series is samples of 15 s: `WELL` of them, `WRONG`, then `after`. Each case says its labels and
+the values, of a gauge or as steps of a counter; None is no sample.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any, Final, NamedTuple
+
+STEP_S: Final = 15
+WELL: Final = 40  # 10 minutes: longer than any window but those of the objectives
+WRONG: Final = 40
+ACCOUNT: Final = {"account": "sim-1"}
+
+
+class Series(NamedTuple):
+    """`well` and `wrong`: a gauge's values, or what a counter gains with each sample."""
+
+    name: str
+    labels: dict[str, str]
+    well: float
+    wrong: float | None
+    gains: bool = False
+    grows: float = 0.0  # from sample to sample, while it is wrong
+
+    def written(self, after: int) -> dict[str, str]:
+        stretches = (
+            (self.well, 0.0, WELL),
+            (self.wrong, self.grows, WRONG),
+            (self.well, 0.0, after),
+        )
+        each = [(value, at * by) for value, by, count in stretches for at in range(count)]
+        values = [None if value is None else value + more for value, more in each]
+        if self.gains:
+            values = list(accumulate(value or 0.0 for value in values))
+        text = " ".join("_" if value is None else f"{value:g}" for value in values)
+        return {"series": selector(self.name, self.labels), "values": text}
+
+
+class Case(NamedTuple):
+    """`fires`: labels of the alert, besides its severity."""
+
+    alert: str
+    fires: dict[str, str]
+    series: tuple[Series, ...]
+    after: int = WELL
+
+
+def selector(name: str, labels: dict[str, str]) -> str:
+    pairs = ",".join(f'{label}="{value}"' for label, value in labels.items())
+    return f"{name}{{{pairs}}}"
+
+
+def gauge(alert: str, name: str, labels: dict[str, str], well: float, wrong: float | None) -> Case:
+    """An alert about one gauge, which keeps its labels."""
+    return Case(alert, labels, (Series(name, labels, well, wrong),))
+
+
+def counted(
+    alert: str, fires: dict[str, str], *series: tuple[str, dict[str, str], float, float]
+) -> Case:
+    return Case(alert, fires, tuple(Series(*one, gains=True) for one in series))
+
+
+def state(alert: str, state: str) -> Case:
+    return gauge(alert, "tape_process_state", {"supervised": "market", "state": state}, 0, 1)
+
+
+LINE: Final = {"venue": "BINANCE", "line": "A"}
+WHERE: Final = {"account": "sim-1", "instrument": "BTCUSDT.BINANCE"}
+UP: Final = {"job": "tape", "process": "market"}
+LIMIT: Final = {"limit": "LOSS_DAILY_MAX", "account": "*", "strategy": "*", "instrument": "*"}
+BUCKET: Final = "trading_fill_latency_seconds_bucket"
+TAKER: Final = {**ACCOUNT, "liquidity": "TAKER"}
+PLACE: Final = {"pipeline": "market", "shard": "0", "topic": "md.raw.v1", "partition": "3"}
+REQUESTS: Final = "trading_venue_requests_total"
+EPOCH: Final = "tape_epoch_duration_seconds"
+MARKET: Final = {"pipeline": "market"}
+
+CASES: Final[tuple[Case, ...]] = (
+    gauge("PositionDrift", "trading_position_drift_percent", WHERE, 0, 1.5),
+    counted(
+        "NoFills",
+        {},
+        ("trading_order_requests_total", {"strategy": "s"}, 2, 2),
+        ("trading_fills_total", ACCOUNT, 1, 0),
+    ),
+    gauge("FeedDown", "trading_feed_connection_up", LINE, 1, 0),
+    gauge("FeedSilent", "trading_feed_frame_age_seconds", LINE, 2, 31),
+    gauge("PrivateStreamDown", "trading_private_stream_up", ACCOUNT, 1, 0),
+    gauge("LossLimitReached", "trading_limit_use_ratio", LIMIT, 0.5, 1),
+    state("DigestMismatch", "FINDING"),
+    state("Fenced", "FENCED"),
+    state("ProcessRefused", "REFUSED"),
+    gauge("ProcessDown", "up", UP, 1, 0),
+    gauge("DeskUnseen", "up", UP, 1, None)._replace(fires={"job": "tape"}),
+    gauge("RiskSilent", "trading_gateway_silent", {**ACCOUNT, "reason": "RISK_SILENT"}, 0, 1),
+    gauge("LogUnreachable", "trading_gateway_cancel_only", ACCOUNT, 0, 1),
+    gauge("GatewayNotReady", "trading_gateway_ready", ACCOUNT, 1, 0),
+    Case(
+        "DeadManNotRefreshed",
+        ACCOUNT,
+        (
+            Series("trading_dead_man_age_seconds", ACCOUNT, 3, 11),
+            Series("trading_gateway_ready", ACCOUNT, 1, 1),
+        ),
+    ),
+    counted(
+        "FillLatencyHigh",
+        ACCOUNT,
+        (BUCKET, {**TAKER, "le": "0.5"}, 1, 0),
+        (BUCKET, {**TAKER, "le": "1"}, 1, 0),
+        (BUCKET, {**TAKER, "le": "2"}, 1, 1),
+        (BUCKET, {**TAKER, "le": "+Inf"}, 1, 1),
+    ),
+    counted(
+        "RejectionsHigh",
+        ACCOUNT,
+        ("trading_order_rejections_total", {**ACCOUNT, "reason": "PRICE_FILTER"}, 1, 4),
+        ("trading_orders_total", {**ACCOUNT, "side": "BUY"}, 100, 100),
+    ),
+    counted(
+        "OutcomesUnknown",
+        {**ACCOUNT, "action": "SUBMIT"},
+        ("trading_order_outcomes_unknown_total", {**ACCOUNT, "action": "SUBMIT"}, 0, 1),
+    ),
+    gauge("RateLimitHigh", "trading_venue_rate_limit_use_ratio", ACCOUNT, 0.7, 0.71),
+    counted(
+        "FeedDiverged", {"venue": "B"}, ("trading_feed_divergences_total", {"venue": "B"}, 0, 1)
+    ),
+    counted("FeedGaps", LINE, ("trading_feed_gaps_total", LINE, 0, 1)),
+    gauge("MarketDataOld", "trading_market_data_age_seconds", {"instrument": "B"}, 5, 61),
+    gauge("LimitUseHigh", "trading_limit_use_ratio", LIMIT, 0.8, 0.81),
+    gauge("BreaksOpen", "trading_breaks_open", {**ACCOUNT, "kind": "FILL_MISSING"}, 0, 1),
+    gauge("TradingNotActive", "trading_state", {"account": "*", "state": "HALTED"}, 0, 1),
+    Case(
+        "ConsumerLagGrowing",
+        PLACE,
+        (Series("tape_consumer_lag_records", PLACE, 0, 2_000, grows=300),),
+    ),
+    counted(
+        "DeadLettersHigh",
+        MARKET,
+        ("tape_dead_letters_total", {**MARKET, "reason": "TOO_LARGE"}, 0, 2),
+        ("tape_records_read_total", {**MARKET, "topic": "md.raw.v1"}, 1_000, 1_000),
+    ),
+    counted(
+        "ProcessRestarting",
+        {"supervised": "risk"},
+        ("tape_process_restarts", {"supervised": "risk"}, 0, 0.2),
+    ),
+    counted(
+        "VenueBudgetBurns",
+        ACCOUNT,
+        (REQUESTS, {**ACCOUNT, "outcome": "2xx"}, 90, 70),
+        (REQUESTS, {**ACCOUNT, "outcome": "FAILED"}, 0, 30),
+    ),
+    counted(
+        "VenueBudgetShrinks",
+        ACCOUNT,
+        (REQUESTS, {**ACCOUNT, "outcome": "2xx"}, 90, 70),
+        (REQUESTS, {**ACCOUNT, "outcome": "5xx"}, 0, 30),
+    )._replace(after=260),  # an hour without any
+    counted(
+        "EpochsSlow",
+        MARKET,
+        (f"{EPOCH}_bucket", {**MARKET, "le": "0.512"}, 10, 4),
+        (f"{EPOCH}_count", MARKET, 10, 10),
+    ),
+)
+
+
+def played(case: Case, severity: str) -> dict[str, Any]:
+    """Quiet at the end of each stretch that is well, firing at the end of the one between. Alerts
+    are asked for as series: promtool's own form would repeat every annotation.
+    """
+    ends = ((WELL, False), (WELL + WRONG, True), (WELL + WRONG + case.after, False))
+    labels = {"alertname": case.alert, "alertstate": "firing", **case.fires, "severity": severity}
+    firing = {"labels": selector("ALERTS", labels), "value": 1}
+    return {
+        "interval": f"{STEP_S}s",
+        "input_series": [one.written(case.after) for one in case.series],
+        "promql_expr_test": [
+            {
+                "expr": selector("ALERTS", {"alertname": case.alert, "alertstate": "firing"}),
+                "eval_time": f"{(at - 1) * STEP_S}s",
+                "exp_samples": [firing] if fires else [],
+            }
+            for at, fires in ends
+        ],
+    }

@@ -1,0 +1,63 @@
+"""Runbooks name what there is: commands, their options, metrics, topics, other pages."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from connectors.metrics.declared import FIGURES
+from ops.cli import build
+from ops.settings import ROOT
+from schemas.catalog import load_catalog
+
+PAGES = sorted((ROOT / "ops" / "runbooks").glob("[A-Z][a-z]*.md"))
+WORD = {"PIPELINE", "TOPIC"}
+
+
+def wrong(command: str, root: Any) -> str:
+    """What does not exist of a command as a person would type it; empty where all of it does."""
+    words, at = shlex.split(command)[1:], root
+    while words and (found := getattr(at, "commands", {}).get(words[0])) is not None:
+        at, words = found, words[1:]
+    if getattr(at, "commands", None):
+        placeholder = words and words[0] in WORD
+        return "" if placeholder else f"no command {words[:1]}"
+    known = {name for one in at.params for name in one.opts}
+    return " ".join(word for word in words if word.startswith("--") and word not in known)
+
+
+def commands(text: str) -> list[str]:
+    return re.findall(r"`(tape [^`]+)`", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_runbook_names_what_exists(page: Path) -> None:
+    text, root = page.read_text(), typer.main.get_command(build())
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Symptoms", "First five minutes"]
+    assert "Recovery: " in text
+    assert commands(text) or page.stem in ("VenueBudgetShrinks",)
+    assert [one for one in commands(text) if wrong(one, root)] == []
+    figures = {one.name for one in FIGURES}
+    assert {*re.findall(r"`((?:tape|trading)_[a-z_]+)", text)} <= figures
+    assert all(
+        (page.parent / name).is_file() for name in re.findall(r"\]\(([A-Za-z]+\.md)\)", text)
+    )
+    topics = {*re.findall(r"tape tail ([a-z.-]+\.v\d+(?:\.dlq)?)", text)}
+    assert topics <= {*load_catalog().topics}
+
+
+def test_what_does_not_exist_is_seen() -> None:
+    root = typer.main.get_command(build())
+    assert wrong("tape pause --reason x", root) == ""
+    assert wrong("tape pause --because x", root) == "--because"
+    assert wrong("tape stop", root) == "no command ['stop']"
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "ops" / "runbooks" / "README.md").read_text()
+    assert {*re.findall(r"\]\((\w+)\.md\)", index)} == {page.stem for page in PAGES}
