@@ -27,9 +27,7 @@ from pydantic_settings import (
 from schemas.errors import TapeError
 
 ROOT = Path(__file__).resolve().parent.parent
-MASK = "********"
-_SECRET = re.compile(r"password|secret|token|sasl\.jaas|ssl\.key\.pem|credential", re.IGNORECASE)
-_REFERENCE = re.compile(r"(env|file):(.+)", re.DOTALL)
+REFERENCE = re.compile(r"(env|file):(.+)", re.DOTALL)
 
 Option = str | int | float | bool
 
@@ -143,7 +141,7 @@ class RiskSettings(_Section):
 
 
 def _pem_reference(key: str | None) -> str | None:
-    if key is not None and not _REFERENCE.fullmatch(key):
+    if key is not None and not REFERENCE.fullmatch(key):
         raise ValueError("a key is given by reference: env:NAME or file:PATH")
     return key
 
@@ -257,7 +255,7 @@ class MonitoringSettings(_Section):
     @field_validator("page_url", "slack_url", "watchdog_url")
     @classmethod
     def _by_reference(cls, url: str | None) -> str | None:
-        if url is not None and not _REFERENCE.fullmatch(url):
+        if url is not None and not REFERENCE.fullmatch(url):
             raise ValueError("an address may carry a secret: env:NAME or file:PATH")
         return url
 
@@ -458,37 +456,13 @@ def load_file(file: Path, **overrides: Any) -> Settings:
         raise SettingsError(_one_line(error)) from None
 
 
-def masked(settings: Settings) -> dict[str, Any]:
-    """The effective settings for printing; a literal secret is replaced, a reference is shown."""
-    values = settings.model_dump(mode="json")
-    for section in ("kafka", "registry"):
-        options = values[section]["options"]
-        values[section]["options"] = {name: _masked(name, options[name]) for name in options}
-        for name in ("bootstrap_servers", "url"):
-            if values[section].get(name):
-                values[section][name] = _without_login(values[section][name])
-    return values
-
-
-def _masked(name: str, value: Option) -> Option:
-    if isinstance(value, str) and _REFERENCE.fullmatch(value):
-        return value
-    if _SECRET.search(name) or name.endswith("user.info"):
-        return MASK
-    return _without_login(value) if isinstance(value, str) else value
-
-
-def _without_login(address: str) -> str:
-    return re.sub(r"//[^/@\s]+@", f"//{MASK}@", address)
-
-
 def _own(key: Path) -> str | None:
     """A reference to a key that lies in the run folder, if it does."""
     return f"file:{key}" if key.is_file() else None
 
 
 def _resolved(name: str, value: Option) -> Option:
-    reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
     if reference is None:
         return value
     kind, target = reference.groups()

@@ -16,9 +16,10 @@ def register(app: typer.Typer) -> None:
 
 def config(output: Output = Form.TEXT) -> None:
     """Print the effective settings: environment over file over default, secrets masked."""
-    from ops import settings
+    from ops.masking import masked
+    from ops.settings import load
 
-    values = settings.masked(settings.load())
+    values = masked(load())
     text = f"# {settings.config_file() or 'no settings file'}\n{columns(_flat(values))}"
     emit(output, values, text)
 

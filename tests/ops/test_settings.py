@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ops import settings
-from ops.settings import MASK, SettingsError
+from ops.masking import MASK, masked
+from ops.settings import SettingsError
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_secrets_are_read_by_reference_and_masked_when_given_literally(
     loaded = settings.load()
     assert loaded.kafka.client_options()["sasl.password"] == "from a file"
     assert loaded.kafka.client_options()["sasl.username"] == "from the environment"
-    printed = json.dumps(settings.masked(loaded))
+    printed = json.dumps(masked(loaded))
     assert "literal" not in printed
     assert MASK in printed
     assert f"file:{tmp_path}/secret" in printed
