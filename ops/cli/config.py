@@ -17,10 +17,10 @@ def register(app: typer.Typer) -> None:
 def config(output: Output = Form.TEXT) -> None:
     """Print the effective settings: environment over file over default, secrets masked."""
     from ops.masking import masked
-    from ops.settings import load
+    from ops.settings import config_file, load
 
     values = masked(load())
-    text = f"# {settings.config_file() or 'no settings file'}\n{columns(_flat(values))}"
+    text = f"# {config_file() or 'no settings file'}\n{columns(_flat(values))}"
     emit(output, values, text)
 
 
