@@ -14,8 +14,8 @@ from typing import Final
 
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import partitions
-from connectors.simulated.market import VENUE
-from pipelines.matching.state import Market
+from connectors.simulated.market import VENUE, MarketEvent
+from pipelines.logic import Position
 from schemas.codec import Codec
 
 TOPICS: Final = ("md.book.v1", "md.quote.v1", "md.trade.v1")  # depth first: quotes overtake it
@@ -34,7 +34,7 @@ class FollowedMarket:
         self._log, self._codec, self._topics = log, codec, tuple(topics)
         self._tps = partitions(log, *topics)
 
-    async def batches(self) -> AsyncIterator[Sequence[Market]]:
+    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "market") as thread:
             ends, past = await loop.run_in_executor(thread, self._past)
@@ -51,7 +51,7 @@ class FollowedMarket:
                 thread.shutdown()  # its last poll first
                 reader.close()
 
-    def _past(self) -> tuple[dict[Tp, int], list[Market]]:
+    def _past(self) -> tuple[dict[Tp, int], list[MarketEvent]]:
         """Where each partition ends, and what was displayed until then."""
         ends, found = {}, {}
         for tp in self._tps:
@@ -60,16 +60,19 @@ class FollowedMarket:
             found[tp] = self._log.read(tp, start, ends[tp], READ_S)
         return ends, self._events(found)
 
-    def _events(self, found: Found) -> list[Market]:
+    def _events(self, found: Found) -> list[MarketEvent]:
         """This venue's events by record timestamp, then topic, partition and offset."""
         rows = [
-            (one.timestamp()[1], self._topics.index(tp.topic), tp.partition, one.offset(), one)
+            (one.timestamp()[1], self._topics.index(tp.topic), tp.partition, one.offset(), tp, one)
             for tp, messages in found.items()
             for one in messages
             if (one.key() or b"").endswith(_OURS)
         ]
         rows.sort(key=lambda row: row[:4])
-        return [self._codec.decode(row[4].value()) for row in rows]
+        return [
+            MarketEvent(self._codec.decode(one.value()), Position(*tp, offset))
+            for _, _, _, offset, tp, one in rows
+        ]
 
 
 _OURS: Final = f".{VENUE}".encode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from connectors.feed.capture import Frame
 from connectors.venues import FOLDERS, venue
@@ -23,10 +23,17 @@ LINE: Final = "A"
 VENUE: Final = "BINANCE"  # whose instruments are traded here: `BTCUSDT.BINANCE`
 
 
+class MarketEvent(NamedTuple):
+    """A market event and, of one from the log, where it lies."""
+
+    event: Market
+    position: Position | None = None
+
+
 class MarketSource(Protocol):
     """`batches` ends where the market ends; the venue then stays open with the book it has."""
 
-    def batches(self) -> AsyncIterator[Sequence[Market]]: ...
+    def batches(self) -> AsyncIterator[Sequence[MarketEvent]]: ...
 
 
 class CaptureReader:
@@ -65,12 +72,12 @@ class CaptureMarket:
         self._frames, self._speed = frames, speed
         self.played = 0
 
-    async def batches(self) -> AsyncIterator[Sequence[Market]]:
+    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         reader, loop = CaptureReader(), asyncio.get_running_loop()
         started_s = loop.time()
         while self.played < len(self._frames):
             end = await self._due(started_s)
-            yield reader.read(self._frames[self.played : end])
+            yield list(map(MarketEvent, reader.read(self._frames[self.played : end])))
             self.played = end
             await asyncio.sleep(0)  # requests come between
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 from aiohttp import web
 
 from connectors.simulated.admin import Admin, Clock
+from connectors.simulated.arrivals import Arrivals, FileArrivals, NoArrivals, Opened
 from connectors.simulated.calls import Desk
 from connectors.simulated.errors import VenueError
 from connectors.simulated.faults import Faults
@@ -40,11 +41,15 @@ _GOODBYE_S: Final = 1.0
 
 
 class Options(NamedTuple):
-    """`state`: the folder that outlives the process; None forgets. Ports 0: any free one."""
+    """`state`: the folder that outlives the process; None forgets. Ports 0: any free one.
+
+    `arrivals`: note there what arrives, in its order.
+    """
 
     accounts: Sequence[Account]
     market: MarketSource | None = None
     state: Path | None = None
+    arrivals: bool = False
     host: str = "127.0.0.1"
     port: int = 0
     admin_port: int = 0
@@ -99,7 +104,10 @@ class VenueServer:
     async def _start(self) -> None:
         options = self._options
         self.venue = Venue(
-            Exchange(options.instruments, options.fees), self._journal(), self.clock.now_ns
+            Exchange(options.instruments, options.fees),
+            self._journal(),
+            self.clock.now_ns,
+            self._arrivals(),
         )
         self._open()
         self.venue.deliver, self.venue.arrange = self.streams.publish, self.streams.arrange
@@ -122,10 +130,19 @@ class VenueServer:
         self._stack.callback(self._file.close)
         return self._file
 
+    def _arrivals(self) -> Arrivals:
+        if self._options.state is None or not self._options.arrivals:
+            return NoArrivals()
+        noted = FileArrivals(self._options.state)
+        self._stack.callback(noted.close)
+        return noted
+
     def _open(self) -> None:
         """What was before; else the balances that accounts begin with."""
         if self._file is not None:
             self.restored = self.venue.restore(self._file.read())
+        terms = (self._options.fees, tuple(self._options.instruments))
+        self.venue.arrivals.note(Opened(self.restored, *terms))
         for account in self._options.accounts:
             if account.name not in self.venue.exchange.balances:
                 for asset, amount in account.balances.items():
@@ -158,10 +175,10 @@ class VenueServer:
 
     async def _follow(self, market: MarketSource) -> None:
         async for events in market.batches():
-            for event in events:
+            for event, position in events:
                 symbol, _, code = event.instrument.partition(".")
                 if code == VENUE:
-                    self.venue.hear(event, symbol)
+                    self.venue.hear(event, symbol, position)
         self.market_ended.set()
 
 

@@ -1,5 +1,8 @@
 """The venue without its sockets: the exchange, what it must not forget, what it tells its accounts.
 
+The clock is read once per request and per market event, and noted with it: a decision, and every
+report of it, is a function of what arrived.
+
 Nobody is told of anything before it is on disk: reports wait in the outbox for their journal line,
 answers wait for the newest line there was when they were made.
 """
@@ -13,6 +16,7 @@ from decimal import localcontext
 from pathlib import Path
 from typing import NamedTuple
 
+from connectors.simulated.arrivals import Arrivals, NoArrivals, heard_at, request_arrived
 from connectors.simulated.errors import refusal
 from connectors.simulated.journal import Events, FileJournal, Journal, MemoryJournal
 from connectors.simulated.render import (
@@ -24,6 +28,7 @@ from connectors.simulated.render import (
     transfer_form,
 )
 from pipelines.exact import EXACTLY
+from pipelines.logic import Position
 from pipelines.matching.exchange import hear, step
 from pipelines.matching.model import (
     Event,
@@ -50,8 +55,15 @@ class Report(NamedTuple):
 class Venue:
     """`deliver` gets each report once it is on disk; `arrange` may reorder those of a decision."""
 
-    def __init__(self, exchange: Exchange, journal: Journal, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        journal: Journal,
+        now_ns: Callable[[], int],
+        arrivals: Arrivals = NoArrivals(),  # noqa: B008  it keeps nothing
+    ) -> None:
         self.exchange, self.journal, self.now_ns = exchange, journal, now_ns
+        self.arrivals, self._at_ns = arrivals, 0
         self.deliver: Callable[[Report], None] = lambda report: None
         self.arrange: Callable[[list[Report]], None] = lambda reports: None
         self.trades: dict[tuple[str, str], list[Trade]] = defaultdict(list)
@@ -77,18 +89,25 @@ class Venue:
 
     def take(self, request: Request) -> list[Event]:
         """Decides a request now. Raises `Refusal`."""
+        self._at_ns = self.now_ns()
+        self.arrivals.note(request_arrived(request, self._at_ns))
         try:
-            events = step(self.exchange, request, self.now_ns(), self._saw)
+            events = step(self.exchange, request, self._at_ns, self._saw)
         except OrderRefused as refused:
             raise refusal(refused.reason) from None
         self._keep(events)
         return events
 
-    def hear(self, event: Market, symbol: str) -> list[Event]:
-        """Follows the market; symbols that are not traded here are passed over."""
+    def hear(self, event: Market, symbol: str, position: Position | None = None) -> list[Event]:
+        """Follows the market; symbols that are not traded here are passed over. `position`: where
+        the event lies on the log, if it does.
+        """
         if symbol not in self.exchange.books:
             return []
-        events = hear(self.exchange, event, symbol, self.now_ns(), self._saw)
+        self._at_ns = self.now_ns()
+        if position is not None:
+            self.arrivals.note(heard_at(position, self._at_ns))
+        events = hear(self.exchange, event, symbol, self._at_ns, self._saw)
         if events:
             self._keep(events)
         return events
@@ -103,6 +122,7 @@ class Venue:
         return None if number is None else self.exchange.orders[number]
 
     def _keep(self, events: list[Event]) -> None:
+        self.arrivals.flush()
         self.last_line = self.journal.append(events)
         self.arrange(self._reports)
         self._outbox.extend((self.last_line, one) for one in self._reports)
@@ -125,7 +145,7 @@ class Venue:
 
     def _saw(self, event: Event) -> None:
         self._remember(event)
-        now_ns = self.now_ns()
+        now_ns = self._at_ns
         if isinstance(event, Transferred):
             told = transfer_form(event.asset, event.amount, now_ns)
             self._reports.append(Report(event.account, event, (told,)))
@@ -139,7 +159,7 @@ class Venue:
         instrument = self.exchange.books[order.symbol].instrument
         assets = [instrument.base, instrument.quote]
         balances = balance_forms(self.exchange.balances[order.account], assets)
-        return position_form(balances, self.now_ns())
+        return position_form(balances, self._at_ns)
 
 
 def remembered(folder: Path, instruments: Sequence[Instrument]) -> Venue:

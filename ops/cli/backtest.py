@@ -14,6 +14,8 @@ from ops.cli._times import Date, From, To, span_of
 if TYPE_CHECKING:
     from replay.backtest.store import Run
 
+FINDING = 1
+
 Config = Annotated[
     Path,
     typer.Argument(help="the desk's settings file, as for `tape up --all`", exists=True),
@@ -25,6 +27,10 @@ Grid = Annotated[
 Workers = Annotated[int | None, typer.Option(help="processes side by side", min=1)]
 Out = Annotated[Path | None, typer.Option(help="folder of results; default: in the run folder")]
 Source = Annotated[str, typer.Option(help="where the market lies: log")]
+Arrivals = Annotated[
+    Path | None,
+    typer.Option(help="state folder of a venue that followed the log: run what happened again"),
+]
 Ms = Annotated[str, typer.Option(help="milliseconds one way")]
 Jitter = Annotated[str, typer.Option(help="milliseconds on top, at most")]
 Seed = Annotated[int, typer.Option(help="the same seed, the same jitter")]
@@ -45,6 +51,7 @@ def backtest(
     workers: Workers = None,
     source: Source = "log",
     out: Out = None,
+    arrivals: Arrivals = None,
     order_ms: Ms = "5",
     cancel_ms: Ms = "5",
     report_ms: Ms = "5",
@@ -56,8 +63,14 @@ def backtest(
 ) -> None:
     """Run strategies, risk and matching over a recorded market; write a report.
 
-    Nothing is written to the log. Exit code 0: done. 2: could not run.
+    Nothing is written to the log. With --arrivals nothing is simulated: what venue, gateway, risk
+    and strategy did live is done again, each in the order in which it received what, and compared.
+
+    Exit code 0: done, or equal. 1: something differs. 2: could not run.
     """
+    if arrivals is not None:
+        close_the_loop(config, arrivals, output)
+        return
     from ops.processes.backtesting import Asked, Assumed, run_all
     from ops.processes.grid import number, sets_of
     from ops.settings import load
@@ -78,6 +91,21 @@ def backtest(
     with Bars() as bars:
         runs = run_all(asked, sets, own, workers or min(len(sets), os.cpu_count() or 1), bars)
     emit(output, [as_json(run) for run in runs], as_text(runs))
+
+
+def close_the_loop(config: Path, state: Path, output: Form) -> None:
+    """Every link from the market to the position, again. Exit code 1 where one differs."""
+    from ops.processes.closing import closed_loop
+    from ops.settings import load
+    from ops.stack.progress import Bars
+
+    with Bars() as bars:
+        links = closed_loop(config, state, load(), bars)
+    head = ("again", "compared", "verdict")
+    rows = [(one.name, f"{one.compared:,}", one.finding or "equal") for one in links]
+    emit(output, [{**one._asdict(), "clean": one.clean} for one in links], columns([head, *rows]))
+    if not all(one.clean for one in links):
+        raise typer.Exit(FINDING)
 
 
 def as_json(run: Run) -> dict[str, Any]:

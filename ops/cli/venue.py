@@ -92,6 +92,7 @@ def venue(
         accounts=load_accounts(keys_file),
         market=_live(capture or []) if follow else _market(capture or [], start, seconds, speed),
         state=state,
+        arrivals=follow and state is not None,
         host=host,
         port=port,
         admin_port=admin_port,

@@ -22,6 +22,7 @@ def test_a_desk_under_chaos_stays_right(stack: StackInfo, tmp_path: Path) -> Non
     counts = Round(stack, tmp_path, SEED, Plan(seconds=15.0, kill_every_s=4.0)).run()
     assert sum(n for name, n in counts.items() if name.startswith("SIGKILL of ")) > 0, counts
     assert counts["restarts"] > 0, counts
+    assert counts["venue decisions again"] > 0, counts
 
 
 def test_what_never_struck_was_not_survived() -> None:

@@ -13,7 +13,9 @@ from connectors.simulated.venue import Venue, remembered
 from ops.demo.books import Books, books, read_all
 from ops.demo.trading import compared
 from ops.desk.plan import account_of
+from ops.processes.closing import venue_links
 from ops.settings import Settings
+from ops.stack.progress import silent
 from ops.supervisor.supervisor import Supervisor
 from pipelines.matching.model import Order
 from schemas.codec import Codec
@@ -32,8 +34,11 @@ def check(settings: Settings, log: KafkaLog, codec: Codec, supervisor: Superviso
     equal(found, there, account)
     all_final(settings, log, codec, account)
     replays(supervisor)
+    again = venue_again(settings)
     return Counter(
         {
+            "venue decisions again": again["venue decisions"],
+            "execution reports again": again["execution reports"],
             "orders at the venue": len(ours),
             "fills": len(found.fills),
             "fills booked by reconciliation": sum(fill.reconciled for fill in found.fills),
@@ -83,6 +88,15 @@ def all_final(settings: Settings, log: KafkaLog, codec: Codec, account: str) -> 
     past = read_past(log, codec, account, order_port(settings.gateway.venue))
     assert not past.fold.book.live, f"orders without an end: {list(past.fold.book.live)}"
     assert not past.pending, f"decisions that nobody acted on: {list(past.pending)}"
+
+
+def venue_again(settings: Settings) -> dict[str, int]:
+    """Every decision and report of the venue comes out of its arrivals again, killed or not."""
+    state = settings.simulated_folder / "state"
+    links = venue_links(settings, state, settings.gateway.venue, silent)
+    different = {link.name: link.finding for link in links if not link.clean}
+    assert not different, f"the venue's arrivals give something else: {different}"
+    return {link.name: link.compared for link in links}
 
 
 def replays(supervisor: Supervisor) -> None:

@@ -94,12 +94,13 @@ def test_what_one_look_finds_comes_in_order_of_time(tmp_path: Path) -> None:
     async def scenario() -> None:
         market = FollowedMarket(log, CODEC)
         batches = market.batches()
-        past = [type(event) for event in await anext(batches)]
+        past = [type(one.event) for one in await anext(batches)]
         assert past == [BookChanged, QuoteChanged]
         new = [(9, BOOK, _book(3)), (8, QUOTE, _quote(4, "99")), (8, TRADE, _trade("99"))]
         _append(log, *new)
-        found = [type(event) for event in await anext(batches)]
-        assert found == [QuoteChanged, TradePrinted, BookChanged]
+        batch = await anext(batches)
+        assert [type(one.event) for one in batch] == [QuoteChanged, TradePrinted, BookChanged]
+        assert [one.position for one in batch] == [(QUOTE, 1, 1), (TRADE, 1, 1), (BOOK, 1, 2)]
 
     run(scenario())
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from connectors.feed.capture import load
-from connectors.simulated.market import CaptureMarket, CaptureReader
+from connectors.simulated.market import CaptureMarket, CaptureReader, MarketEvent
 from connectors.simulated.server import VenueServer
-from pipelines.matching.state import Market
 from schemas.errors import TapeError
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
 from tests.connectors.asynchronous import run
@@ -21,7 +20,7 @@ from tests.connectors.simulated.rig import Client, options
 CAPTURE = "binance_spot_btcusdt_20240808"
 
 
-async def _all(market: CaptureMarket) -> list[Sequence[Market]]:
+async def _all(market: CaptureMarket) -> list[Sequence[MarketEvent]]:
     return [events async for events in market.batches()]
 
 
@@ -36,7 +35,7 @@ def test_a_capture_gives_the_same_events_at_any_pace() -> None:
         for speed in (None, 20.0):
             batches = await _all(CaptureMarket(frames, speed))
             assert len(batches) > 2
-            assert [event for events in batches for event in events] == whole
+            assert [one.event for events in batches for one in events] == whole
 
     run(scenario())
 
