@@ -26,7 +26,7 @@ Grid = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(help="processes side by side", min=1)]
 Out = Annotated[Path | None, typer.Option(help="folder of results; default: in the run folder")]
-Source = Annotated[str, typer.Option(help="where the market lies: log")]
+Market = Annotated[str, typer.Option(help="where the market lies: log, archive or auto")]
 Arrivals = Annotated[
     Path | None,
     typer.Option(help="state folder of a venue that followed the log: run what happened again"),
@@ -49,7 +49,7 @@ def backtest(
     end: To = None,
     grid: Grid = None,
     workers: Workers = None,
-    source: Source = "log",
+    source: Market = "log",
     out: Out = None,
     arrivals: Arrivals = None,
     order_ms: Ms = "5",
@@ -69,10 +69,11 @@ def backtest(
     Exit code 0: done, or equal. 1: something differs. 2: could not run.
     """
     if arrivals is not None:
-        close_the_loop(config, arrivals, output)
+        close_the_loop(config, arrivals, source, output)
         return
     from ops.processes.backtesting import Asked, Assumed, run_all
     from ops.processes.grid import number, sets_of
+    from ops.processes.sources import source_of
     from ops.settings import load
     from ops.stack.progress import Bars
 
@@ -87,20 +88,21 @@ def backtest(
         taker_fee=number(taker_fee, "--taker-fee"),
     )
     folder = out or own.run_dir / "runs"
-    asked = Asked(config, span_of(start, end, date), source, folder, assumed)
+    asked = Asked(config, span_of(start, end, date), source_of(source), folder, assumed)
     with Bars() as bars:
         runs = run_all(asked, sets, own, workers or min(len(sets), os.cpu_count() or 1), bars)
     emit(output, [as_json(run) for run in runs], as_text(runs))
 
 
-def close_the_loop(config: Path, state: Path, output: Form) -> None:
+def close_the_loop(config: Path, state: Path, source: str, output: Form) -> None:
     """Every link from the market to the position, again. Exit code 1 where one differs."""
     from ops.processes.closing import closed_loop
+    from ops.processes.sources import source_of
     from ops.settings import load
     from ops.stack.progress import Bars
 
     with Bars() as bars:
-        links = closed_loop(config, state, load(), bars)
+        links = closed_loop(config, state, load(), source_of(source), bars)
     head = ("again", "compared", "verdict")
     rows = [(one.name, f"{one.compared:,}", one.finding or "equal") for one in links]
     emit(output, [{**one._asdict(), "clean": one.clean} for one in links], columns([head, *rows]))

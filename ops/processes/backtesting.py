@@ -17,7 +17,7 @@ from ops.limits import load_limits
 from ops.processes.catalog import strategy
 from ops.processes.gateway import load_caps
 from ops.processes.grid import BadGrid, Set, changed, number
-from ops.processes.histories import source_of
+from ops.processes.sources import Source, opened
 from ops.processes.version import version_of
 from ops.settings import Settings, load_file
 from ops.stack.progress import Report, silent
@@ -71,7 +71,7 @@ class Asked(NamedTuple):
 
     config: Path
     span: Span
-    source: str
+    source: Source
     folder: Path
     assumed: Assumed = Assumed()
     chosen: Set = {}  # noqa: RUF012  read only
@@ -107,7 +107,7 @@ def run_one(asked: Asked, own: Settings, report: Report = silent) -> Run:
     desk = load_file(asked.config)
     desk = load_file(asked.config, **changed(desk, rest)) if rest else desk
     setting = setting_of(desk, assumed, asked.config.absolute())
-    log, codec = source_of(own, asked.source)
+    log, codec = opened(own, asked.source)
     try:
         done = backtest(log, codec, setting, asked.span, partial(report, "backtest"))
     finally:
@@ -122,7 +122,7 @@ def run_one(asked: Asked, own: Settings, report: Report = silent) -> Run:
         "seed": assumed.seed,
         "span": asked.span._asdict(),
     }
-    return store(done, codec, facts, asked.folder)
+    return store(done, facts, asked.folder)
 
 
 def _configuration(desk: Settings, setting: Setting) -> str:

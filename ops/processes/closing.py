@@ -11,8 +11,8 @@ from typing import Final
 
 from connectors.orderport import order_port
 from ops.processes.catalog import pipeline, strategy
-from ops.processes.clients import codec_of, kafka_log
 from ops.processes.run import shard_of
+from ops.processes.sources import Source, opened
 from ops.settings import Settings, load_file
 from ops.stack.progress import Report
 from replay.backtest.closed import (
@@ -28,13 +28,15 @@ from replay.rerun import Verdict, rerun
 NOTHING: Final[dict[str, int]] = {}
 
 
-def closed_loop(config: Path, state: Path, own: Settings, report: Report) -> list[Link]:
+def closed_loop(
+    config: Path, state: Path, own: Settings, source: Source, report: Report
+) -> list[Link]:
     """`own` names the log, `config` the strategies. The venue must have stopped. Raises
     `TapeError`.
     """
     desk = load_file(config)
-    links = venue_links(own, state, desk.gateway.venue, report)
-    log, codec = kafka_log(own), codec_of(own)
+    links = venue_links(own, state, desk.gateway.venue, source, report)
+    log, codec = opened(own, source)
     for name in accounts(log):
         found = refold(log, codec, name, on_event=partial(report, f"orders of {name}"))
         said = found.finding.what if found.finding else None
@@ -49,9 +51,11 @@ def closed_loop(config: Path, state: Path, own: Settings, report: Report) -> lis
     return links
 
 
-def venue_links(own: Settings, state: Path, venue: str, report: Report) -> list[Link]:
+def venue_links(
+    own: Settings, state: Path, venue: str, source: Source, report: Report
+) -> list[Link]:
     """What the venue received, decided and reported."""
-    log, codec = kafka_log(own), codec_of(own)
+    log, codec = opened(own, source)
     again, journal = rerun_venue(log, codec, state, partial(report, "venue"))
     links = [
         requests_link(again, log, codec, order_port(venue)),

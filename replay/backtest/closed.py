@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -23,6 +24,7 @@ from connectors.simulated.arrivals import Arrival, Heard, Moved, Opened, Placed,
 from connectors.simulated.errors import Refusal, VenueError
 from connectors.simulated.journal import Events, FileJournal
 from connectors.simulated.venue import Report, Venue
+from pipelines.exact import plain
 from pipelines.matching.model import PlaceOrder
 from pipelines.matching.state import Exchange
 from pipelines.risk.decisions import DECISIONS
@@ -203,11 +205,16 @@ def requests_link(rerun: Rerun, log: Log, codec: Codec, port: OrderPort) -> Link
         if not isinstance(approved, OrderApproved) or approved.cl_ord_id not in rerun.placed:
             continue
         sent = dict(port.submit(approved).parameters)
-        was.append(_encode(rerun.placed[approved.cl_ord_id]))
-        now.append(_encode(order_of(approved.account, sent)))
+        was.append(_terms(rerun.placed[approved.cl_ord_id]))
+        now.append(_terms(order_of(approved.account, sent)))
         names.append(f"order {approved.cl_ord_id}")
     beside = {"orders of others": len(rerun.placed) - len(was)}
     return _link("orders received", was, now, names, beside)
+
+
+def _terms(order: PlaceOrder) -> bytes:
+    """One form for equal numbers, however they were written."""
+    return _encode([plain(one) if isinstance(one, Decimal) else one for one in order])
 
 
 def _link(

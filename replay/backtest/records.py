@@ -12,18 +12,20 @@ from connectors.epochs.encode import Encoder
 from connectors.epochs.model import Shard
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
+from pipelines.batches import local_codec
 from pipelines.logic import Input, Output, Position
-from schemas.codec import Codec
 
 CONTROL_TOPIC: Final = CONTROL.topic
 WRITERS: Final = ("control", "strategy", "risk", "gateway")
 
 
 class Records:
-    """`log` holds them: a log in memory, which an archive is made of. Offsets begin at 0."""
+    """`log` holds them: a log in memory, which an archive is made of. Offsets begin at 0. `codec`:
+    its schema ids are no registry's, so the same run gives the same bytes anywhere.
+    """
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    def __init__(self) -> None:
+        self.codec = codec = local_codec()
         counts = {name: topic.partitions for name, topic in codec.catalog.topics.items()}
         self.log = MemoryLog(counts)
         shards = {name: Shard(name, 0, 1, (), "") for name in WRITERS}
@@ -55,7 +57,7 @@ class Records:
         for tp in sorted(self.log.partitions):
             if records := self.of(tp):
                 hasher = found.setdefault(tp.topic, sha256())
-                hasher.update(outputs_digest(records, self._codec.fingerprint_of))
+                hasher.update(outputs_digest(records, self.codec.fingerprint_of))
         return {topic: hasher.hexdigest() for topic, hasher in found.items()}
 
     def counts(self) -> Mapping[str, int]:

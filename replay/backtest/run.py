@@ -57,7 +57,7 @@ def backtest(
     begins_ms, clock = first_ms(log, wanted), any(one.tp.topic == CLOCK for one in wanted)
     source: Log = log if clock else Clocked(log, codec, begins_ms, last_ms(log, wanted))
     ticks = [] if clock else ranges(source, topics=(CLOCK,))
-    records, story = Records(codec), Story(setting.limits)
+    records, story = Records(), Story(setting.limits)
     desk, feed = (
         Desk(setting, records, story.see),
         Feed(source, codec, [*wanted, *ticks], records_max),

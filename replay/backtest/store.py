@@ -18,7 +18,6 @@ from replay.archive.store import FolderStore
 from replay.backtest.report import page
 from replay.backtest.run import Done
 from replay.backtest.summary import summary
-from schemas.codec import Codec
 
 NAME_DIGITS: Final = 12
 
@@ -35,12 +34,14 @@ class Run(NamedTuple):
         return self.folder / "report.html"
 
 
-def store(done: Done, codec: Codec, facts: Mapping[str, Any], root: Path) -> Run:
+def store(done: Done, facts: Mapping[str, Any], root: Path) -> Run:
     """Writes the result below `root`; a result that is there already is replaced by the same."""
-    manifest, numbers = manifest_of(done, codec, facts), summary(done.story)
+    manifest, numbers = manifest_of(done, facts), summary(done.story)
     folder = root / f"backtest-{manifest['run']}"
     folder.mkdir(parents=True, exist_ok=True)
-    kept = archive(done.records.log, codec, FolderStore(folder), list(manifest["outputs"]))
+    kept = archive(
+        done.records.log, done.records.codec, FolderStore(folder), list(manifest["outputs"])
+    )
     assert not kept.notes, kept.notes
     title = f"Backtest of {manifest['configuration']}"
     shown = page(title, done.story, numbers, _facts(manifest))
@@ -50,9 +51,10 @@ def store(done: Done, codec: Codec, facts: Mapping[str, Any], root: Path) -> Run
     return Run(folder, manifest, numbers)
 
 
-def manifest_of(done: Done, codec: Codec, facts: Mapping[str, Any]) -> dict[str, Any]:
+def manifest_of(done: Done, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What makes this run this run, and the digests of what came of it."""
-    schemas = {name: event.fingerprint.hex() for name, event in codec.catalog.events.items()}
+    catalog = done.records.codec.catalog
+    schemas = {name: event.fingerprint.hex() for name, event in catalog.events.items()}
     given = {**facts, "inputs": done.inputs, "schemas": schemas}
     name = sha256(canonical(given).encode()).hexdigest()[:NAME_DIGITS]
     return {

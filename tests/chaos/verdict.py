@@ -14,6 +14,7 @@ from ops.demo.books import Books, books, read_all
 from ops.demo.trading import compared
 from ops.desk.plan import account_of
 from ops.processes.closing import venue_links
+from ops.processes.sources import Source
 from ops.settings import Settings
 from ops.stack.progress import silent
 from ops.supervisor.supervisor import Supervisor
@@ -93,7 +94,7 @@ def all_final(settings: Settings, log: KafkaLog, codec: Codec, account: str) -> 
 def venue_again(settings: Settings) -> dict[str, int]:
     """Every decision and report of the venue comes out of its arrivals again, killed or not."""
     state = settings.simulated_folder / "state"
-    links = venue_links(settings, state, settings.gateway.venue, silent)
+    links = venue_links(settings, state, settings.gateway.venue, Source.LOG, silent)
     different = {link.name: link.finding for link in links if not link.clean}
     assert not different, f"the venue's arrivals give something else: {different}"
     return {link.name: link.compared for link in links}

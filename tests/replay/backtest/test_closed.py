@@ -189,8 +189,15 @@ def test_an_order_that_risk_did_not_approve_so_is_a_finding(
     assert link.clean
     assert (link.compared, link.beside["orders of others"]) == (0, len(rerun.placed))
     [order, *_] = [one for one in rerun.placed.values() if one.price == Decimal("97.5")]
-    approved = event("OrderApproved", account=order.account, cl_ord_id=order.cl_ord_id)
+    terms = {"order_qty": Decimal("0.50"), "price": Decimal("97.5"), "time_in_force": "GTC"}
+    named = {"account": order.account, "cl_ord_id": order.cl_ord_id, "ord_type": "LIMIT"}
+    approved = event("OrderApproved", **named, **terms)
     log.append(OutRecord(DECISIONS, 0, b"desk", CODEC.encode(approved), 9))
+    link = requests_link(rerun, log, CODEC, order_port("BINANCE"))
+    assert link.clean, link.finding
+    assert link.compared == 1
+    other = approved._replace(order_qty=Decimal("0.4"))
+    log.append(OutRecord(DECISIONS, 0, b"desk", CODEC.encode(other), 9))
     link = requests_link(rerun, log, CODEC, order_port("BINANCE"))
     assert link.finding is not None
     assert link.finding.startswith(f"order {order.cl_ord_id}")

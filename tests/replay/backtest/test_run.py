@@ -25,6 +25,10 @@ from ops.settings import ROOT, load_file
 from pipelines.logic import Output
 from pipelines.strategy.logic import StrategyLogic
 from pipelines.strategy.signal import Columns, LoadedSignal, quantity
+from replay.archive.run import archive
+from replay.archive.schemas import archived_ids
+from replay.archive.source import ArchiveLog
+from replay.archive.store import FolderStore
 from replay.backtest.desk import Desk
 from replay.backtest.feed import Feed, NoMarket, ranges
 from replay.backtest.peeking import LooksAhead, check_no_peeking
@@ -32,6 +36,7 @@ from replay.backtest.records import Records
 from replay.backtest.run import Done, backtest
 from replay.backtest.setting import Setting
 from replay.rerun import Span
+from schemas.codec import Codec
 from schemas.events import (
     OrderApproved,
     OrderFilled,
@@ -40,7 +45,7 @@ from schemas.events import (
     VenueRequestSent,
     VenueResponseReceived,
 )
-from tests.replay.backtest.market import BEGIN_MS, CLOCK, CODEC, captured, log_of
+from tests.replay.backtest.market import BEGIN_MS, CLOCK, CODEC, TOPICS, captured, log_of
 
 SECONDS = 20.0
 MS = 1_000_000
@@ -79,6 +84,15 @@ def test_it_is_the_same_however_the_market_is_read(records_max: int) -> None:
     assert done.records.digests() == example().records.digests()
 
 
+def test_it_is_the_same_from_the_archive(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    archive(log_of(captured(SECONDS)), CODEC, store, TOPICS)
+    catalog = CODEC.catalog
+    done = backtest(ArchiveLog(store), Codec(catalog, archived_ids(store, catalog)), setting())
+    assert done.records.digests() == example().records.digests()
+    assert (done.market, done.inputs) == (example().market, example().inputs)
+
+
 def test_the_order_of_the_market_does_not_depend_on_its_chunks() -> None:
     log = log_of(captured(SECONDS))
     orders = []
@@ -92,7 +106,7 @@ def test_the_order_of_the_market_does_not_depend_on_its_chunks() -> None:
 
 def test_the_books_are_the_venues() -> None:
     log, story = log_of(captured(SECONDS)), example().story
-    records = Records(CODEC)
+    records = Records()
     desk = Desk(setting(), records, lambda _: None)
     desk.open(BEGIN_MS)
     for batch in Feed(log, CODEC, ranges(log)).batches():

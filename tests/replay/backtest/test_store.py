@@ -24,7 +24,6 @@ from replay.backtest.report import page
 from replay.backtest.store import store
 from replay.backtest.story import Story
 from replay.backtest.summary import summary
-from tests.replay.backtest.market import CODEC
 from tests.replay.backtest.test_run import example, setting
 
 FACTS = {"configuration": "tape.toml", "configuration_sha256": "00", "code_version": "11"}
@@ -38,16 +37,16 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_run_gives_the_same_files(tmp_path: Path) -> None:
-    first = store(example(), CODEC, GIVEN, tmp_path / "a")
-    again = store(example(), CODEC, GIVEN, tmp_path / "b")
+    first = store(example(), GIVEN, tmp_path / "a")
+    again = store(example(), GIVEN, tmp_path / "b")
     assert first.folder.name == again.folder.name
     assert files_of(first.folder) == files_of(again.folder)
-    other = store(example(), CODEC, {**GIVEN, "assumed": {"order_ms": "6"}}, tmp_path / "a")
+    other = store(example(), {**GIVEN, "assumed": {"order_ms": "6"}}, tmp_path / "a")
     assert other.folder != first.folder
 
 
 def test_every_record_lies_in_the_archives_layout(tmp_path: Path) -> None:
-    run = store(example(), CODEC, GIVEN, tmp_path)
+    run = store(example(), GIVEN, tmp_path)
     rows: dict[str, int] = {}
     for tp, files in index(FolderStore(run.folder)).items():
         for name in files:
@@ -75,7 +74,7 @@ def test_the_summary_adds_up() -> None:
 
 
 def test_the_report_asks_nobody_for_anything(tmp_path: Path) -> None:
-    text = store(example(), CODEC, GIVEN, tmp_path).report.read_text()
+    text = store(example(), GIVEN, tmp_path).report.read_text()
     assert not re.search(r"https?://|<script|<link|<img|@import|url\(", text)
     assert "default-src &#x27;none&#x27;" in text or "default-src 'none'" in text
 
@@ -86,7 +85,7 @@ def test_a_browser_shows_the_report(tmp_path: Path) -> None:
         if "browser" in os.environ.get("TAPE_REQUIRE", "").split(","):
             pytest.fail("TAPE_REQUIRE=browser, and there is none")
         pytest.skip("no browser is here")
-    run = store(example(), CODEC, GIVEN, tmp_path)
+    run = store(example(), GIVEN, tmp_path)
     dom = looked_at(browser, run.report, tmp_path, "--dump-dom")
     assert dom.count("<svg") == 7, "profit, drawdown, exposure, two instruments, slippage, denials"
     assert (
