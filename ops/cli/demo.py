@@ -65,6 +65,7 @@ def as_text(summary: dict[str, Any]) -> str:
         values = (found[f"p{share}_ms"] for share in (50, 90, 99))
         times.append((topic, f"{found['count']:,}", *(f"{value:,.1f}" for value in values)))
     parts = [columns(events), columns(epochs), columns(times), *_traded(summary), _played(summary)]
+    parts.append(_archived(summary["archive"]))
     return "\n\n".join([*parts, *_verdicts(summary["replay"])])
 
 
@@ -104,13 +105,24 @@ def _played(summary: dict[str, Any]) -> str:
     )
 
 
+def _archived(found: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            f"{found['records']:,} records archived in {found['files']:,} files, "
+            f"{found['bytes']:,} bytes, {found['seconds']} s: {found['root']}",
+            *found["notes"],
+        ]
+    )
+
+
 def _verdicts(replay: dict[str, list[dict[str, Any]]]) -> list[str]:
     lines = []
     for name, shards in replay.items():
         for found in shards:
             verdict = "0 differences" if found["clean"] else found["finding"]["message"]
+            source = " from the archive" if name == "archive" else ""
             lines.append(
-                f"replay {name}-{found['shard']}: {found['epochs']:,} epochs, "
+                f"replay {found['pipeline']}-{found['shard']}{source}: {found['epochs']:,} epochs, "
                 f"{found['outputs']:,} outputs, {found['snapshots']} snapshots: {verdict}"
             )
     return lines

@@ -11,8 +11,9 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, NamedTuple
 
 from connectors.feed.capture import CAPTURES, Frame, load
@@ -23,6 +24,7 @@ from connectors.log.places import partitions
 from ops import stack
 from ops.demo.books import read_all, still_open
 from ops.demo.faults import Operator, Schedule, Stranger
+from ops.demo.history import REPLAYED, archived
 from ops.demo.play import Player
 from ops.demo.summary import raw_records, recorded
 from ops.demo.tap import Tap, latency
@@ -43,6 +45,7 @@ from schemas.events import GatewayReady
 
 logger = logging.getLogger("tape.demo")
 CLOCK = "ops.clock.v1"
+ARCHIVED = "archive"  # what the replay from the archive is called
 DRAIN_S = 120.0
 CLEAR_S = 30.0
 LOOK_S = 0.2
@@ -141,7 +144,11 @@ def on_stage(cast: Cast) -> dict[str, Any]:
         wait_ready(cast, log, codec)
         player.release()
         struck, played_s, drained_s = play(cast, log, codec, player, frames)
-    verdicts = replays(cast)
+    running = start_replays(cast)
+    history = archived(log, codec, settings, cast.report)
+    from_archive = ("replay", REPLAYED, "--source", "archive", "--output", "json")
+    running[ARCHIVED] = cast.desk.spawn(f"replay-{ARCHIVED}", *from_archive)
+    verdicts = replays(cast, running)
     found = {
         **counted(log, codec, cast),
         "frames": len(frames),
@@ -150,6 +157,7 @@ def on_stage(cast: Cast) -> dict[str, Any]:
         "frames_per_second": round(player.sent / played_s),
         "drained_after_s": round(drained_s, 1),
         "latency": {topic: latency(values) for topic, values in tap.latencies_ms.items()},
+        "archive": history,
         "replay": verdicts,
     }
     same = all(verdict["clean"] for shards in verdicts.values() for verdict in shards)
@@ -272,22 +280,24 @@ def lag(log: KafkaLog, name: str, tps: list[Tp]) -> int:
     return sum(max(0, log.bounds(tp)[1] - offsets.get(tp, 0)) for tp in tps)
 
 
-def replays(cast: Cast) -> dict[str, list[dict[str, Any]]]:
-    """Each pipeline's recorded epochs again, in fresh processes side by side; the verdicts of their
-    shards.
-    """
-    names, verdicts = cast.played, {}
-    running = {
+def start_replays(cast: Cast) -> dict[str, Popen[bytes]]:
+    """Each pipeline's recorded epochs again, in fresh processes side by side."""
+    return {
         name: cast.desk.spawn(f"replay-{name}", "replay", name, "--output", "json")
-        for name in names
+        for name in cast.played
     }
-    for done, name in enumerate(names):
-        cast.report("replay and compare", done, len(names))
-        code, text = running[name].wait(), cast.desk.log_of(f"replay-{name}").read_text()
+
+
+def replays(cast: Cast, running: Mapping[str, Popen[bytes]]) -> dict[str, list[dict[str, Any]]]:
+    """The verdicts of their shards, once they have ended."""
+    verdicts = {}
+    for done, (name, process) in enumerate(running.items()):
+        cast.report("replay and compare", done, len(running))
+        code, text = process.wait(), cast.desk.log_of(f"replay-{name}").read_text()
         if code not in (0, 1):
             raise ProcessFailed(f"replay {name} could not run: {text.strip()[-300:]}")
         verdicts[name] = json.loads(text[text.index("[\n") :])
-    cast.report("replay and compare", len(names), len(names))
+    cast.report("replay and compare", len(running), len(running))
     return verdicts
 
 

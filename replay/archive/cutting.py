@@ -1,5 +1,8 @@
 """Where one file of a partition ends and the next begins: at a multiple of `FILE_OFFSETS`, and
 before the first record of a UTC day of log time. Nothing else decides, not who reads when.
+
+A record without a time (0 or less: what a process says of itself before its first input) begins no
+day: it lies in that of the first record after it that has one.
 """
 
 from __future__ import annotations
@@ -33,15 +36,27 @@ class Cutter:
         stop = bisect_left(offsets, self.limit, at)
         if stop == at:
             return at
-        if self._day is None:
-            self._day = day_number(max(self.log_time_ms, timestamps[at]))
+        day = self._begun(timestamps[at:stop])
         newest = max(timestamps[at:stop])
-        if day_number(newest) > self._day:
+        if day_number(newest) > day:
             days = map(day_number, timestamps[at:stop])
-            stop = at + next(i for i, day in enumerate(days) if day > self._day)
-            newest = max(timestamps[at:stop], default=-1)
+            stop = at + next(i for i, number in enumerate(days) if number > day)
+            newest = max(timestamps[at:stop])
         self.log_time_ms = max(self.log_time_ms, newest)
         return stop
+
+    def _begun(self, timestamps: Sequence[int]) -> int:
+        """The file's day, which begins with its first record that has a time."""
+        if self._day is None:
+            first = next((stamp for stamp in timestamps if stamp > 0), 0)
+            reached = max(self.log_time_ms if self.has_time else 0, first)
+            self._day = day_number(reached) if reached else None
+        return self._day or 0
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the partition has reached any time at all."""
+        return self.log_time_ms > 0
 
     def begin(self, start: int) -> None:
         """The next file."""

@@ -41,7 +41,7 @@ class Store(Protocol):
 
 
 class FolderStore:
-    """A local folder. A file is written under a temporary name beside its own, synced, renamed."""
+    """A local folder. A file is written under a temporary name, synced, renamed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -88,6 +88,9 @@ class FolderStore:
         try:
             with draft.open("rb+") as handle:
                 os.fsync(handle.fileno())
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True)
+                sync_folder(path.parent.parent)
             draft.rename(path)
             sync_folder(path.parent)
         except OSError as error:

@@ -21,7 +21,7 @@ OnFile = Callable[[FileManifest], None]
 
 class PartitionWriter:
     """Takes a partition's committed records in order, from `start` on. `log_time_ms`: of the
-    partition before that; -1 before its first record.
+    partition before that; -1 before its first record. `partitions`: how many the topic has.
     """
 
     def __init__(
@@ -31,9 +31,11 @@ class PartitionWriter:
         tp: Tp,
         start: int,
         log_time_ms: int = -1,
+        partitions: int = 1,
         on_file: OnFile = lambda _: None,
     ) -> None:
         self._store, self._codec, self._tp, self._on_file = store, codec, tp, on_file
+        self._partitions = partitions
         self._cutter = Cutter(start, log_time_ms)
         self._file = _Rows(store, codec, tp)
 
@@ -43,7 +45,7 @@ class PartitionWriter:
         while at < records.count:
             stop = self._cutter.take(records.offsets, records.timestamps, at)
             if stop > at:
-                self._file.add(records.part(at, stop), self._cutter.day)
+                self._file.add(records.part(at, stop))
                 at = stop
             if at < records.count:
                 next_at = records.offsets[at]
@@ -51,11 +53,11 @@ class PartitionWriter:
 
     def finish(self, end: int) -> None:
         """The log was read up to `end`: closes what is complete and writes what is there of the
-        last file. A last file without a record is not written: it may yet begin another day.
+        last file. A last file without a record that has a time is not written: it has no day yet.
         """
-        while end >= self._cutter.limit and self._cutter.log_time_ms >= 0:
+        while end >= self._cutter.limit and self._cutter.has_time:
             self._close(self._cutter.limit, self._cutter.log_time_ms)
-        if self._file.rows:
+        if self._file.rows and self._cutter.has_time:
             self._close(end, self._cutter.log_time_ms)
 
     def _close(self, end: int, next_ms: int) -> None:
@@ -63,9 +65,9 @@ class PartitionWriter:
         the record after it.
         """
         start, log_time_ms = self._cutter.start, self._cutter.log_time_ms
-        day = day_of(log_time_ms if log_time_ms >= 0 else next_ms)
+        day = day_of(log_time_ms if self._cutter.has_time else next_ms)
         name = FileName(*self._tp, start, end, day)
-        self._on_file(self._file.finish(name, log_time_ms))
+        self._on_file(self._file.finish(name, self._partitions, log_time_ms))
         self._file = _Rows(self._store, self._codec, self._tp)
         self._cutter.begin(end)
 
@@ -85,9 +87,9 @@ class _Rows:
         self._times: list[int] = []
         self.rows = 0
 
-    def add(self, records: Records, day: str) -> None:
+    def add(self, records: Records) -> None:
         if self._path is None:
-            self._open(day)
+            self._open()
         self._offsets.append(records.offsets)
         self._times += [min(records.timestamps), max(records.timestamps)]
         self.rows += records.count
@@ -96,10 +98,10 @@ class _Rows:
         while self._waiting.count >= ROW_GROUP_ROWS or self._bytes > ROW_GROUP_BYTES:
             self._write(min(ROW_GROUP_ROWS, self._waiting.fitting(ROW_GROUP_BYTES)))
 
-    def _open(self, day: str) -> None:
+    def _open(self) -> None:
+        """Under a name of the partition: which day it will be of is not known yet."""
         tp = self._tp
-        name = f"{tp.topic}/dt={day}/{tp.topic}+{tp.partition}"
-        self._path = self._store.draft(name)
+        self._path = self._store.draft(f"{tp.topic}/{tp.topic}+{tp.partition}")
         self._file = ParquetFile(self._path, self._tables.schema)
 
     def _write(self, count: int) -> None:
@@ -109,10 +111,10 @@ class _Rows:
         assert self._file is not None
         self._file.add(self._tables.table(self._tp, group))
 
-    def finish(self, name: FileName, log_time_ms: int) -> FileManifest:
+    def finish(self, name: FileName, partitions: int, log_time_ms: int) -> FileManifest:
         """Gives the file its name; its manifest is written last, and makes it count."""
         if self._path is None:
-            self._open(name.day)
+            self._open()
         assert self._file is not None
         assert self._path is not None
         if self._waiting.count:
@@ -121,7 +123,8 @@ class _Rows:
         used = schemas.keep(self._store, self._codec.ids, sorted(self._tables.ids))
         offsets = list(chain.from_iterable(self._offsets))
         manifest = FileManifest(
-            *name,
+            **name._asdict(),
+            partitions=partitions,
             rows=self.rows,
             first_offset=offsets[0] if offsets else None,
             last_offset=offsets[-1] if offsets else None,

@@ -43,6 +43,9 @@ def test_a_demo_after_a_killed_one_comes_to_its_verdict(tmp_path: Path) -> None:
     assert summary["topics"]["md.raw.v1"] >= 2 * summary["frames"]
     assert summary["topics"]["md.trade.v1"] > 0
     assert summary["topics"]["signal.target.v1"] > 0
+    assert summary["archive"]["records"] > sum(summary["topics"].values())
+    [again], [live] = summary["replay"]["archive"], summary["replay"]["strategy"]
+    assert {**again, "notes": []} == {**live, "notes": []}
     worked_in = folders(tmp_path / "demo")
     assert {"clock", "market", "strategy", "replay-market"} <= {one.name for one in worked_in}
     assert not any(map(processes.find, worked_in))

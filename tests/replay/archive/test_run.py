@@ -93,6 +93,17 @@ def test_a_record_that_comes_late_lies_in_the_day_that_was_reached(tmp_path: Pat
     assert [(name.start, name.end) for name in files] == [(0, 1), (1, 4)]
 
 
+def test_records_without_a_time_lie_in_the_day_of_the_first_that_has_one(tmp_path: Path) -> None:
+    log = MemoryLog(toy.TOPICS)
+    for at_ms in (0, -1):
+        log.append(OutRecord(toy.CLOCK, 0, b"", b"", at_ms))
+    assert archived(log, tmp_path, [toy.CLOCK]).files == []  # there is no day yet
+    log.append(OutRecord(toy.CLOCK, 0, b"", b"", DAY_MS))
+    archived(log, tmp_path, [toy.CLOCK])
+    [[name]] = index(FolderStore(tmp_path)).values()
+    assert (name.start, name.end, name.day) == (0, 3, "1970-01-02")
+
+
 @pytest.mark.parametrize("at_ms", [-1, 0, 1 << 60])
 def test_a_clock_that_jumps_loses_nothing(tmp_path: Path, at_ms: int) -> None:
     log = MemoryLog(toy.TOPICS)

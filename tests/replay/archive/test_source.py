@@ -145,7 +145,7 @@ def test_an_archive_is_not_written_to(folder: Path) -> None:
 
 def test_what_was_never_archived_is_an_error(folder: Path) -> None:
     with pytest.raises(TopicMissing, match="not in the archive"):
-        source(folder).bounds(Tp("md.book.v1", 0))
+        source(folder).bounds(Tp("no.such.v1", 0))
     with pytest.raises(OffsetsGone, match="begins at 0"):
         source(folder).read(TRADES, -1, 1, 1.0)
 
