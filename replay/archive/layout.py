@@ -19,6 +19,7 @@ DAY_MS: Final = 86_400_000
 SCHEMAS: Final = "_schemas"
 DAYS: Final = "_days"
 IDS: Final = f"{SCHEMAS}/ids.json"
+PARTITIONS: Final = f"{SCHEMAS}/partitions.json"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DAY: Final = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).days
 _NAME: Final = re.compile(

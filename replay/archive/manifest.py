@@ -23,14 +23,13 @@ Range = tuple[int, int]
 class FileManifest:
     """One Parquet file: offsets [start, end). `missing` are the ranges [a, b) in it that hold no
     committed record: transaction markers and aborted records. `log_time_ms` is the partition's
-    log time at the end, `partitions` how many the topic had; first and last are None, and the
-    times too, where there are no rows. `schemas`: fingerprints (hex) of the writers' schemas. `sha256` (hex) and `size` (bytes) are
+    log time at the end; first and last are None, and the times too, where there are no rows.
+    `schemas`: fingerprints (hex) of the writers' schemas. `sha256` (hex) and `size` (bytes) are
     the Parquet file's.
     """
 
     topic: str
     partition: int
-    partitions: int
     start: int
     end: int
     day: str

@@ -20,7 +20,7 @@ from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index, index, of_names, superseded
 from replay.archive.rows import records_of
 from replay.archive.seam import JoinedLog
-from replay.archive.source import ArchiveLog
+from replay.archive.source import ArchiveLog, keep_partitions
 from replay.archive.store import UNFINISHED, Store
 from replay.archive.writer import PartitionWriter
 from replay.rerun import EVERYTHING, Span
@@ -33,14 +33,13 @@ OnProgress = Callable[[int, int], None]
 
 class Work(NamedTuple):
     """What to read of one partition: offsets [start, end), from this log time on. `trimmed`: the
-    log begins later, so that the open file itself is read again. `partitions`: of the topic.
+    log begins later, so that the open file itself is read again.
     """
 
     tp: Tp
     start: int
     end: int
     log_time_ms: int
-    partitions: int
     trimmed: bool
 
 
@@ -72,6 +71,7 @@ def archive(
     """
     done = Archived()
     counts = _counts(log, topics)
+    keep_partitions(store, counts)
     found = index(store)
     work = [
         w
@@ -118,7 +118,7 @@ def _work(
         if files and _require_same_log(store, files[-1], low, high, accept_gap) < low:
             start, log_time_ms = low, manifest.read(store, files[-1]).log_time_ms
         if start < end and not (files and files[-1].end >= end):
-            yield Work(tp, start, end, log_time_ms, count, start < low)
+            yield Work(tp, start, end, log_time_ms, start < low)
 
 
 def _require_same_log(store: Store, last: FileName, low: int, high: int, accept_gap: bool) -> int:
@@ -178,9 +178,7 @@ class _Group:
         self._work = {w.tp: w for w in work}
         self._positions = {w.tp: w.start for w in work}
         self._writers = {
-            w.tp: PartitionWriter(
-                store, codec, w.tp, w.start, w.log_time_ms, w.partitions, done.files.append
-            )
+            w.tp: PartitionWriter(store, codec, w.tp, w.start, w.log_time_ms, done.files.append)
             for w in work
         }
 

@@ -4,6 +4,7 @@ neither broker nor registry.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from connectors.log.errors import OffsetsGone, TopicMissing
 from connectors.log.interface import Message, Tp
 from replay.archive import manifest
 from replay.archive.errors import ArchiveCorrupt, ArchiveError
-from replay.archive.layout import FileName
+from replay.archive.layout import PARTITIONS, FileName
 from replay.archive.reader import Index, index
 from replay.archive.records import COLUMNS, batches, tables
 from replay.archive.store import Store
@@ -34,21 +35,16 @@ class ArchiveLog:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.files: Index = index(store)
-        self._counts: dict[str, int] = {}
+        self._counts = partitions(store)
 
     def partition_count(self, topic: str) -> int:
-        """As the topic's files say; of a topic without files, as this checkout knows it."""
+        """As the archive says; of a topic it never had, as this checkout knows it."""
         if topic not in self._counts:
-            self._counts[topic] = self._count(topic)
+            known = load_catalog().topics.get(topic)
+            if known is None:
+                raise TopicMissing(f"topic {topic} is not in the archive at {self.store.root}")
+            self._counts[topic] = known.partitions
         return self._counts[topic]
-
-    def _count(self, topic: str) -> int:
-        newest = [names[-1] for tp, names in self.files.items() if tp.topic == topic and names]
-        known = load_catalog().topics.get(topic) if not newest else None
-        if not newest and known is None:
-            raise TopicMissing(f"topic {topic} is not in the archive at {self.store.root}")
-        counts = [manifest.read(self.store, name).partitions for name in newest]
-        return max(counts) if known is None else known.partitions
 
     def bounds(self, tp: Tp) -> tuple[int, int]:
         """Holes between them are found by whoever reads there."""
@@ -164,3 +160,21 @@ class ArchiveReader:
 
     def close(self) -> None:
         self._batches.clear()
+
+
+def partitions(store: Store) -> dict[str, int]:
+    """Partitions of each topic in the archive, those without records included."""
+    if not store.exists(PARTITIONS):
+        return {}
+    try:
+        found = json.loads(store.read(PARTITIONS))
+        return {str(topic): int(count) for topic, count in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise ArchiveCorrupt(f"{store.root}/{PARTITIONS} does not say how many") from None
+
+
+def keep_partitions(store: Store, counts: Mapping[str, int]) -> None:
+    """Notes how many partitions topics have."""
+    known = partitions(store)
+    if any(known.get(topic) != count for topic, count in counts.items()):
+        store.write(PARTITIONS, manifest.canonical({**known, **counts}))

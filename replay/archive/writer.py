@@ -21,7 +21,7 @@ OnFile = Callable[[FileManifest], None]
 
 class PartitionWriter:
     """Takes a partition's committed records in order, from `start` on. `log_time_ms`: of the
-    partition before that; -1 before its first record. `partitions`: how many the topic has.
+    partition before that; -1 before its first record.
     """
 
     def __init__(
@@ -31,11 +31,9 @@ class PartitionWriter:
         tp: Tp,
         start: int,
         log_time_ms: int = -1,
-        partitions: int = 1,
         on_file: OnFile = lambda _: None,
     ) -> None:
         self._store, self._codec, self._tp, self._on_file = store, codec, tp, on_file
-        self._partitions = partitions
         self._cutter = Cutter(start, log_time_ms)
         self._file = _Rows(store, codec, tp)
 
@@ -67,7 +65,7 @@ class PartitionWriter:
         start, log_time_ms = self._cutter.start, self._cutter.log_time_ms
         day = day_of(log_time_ms if self._cutter.has_time else next_ms)
         name = FileName(*self._tp, start, end, day)
-        self._on_file(self._file.finish(name, self._partitions, log_time_ms))
+        self._on_file(self._file.finish(name, log_time_ms))
         self._file = _Rows(self._store, self._codec, self._tp)
         self._cutter.begin(end)
 
@@ -111,7 +109,7 @@ class _Rows:
         assert self._file is not None
         self._file.add(self._tables.table(self._tp, group))
 
-    def finish(self, name: FileName, partitions: int, log_time_ms: int) -> FileManifest:
+    def finish(self, name: FileName, log_time_ms: int) -> FileManifest:
         """Gives the file its name; its manifest is written last, and makes it count."""
         if self._path is None:
             self._open()
@@ -123,8 +121,7 @@ class _Rows:
         used = schemas.keep(self._store, self._codec.ids, sorted(self._tables.ids))
         offsets = list(chain.from_iterable(self._offsets))
         manifest = FileManifest(
-            **name._asdict(),
-            partitions=partitions,
+            *name,
             rows=self.rows,
             first_offset=offsets[0] if offsets else None,
             last_offset=offsets[-1] if offsets else None,
