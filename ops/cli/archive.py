@@ -28,6 +28,14 @@ def archive(
     accept_gap: Annotated[
         bool, typer.Option("--accept-gap", help="go on behind offsets that nobody has any more")
     ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="until SIGTERM")] = False,
+    every_s: Annotated[
+        float, typer.Option("--every", min=0.1, help="with --follow: seconds between two runs")
+    ] = 60.0,
+    trim: Annotated[
+        bool,
+        typer.Option("--verify-then-trim", help="then delete from the log what is proven archived"),
+    ] = False,
     output: Output = Form.TEXT,
 ) -> None:
     """Bring the archive up to date with the log, to the end of the range given; partitions that
@@ -35,13 +43,23 @@ def archive(
 
     Exit code 1: something could not be archived yet, and is named.
     """
-    from ops.processes.archiving import archive_once
+    from ops.processes.archiving import archive_follow, archive_once
     from ops.settings import load
     from ops.stack.progress import Bars
 
     settings, span = load(), span_of(start, end, date)
+    if follow:
+        if trim or span != span_of(None, None, None):
+            raise typer.BadParameter("--follow takes no range, and trims nothing")
+
+        def told(done: Archived) -> None:
+            if done.files or done.notes:
+                emit(output, as_json(done, settings.archive_root), as_text(done, "archive"))
+
+        archive_follow(settings, topic or (), every_s, accept_gap, told)
+        return
     with Bars() as bars:
-        done = archive_once(settings, topic or (), span, accept_gap, bars)
+        done = archive_once(settings, topic or (), span, accept_gap, bars, trim)
     emit(output, as_json(done, settings.archive_root), as_text(done, settings.archive_root))
     if done.notes:
         raise typer.Exit(FINDING)
@@ -55,6 +73,7 @@ def as_json(done: Archived, root: str) -> dict[str, Any]:
         "days": done.days,
         "signed": done.signed,
         "notes": done.notes,
+        "trimmed": [{**one._asdict(), "tp": list(one.tp)} for one in done.trimmed],
     }
 
 
@@ -62,4 +81,8 @@ def as_text(done: Archived, root: str) -> str:
     size = sum(written.size for written in done.files)
     head = f"{root}: {len(done.files)} files written, {done.rows} records, {size} bytes"
     signed = [f"signed: {', '.join(done.signed)}"] if done.signed else []
-    return "\n".join([head, *signed, *done.notes])
+    gone = [
+        f"{tp.topic}/{tp.partition}: deleted offsets {low} to {upto - 1}, up to {kept_by}"
+        for tp, low, upto, kept_by in done.trimmed
+    ]
+    return "\n".join([head, *signed, *gone, *done.notes])

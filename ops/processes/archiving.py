@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
+from threading import Event
 
+from connectors.log.errors import LogUnreachable
 from connectors.signing import make_key
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import ShardBusy, hold, owner
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
+from ops.trimming import delete_before
 from replay.archive.errors import ArchiveError
 from replay.archive.run import Archived, archive, topics_of
 from replay.archive.store import Store, store_at
-from replay.rerun import Span
+from replay.archive.trim import plan, trimmable
+from replay.rerun import EVERYTHING, Span
 from replay.verify.signature import sign_days
+from schemas.errors import RegistryError
+
+logger = logging.getLogger("tape.archive")
 
 
 class ArchiveBusy(ArchiveError):
@@ -26,29 +36,57 @@ def archive_of(settings: Settings) -> Store:
     return store_at(settings.archive_root)
 
 
-def archive_once(
-    settings: Settings,
-    topics: Sequence[str],
-    span: Span,
-    accept_gap: bool = False,
-    report: Report = silent,
-) -> Archived:
-    """Raises `TapeError`."""
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Raises `ArchiveBusy` where another process of this run folder archives."""
     try:
         lock = hold(settings.run_dir, "archive")
     except ShardBusy:
         who = owner(settings.run_dir, "archive")
         raise ArchiveBusy(f"process {who} is archiving already: wait for it, or stop it") from None
     with lock:
-        log, codec = kafka_log(settings), codec_of(settings)
+        yield
+
+
+def archive_once(
+    settings: Settings,
+    topics: Sequence[str],
+    span: Span,
+    accept_gap: bool = False,
+    report: Report = silent,
+    trim: bool = False,
+) -> Archived:
+    """With `trim`, the log then forgets what is proven archived. Raises `TapeError`."""
+    with _alone(settings), closing(kafka_log(settings)) as log:
+        codec, store = codec_of(settings), archive_of(settings)
+        names = topics_of(codec, topics)
+        done = archive(log, codec, store, names, span, accept_gap, partial(report, "archive"))
+        done.signed = sign_days(store, _key(settings))
+        if trim:
+            done.trimmed = plan(log, codec, store, [t for t in trimmable(codec) if t in names])
+            delete_before(settings, {one.tp: one.upto for one in done.trimmed})
+        return done
+
+
+def archive_follow(
+    settings: Settings,
+    topics: Sequence[str],
+    every_s: float,
+    accept_gap: bool,
+    on_round: Callable[[Archived], None],
+) -> None:
+    """Again and again until SIGTERM or SIGINT; a broker or a registry that is away is waited for.
+    Raises every other `TapeError`.
+    """
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
         try:
-            step = partial(report, "archive")
-            names, store = topics_of(codec, topics), archive_of(settings)
-            done = archive(log, codec, store, names, span, accept_gap, step)
-            done.signed = sign_days(store, _key(settings))
-            return done
-        finally:
-            log.close()
+            on_round(archive_once(settings, topics, EVERYTHING, accept_gap))
+        except (LogUnreachable, RegistryError) as error:
+            logger.warning("%s; trying again in %g s", error, every_s)
+        stop.wait(every_s)
 
 
 def _key(settings: Settings) -> bytes:

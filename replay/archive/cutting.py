@@ -41,15 +41,17 @@ class Cutter:
         if day_number(newest) > day:
             days = map(day_number, timestamps[at:stop])
             stop = at + next(i for i, number in enumerate(days) if number > day)
-            newest = max(timestamps[at:stop])
+            newest = max(timestamps[at:stop], default=-1)
         self.log_time_ms = max(self.log_time_ms, newest)
         return stop
 
     def _begun(self, timestamps: Sequence[int]) -> int:
         """The file's day, which begins with its first record that has a time."""
         if self._day is None:
-            first = next((stamp for stamp in timestamps if stamp > 0), 0)
-            reached = max(self.log_time_ms if self.has_time else 0, first)
+            if self.has_time:
+                reached = max(self.log_time_ms, timestamps[0])
+            else:
+                reached = next((stamp for stamp in timestamps if stamp > 0), 0)
             self._day = day_number(reached) if reached else None
         return self._day or 0
 

@@ -22,6 +22,7 @@ from replay.archive.rows import records_of
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog, keep_partitions
 from replay.archive.store import UNFINISHED, Store
+from replay.archive.trim import Trim
 from replay.archive.writer import PartitionWriter
 from replay.rerun import EVERYTHING, Span
 from schemas.codec import Codec
@@ -50,6 +51,7 @@ class Archived:
     files: list[FileManifest] = field(default_factory=list)
     days: list[str] = field(default_factory=list)
     signed: list[str] = field(default_factory=list)
+    trimmed: list[Trim] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
