@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from connectors.epochs.batch import EpochBatch
-from connectors.epochs.history import Ledger
 from connectors.epochs.inputs import places_over
 from connectors.epochs.model import History, Shard
 from connectors.epochs.recorded import RecordedOutputs
@@ -95,7 +94,7 @@ def what_if(
     on_epoch: Callable[[int, int], None] = lambda done, total: None,
 ) -> WhatIf:
     """Judges the requests of a span under `limits`. Raises `NothingRecorded` for an empty span."""
-    ledger, history = history_of(log, codec, shard, span)
+    _, history = history_of(log, codec, shard, span)
     epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
     if not epochs:
         raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
@@ -103,7 +102,7 @@ def what_if(
     supply = Supply(log, shard, places_over(history.base, history.epochs))
     outputs = RecordedOutputs(log, codec, shard)
     try:
-        skipped = _skipped(ledger, history)
+        skipped = skipped_in(history)
         for epoch in epochs:
             batch = EpochBatch(supply.recorded(epoch), codec, shard.pipeline, skipped)
             _compare(judge, batch, outputs.of(epoch), span, found)
@@ -120,7 +119,7 @@ def _judge(limits: LimitsChanged, history: History) -> _Judge:
     return _Judge(limits, base.body, base.snapshot.state_version if base.snapshot else 0)
 
 
-def _skipped(ledger: Ledger, history: History) -> frozenset[Position]:
+def skipped_in(history: History) -> frozenset[Position]:
     """Records that were left out by a person's word."""
     found = set()
     for epoch in history.epochs:

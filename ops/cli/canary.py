@@ -1,0 +1,80 @@
+"""`tape canary`: two versions of a pipeline over the same recorded epochs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.cli._output import Form, Output, emit
+from ops.cli._times import Date, From, To, span_of
+
+FINDING = 1
+SIDES = "current, a git ref, a checkout's folder, or a file of settings (.yaml, .toml)"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(canary)
+
+
+def canary(
+    pipeline: Annotated[str, typer.Argument(help="market, strategy, risk or reconciliation")],
+    candidate: Annotated[str, typer.Option(help=SIDES)],
+    baseline: Annotated[str, typer.Option(help=SIDES)] = "current",
+    start: From = None,
+    end: To = None,
+    date: Date = None,
+    shards: Annotated[int | None, typer.Option(help="number of shards it was run with")] = None,
+    source: Annotated[str, typer.Option(help="log, archive or auto")] = "log",
+    state: Annotated[
+        str | None, typer.Option(help="what the state follows: own or recorded decisions")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="limits in YAML; without one no decision may change")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="write the report, in Markdown")] = None,
+    output: Output = Form.TEXT,
+) -> None:
+    """Run two versions over the same recorded epochs and compare their decisions by cause.
+
+    Exit code 0: within the policy. 1: beyond it. 2: could not run.
+    """
+    from ops.processes.canarying import Task
+    from ops.processes.canarying import canary as run
+    from ops.processes.sources import source_of
+    from ops.settings import load
+    from ops.stack.progress import Bars
+    from replay.canary.policy import Policy, breaches, load_policy
+    from replay.canary.report import markdown
+
+    span, limits = span_of(start, end, date), load_policy(policy) if policy else Policy()
+    task = Task(pipeline, span, shards, source_of(source), own_state(state))
+    with Bars() as bars:
+        found = run(load(), task, baseline, candidate, bars)
+    broken = list(breaches(limits, found))
+    text = markdown(f"{pipeline}, {baseline} against {candidate}", found, broken)
+    if report is not None:
+        _write(report, text)
+    emit(output, {**found.as_json(), "broken": broken, "clean": not broken}, text.rstrip())
+    if broken:
+        raise typer.Exit(FINDING)
+
+
+def own_state(state: str | None) -> bool | None:
+    """None where the pipeline decides. Raises `BadState`."""
+    from schemas.errors import TapeError
+
+    if state not in (None, "own", "recorded"):
+        raise TapeError(f"--state is own or recorded, not {state}")
+    return None if state is None else state == "own"
+
+
+def _write(file: Path, text: str) -> None:
+    from schemas.errors import TapeError
+
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise TapeError(f"{file}: {error.strerror}") from None

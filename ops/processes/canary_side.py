@@ -1,0 +1,28 @@
+"""One side of a canary in a process of its own: `python -m ops.processes.canary_side TASK`.
+
+Prints a line of JSON per epoch: what this checkout, with the settings of its environment, decides.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from ops.processes.canarying import Here, Task
+from ops.settings import load
+from schemas.errors import TapeError
+
+
+def main(task: str) -> int:
+    """Exit code 2, with one line on stderr, where it cannot run."""
+    try:
+        for turn in Here(load()).turns(Task.from_json(task)):
+            print(json.dumps(turn), flush=True)
+    except TapeError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

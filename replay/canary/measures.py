@@ -1,0 +1,121 @@
+"""What a version's decisions would amount to, if every order were filled at its own price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from typing import Any, Final
+
+from pipelines.exact import EXACTLY, ZERO, plain
+from replay.canary.decisions import Turn
+
+ORDERS: Final = frozenset({"OrderRequested", "OrderApproved"})
+BPS: Final = Decimal(10_000)
+_ROUNDED: Final = Context(prec=38, rounding=ROUND_HALF_EVEN)
+_SHOWN: Final = Decimal("0.0001")
+
+
+@dataclass
+class Book:
+    """Positions by strategy and instrument, each valued at its last price."""
+
+    turnover: Decimal = ZERO
+    exposure_max: Decimal = ZERO
+    _qty: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    _value: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    _gross: Decimal = ZERO
+
+    def add(self, key: tuple[str, str], step: Decimal, price: Decimal) -> None:
+        """The position changes by `step`."""
+        qty = self._qty.get(key, ZERO) + step
+        value = abs(qty * price)
+        self.turnover += abs(step * price)
+        self._gross += value - self._value.get(key, ZERO)
+        self._qty[key], self._value[key] = qty, value
+        self.exposure_max = max(self.exposure_max, self._gross)
+
+    def to(self, key: tuple[str, str], target: Decimal, price: Decimal) -> None:
+        """The position becomes `target`."""
+        self.add(key, target - self._qty.get(key, ZERO), price)
+
+
+@dataclass
+class Measures:
+    """One version, added up. `slippage`: what orders ask beyond the mark, in quote currency, of
+    `marked`, their value at the mark. Decimals throughout.
+    """
+
+    decisions: int = 0
+    orders: int = 0
+    denials: int = 0
+    records: int = 0
+    cpu_ns: int = 0
+    slippage: Decimal = ZERO
+    marked: Decimal = ZERO
+    ordered: Book = field(default_factory=Book)
+    targeted: Book = field(default_factory=Book)
+
+    def add(self, turn: Turn) -> None:
+        self.records += turn.records
+        self.cpu_ns += turn.cpu_ns
+        self.decisions += len(turn.decisions)
+        with localcontext(EXACTLY):
+            for decision in turn.decisions:
+                self._event(decision.event)
+
+    def _event(self, event: Mapping[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "OrderDenied":
+            self.denials += 1
+        elif kind in ORDERS:
+            self._order(event)
+        elif kind == "TargetChanged" and event["reference_px"] is not None:
+            price = Decimal(event["reference_px"])
+            self.targeted.to(_key(event), Decimal(event["target_qty"]), price)
+
+    def _order(self, event: Mapping[str, Any]) -> None:
+        self.orders += 1
+        sign = -1 if event["side"] == "SELL" else 1
+        qty, asked = Decimal(event["order_qty"]), event["price"] or event["mark_px"]
+        if asked is None:
+            return
+        price = Decimal(asked)
+        self.ordered.add(_key(event), sign * qty, price)
+        if event["mark_px"] is not None:
+            mark = Decimal(event["mark_px"])
+            self.slippage += sign * qty * (price - mark)
+            self.marked += qty * mark
+
+    @property
+    def slippage_bps(self) -> Decimal:
+        """Value-weighted; above 0 is worse than the mark. Rounded half even."""
+        return share(self.slippage * BPS, self.marked)
+
+    @property
+    def cpu_ns_per_record(self) -> int:
+        return self.cpu_ns // max(self.records, 1)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "decisions": self.decisions,
+            "orders": self.orders,
+            "denials": self.denials,
+            "turnover": plain(self.ordered.turnover),
+            "exposure_max": plain(self.ordered.exposure_max),
+            "target_turnover": plain(self.targeted.turnover),
+            "target_exposure_max": plain(self.targeted.exposure_max),
+            "slippage_bps": plain(self.slippage_bps),
+            "cpu_ns_per_record": self.cpu_ns_per_record,
+        }
+
+
+def _key(event: Mapping[str, Any]) -> tuple[str, str]:
+    return event["strategy"], event["instrument"]
+
+
+def share(part: Decimal, whole: Decimal) -> Decimal:
+    """A ratio for people, to four decimals, half even; 0 of nothing is 0."""
+    if not whole:
+        return ZERO
+    return _ROUNDED.divide(part, whole).quantize(_SHOWN, context=_ROUNDED)

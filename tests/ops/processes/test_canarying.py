@@ -1,0 +1,132 @@
+"""The sides of a canary: settings in this process, another checkout in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.processes import canarying
+from ops.processes.canarying import NoSuchSide, Task, canary, overlaid, side, worktree
+from ops.processes.sources import Source
+from ops.settings import ROOT, Settings, SettingsError, load
+from pipelines.batches import local_codec
+from replay.archive.run import archive
+from replay.archive.store import FolderStore
+from replay.canary.align import Kind
+from replay.canary.decisions import CannotDecide
+from tests.replay import traded
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A run folder whose archive holds a desk's own trading."""
+    folder, codec = tmp_path_factory.mktemp("canary"), local_codec()
+    store = FolderStore(folder / "archive")
+    archive(traded.load(), codec, store, list(codec.catalog.topics))
+    return load(run_dir=folder)
+
+
+def overlay(folder: Path, text: str) -> str:
+    file = folder / "candidate.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+FASTER = """
+strategy:
+  signals:
+    - {name: ema-cross, uses: ema-cross, options: {fast_span: 5, slow_span: 20}}
+"""
+
+
+def test_other_settings_are_compared_in_this_process(settings: Settings, tmp_path: Path) -> None:
+    task = Task("strategy", source=Source.ARCHIVE)
+    found = canary(settings, task, "current", overlay(tmp_path, FASTER))
+    assert (found.noise, found.epochs) == (0, 210)
+    assert found.counts[Kind.ADDED] > 0
+    assert found.counts[Kind.REMOVED] > 0
+    assert found.baseline_versions != found.candidate_versions
+
+
+def test_another_checkout_decides_in_a_process_of_its_own(settings: Settings) -> None:
+    task = Task("risk", source=Source.ARCHIVE)
+    found = canary(settings, task, "current", str(ROOT))
+    assert (found.changes, found.noise) == (0, 0)
+    assert found.baseline_versions == found.candidate_versions
+    assert (found.candidate.orders, found.candidate.denials) == (13, 4)
+
+
+def test_what_another_side_says_is_told(settings: Settings) -> None:
+    task = Task("nothing", source=Source.ARCHIVE)
+    with pytest.raises(CannotDecide, match="nothing"):
+        list(side(settings, str(ROOT)).turns(task))
+
+
+def test_a_ref_gets_a_worktree_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "pyproject.toml").write_text("old")
+
+    def git(*arguments: str) -> None:
+        named = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+        subprocess.run(["git", *named, *arguments], cwd=repository, check=True, capture_output=True)
+
+    git("init")
+    git("add", "pyproject.toml")
+    git("commit", "-m", "Begin")
+    git("tag", "before")
+    (repository / "pyproject.toml").write_text("new")
+    git("commit", "-am", "Go on")
+    monkeypatch.setattr(canarying, "ROOT", repository)
+    made = worktree("before", tmp_path / "canary")
+    assert (made / "pyproject.toml").read_text() == "old"
+    assert worktree("before", tmp_path / "canary") == made
+    with pytest.raises(NoSuchSide, match="nowhere"):
+        worktree("nowhere", tmp_path / "canary")
+    with pytest.raises(NoSuchSide, match="no git ref"):
+        worktree("--all", tmp_path / "canary")
+
+
+def test_a_folder_that_is_no_checkout_is_refused(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(NoSuchSide, match="no checkout"):
+        list(side(settings, str(tmp_path)).turns(Task("risk")))
+
+
+def test_settings_are_laid_over_settings(settings: Settings, tmp_path: Path) -> None:
+    over = overlaid(settings, Path(overlay(tmp_path, "market: {stale_ms: 7}\nshards: 3\n")))
+    assert (over.market.stale_ms, over.shards) == (7, 3)
+    assert over.market.mark_interval_ms == settings.market.mark_interval_ms
+    assert over.run_dir == settings.run_dir
+
+
+@pytest.mark.parametrize("text", ["- 1", "market: {nothing: 1}", "a: [", "market: 1"])
+def test_files_that_hold_no_settings(settings: Settings, tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError):
+        overlaid(settings, Path(overlay(tmp_path, text)))
+
+
+def test_the_command_judges_by_its_exit_code(settings: Settings, tmp_path: Path) -> None:
+    report, policy = tmp_path / "report.md", tmp_path / "policy.yaml"
+    policy.write_text("max_changed_share: 1\n")
+    command = [sys.executable, "-m", "ops.cli", "canary", "strategy", "--source", "archive"]
+    command += ["--candidate", overlay(tmp_path, FASTER), "--output", "json"]
+    environment = {**os.environ, "TAPE_RUN_DIR": str(settings.run_dir)}
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *more], env=environment, capture_output=True, text=True, check=False
+        )
+
+    strict = run("--report", str(report))
+    assert strict.returncode == 1, strict
+    found = json.loads(strict.stdout)
+    assert (found["clean"], found["noise"]) == (False, 0)
+    assert report.read_text().startswith("# Canary: strategy, current against ")
+    assert run("--policy", str(policy)).returncode == 0
+    wrong = run("--state", "both")
+    assert (wrong.returncode, wrong.stderr) == (2, "tape: --state is own or recorded, not both\n")
