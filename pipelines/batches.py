@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import islice
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from pipelines.logic import Input, Output, Position
 from schemas.codec import Codec, SchemaIds, load_catalog
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class EventBatch:
@@ -38,6 +39,8 @@ class EventBatch:
         }
 
     def _places(self) -> pl.DataFrame:
+        import polars as pl
+
         schema = {
             "_topic": pl.String,
             "_partition": pl.Int32,

@@ -6,11 +6,13 @@ Every rule is first shown failing on a sample.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from ops.settings import ROOT
 from tests.source_files import Source, sources
 
 LAYERS = ("schemas", "logic", "flow", "connectors", "replay", "ops", "tests")
@@ -101,3 +103,13 @@ def test_an_allowed_import_is_not(path: str, text: str) -> None:
 def test_all_imports_point_one_way() -> None:
     found = [fault for source in sources() for fault in faults(source)]
     assert not found, "\n" + "\n".join(found)
+
+
+def test_a_process_loads_only_what_it_needs() -> None:
+    """A start is a second of work, and a desk has a dozen: columns and tools stay away."""
+    modules = "ops.processes.run, ops.processes.gateway, ops.processes.venue_watch, pipelines.risk"
+    asked = f"import sys, {modules}.logic; print(sorted({{'polars', 'rich'}} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-import httpx
-
+from connectors.http_client import httpx
 from connectors.orderport.interface import Signed
 from schemas.events import RequestFailure
 

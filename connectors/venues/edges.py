@@ -15,7 +15,7 @@ FETCH_S = 10.0
 
 async def fetch(url: str) -> bytes:
     """The body of a GET. Raises `OSError` for whatever went wrong."""
-    import httpx
+    from connectors.http_client import httpx
 
     try:
         async with httpx.AsyncClient(timeout=FETCH_S) as client:

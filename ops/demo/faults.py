@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-import httpx
-
 from connectors.gateway.keys import parse_key
+from connectors.http_client import httpx
 from connectors.orderport import order_port
 from connectors.orderport.interface import Request
 from ops.desk.plan import account_of

@@ -1,31 +1,27 @@
-"""What each pipeline is made of: its logic, what its version covers, what may be asked of it."""
+"""What each pipeline is made of: its logic, what its version covers, what may be asked of it.
+
+Each loads its own logic alone: a start of risk waits for no other pipeline's libraries.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connectors.log.interface import Log
-from connectors.venues import FOLDERS, venue
 from ops.processes.sealing import Seal, signing
 from ops.processes.version import version_of
 from ops.settings import Settings, config_file
 from pipelines.dead_letters import DeadLetterLimit
-from pipelines.execution.executor import Executor
-from pipelines.execution.settings import Execution, execution_of
 from pipelines.logic import Logic
-from pipelines.market.logic import MarketLogic
-from pipelines.market.settings import MarketSettings
-from pipelines.reconciliation.logic import ReconciliationLogic
-from pipelines.reconciliation.settings import ReconciliationSettings
-from pipelines.risk.logic import RiskLogic
-from pipelines.strategy.loading import load_signal
-from pipelines.strategy.logic import StrategyLogic, StrategySettings
-from pipelines.strategy.signal import LoadedSignal
 from schemas.codec import Codec
 from schemas.errors import TapeError
+
+if TYPE_CHECKING:
+    from pipelines.execution.settings import Execution
+    from pipelines.strategy.signal import LoadedSignal
 
 
 class Pipeline(NamedTuple):
@@ -44,6 +40,11 @@ class NoSuchPipeline(TapeError):
 
 
 def market(settings: Settings) -> Pipeline:
+    import connectors.epochs.tables  # noqa: F401  # not amid the first burst of frames
+    from connectors.venues import FOLDERS, venue
+    from pipelines.market.logic import MarketLogic
+    from pipelines.market.settings import MarketSettings
+
     chosen = settings.market
     parsers = {code: venue(code).parse() for code in FOLDERS}
     logic = MarketSettings(
@@ -67,6 +68,11 @@ def strategy(settings: Settings, file: Path | None = None) -> Pipeline:
     """`file`: where the settings come from, if it is not the one in force; code that they name lies
     relative to it.
     """
+    from pipelines.execution.executor import Executor
+    from pipelines.execution.settings import execution_of
+    from pipelines.strategy.loading import load_signal
+    from pipelines.strategy.logic import StrategyLogic, StrategySettings
+
     chosen = settings.strategy
     file = file or config_file()
     folder = file.parent if file else None
@@ -97,6 +103,8 @@ def executed(signal: LoadedSignal, executions: Mapping[str, Execution]) -> Loade
 
 def risk(settings: Settings) -> Pipeline:
     """One shard: a desk's limits are sums over all of it. State depends on own outputs."""
+    from pipelines.risk.logic import RiskLogic
+
     patterns = ("pipelines/risk/*.py", "pipelines/orders/*.py")
     version = version_of(patterns, {})
     return Pipeline("risk", RiskLogic(), version, rebuildable=False, one_shard=True, seal=signing)
@@ -104,6 +112,9 @@ def risk(settings: Settings) -> Pipeline:
 
 def reconciliation(settings: Settings) -> Pipeline:
     """State depends on own outputs: fills it booked, breaks it found."""
+    from pipelines.reconciliation.logic import ReconciliationLogic
+    from pipelines.reconciliation.settings import ReconciliationSettings
+
     chosen = settings.reconciliation
     patterns = ("pipelines/reconciliation/*.py", "pipelines/orders/*.py")
     version = version_of(patterns, chosen.model_dump(mode="json"))

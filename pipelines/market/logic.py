@@ -14,9 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipelines.dead_letters import DLQ_SUFFIX, count_all
 from pipelines.dead_letters import count as count_dead_letter
@@ -47,6 +45,9 @@ from schemas.events import (
     DeadLettered,
     FrameReceived,
 )
+
+if TYPE_CHECKING:
+    import polars as pl
 
 RAW: Final = "md.raw.v1"
 CLOCK: Final = "ops.clock.v1"
