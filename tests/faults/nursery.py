@@ -1,8 +1,7 @@
-"""Starts victims fast: a fork server that has imported everything, and never talked to a broker."""
+"""Victims: processes to be harmed, forked with everything imported."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -12,10 +11,9 @@ from pathlib import Path
 
 from tests.faults import victim
 from tests.faults.victim import Orders
+from tests.nursery import CONTEXT
 
 PATIENCE_S = 60.0
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.faults.victim"])
 
 
 class Victim:

@@ -29,9 +29,11 @@ from schemas.codec import Codec
 from schemas.events import FrameReceived, ShardOpened
 from schemas.ids import SchemaIds
 from schemas.registry import Registry, register
+from tests.nursery import Command, Running
 
 START_S, STOP_S, DRAIN_S = 30.0, 10.0, 60.0
 TAPE = (sys.executable, "-m", "ops.cli")
+OF_THE_INTERPRETER = {"PYTHONHASHSEED", "POLARS_MAX_THREADS"}
 
 
 class Ended(NamedTuple):
@@ -55,7 +57,9 @@ class Desk:
             catalog, SchemaIds.from_registry(stack.registry_url, catalog, None, prefix)
         )
         self._servers = stack.bootstrap_servers
-        self._running: list[subprocess.Popen[str]] = []
+        self._running: list[Running] = []
+        self._printed = folder / "printed"
+        self._printed.mkdir()
         self.environment = {
             "PYTHONPATH": str(ROOT),
             "TAPE_CONFIG": os.environ["TAPE_CONFIG"],
@@ -98,33 +102,36 @@ class Desk:
 
     def tape(self, *arguments: str, **more: str) -> Ended:
         """One command to its end."""
-        done = subprocess.run(
-            [*TAPE, *arguments],
-            env=self.environ(**more),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=DRAIN_S,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        process = self._spawn(TAPE, arguments, more)
+        out, err = process.communicate(timeout=DRAIN_S)
+        assert process.returncode is not None
+        return Ended(process.returncode, out, err)
 
     def start(
         self, *arguments: str, command: tuple[str, ...] = TAPE, more: dict[str, str] | None = None
-    ) -> subprocess.Popen[str]:
+    ) -> Running:
         """A process that runs until it is stopped."""
-        process = subprocess.Popen(
-            [*command, *arguments],
-            env=self.environ(**(more or {})),
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = self._spawn(command, arguments, more or {})
         self._running.append(process)
         return process
 
-    def wait_opened(self, process: subprocess.Popen[str], pipeline: str) -> None:
+    def _spawn(
+        self, command: tuple[str, ...], arguments: tuple[str, ...], more: dict[str, str]
+    ) -> Running:
+        """Forked; by the interpreter where it is another program, or its beginning counts."""
+        environment = self.environ(**more)
+        if command is TAPE and not more.keys() & OF_THE_INTERPRETER:
+            return Command(arguments, environment, self.folder, self._printed)
+        return subprocess.Popen(
+            [*command, *arguments],
+            env=environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_opened(self, process: Running, pipeline: str) -> None:
         """Until the process has its shard."""
         shard = Shard(pipeline, 0, 1, (), "")
         limit = time.monotonic() + START_S
@@ -162,23 +169,23 @@ class Desk:
         ended = self.stop(process)
         assert ended.code == 0, ended.err
 
-    def stop(self, process: subprocess.Popen[str]) -> Ended:
+    def stop(self, process: Running) -> Ended:
         """SIGTERM; raises TimeoutExpired past 10 s, the limit of the product."""
         process.send_signal(signal.SIGTERM)
         return self.ended(process, STOP_S)
 
-    def ended(self, process: subprocess.Popen[str], within_s: float = START_S) -> Ended:
+    def ended(self, process: Running, within_s: float = START_S) -> Ended:
         """Waits until a process ends by itself."""
-        _, err = process.communicate(timeout=within_s)
+        out, err = process.communicate(timeout=within_s)
         self._running.remove(process)
-        return Ended(process.returncode, "", err)
+        assert process.returncode is not None
+        return Ended(process.returncode, out, err)
 
     def tidy(self) -> None:
         """Ends what a failed test left running, and forgets what ended."""
         for process in self._running:
             process.kill()
-            if process.stderr is not None and not process.stderr.closed:
-                process.communicate()
+            process.communicate()
         self._running.clear()
 
     def close(self) -> None:

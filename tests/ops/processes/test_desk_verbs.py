@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -31,6 +30,7 @@ from schemas.events import TradingResumed, TransferAnnounced
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import key_text
 from tests.connectors.simulated.rig import options, quote
+from tests.nursery import Running
 from tests.ops.processes.desk import Desk, Ended
 from tests.ops.processes.test_gateway import CAPS, LIMIT_S, LIMITS, market
 from tests.ops.processes.test_risk import WHO, Scribe
@@ -73,7 +73,7 @@ class Trade:
         }
         return await asyncio.to_thread(self.desk.tape, *arguments, **{**urls, **more})
 
-    async def start(self, *first: str) -> list[Popen[str]]:
+    async def start(self, *first: str) -> list[Running]:
         urls = {
             "TAPE_GATEWAY__URL": self.server.url,
             "TAPE_GATEWAY__SOCKET_URL": self.server.socket_url,
@@ -85,7 +85,7 @@ class Trade:
         await self.until(lambda: self.count("GatewayReady") > ready, "a gateway", gateway)
         return [risk, gateway]
 
-    async def stop(self, processes: list[Popen[str]]) -> None:
+    async def stop(self, processes: list[Running]) -> None:
         for process in processes:
             ended = await asyncio.to_thread(self.desk.stop, process)
             assert ended.code == 0, ended.err
@@ -134,7 +134,7 @@ class Trade:
         return len(self.server.venue.exchange.open_orders("desk", None))
 
     async def until(
-        self, holds: Callable[[], Any], what: str, process: Popen[str] | None = None
+        self, holds: Callable[[], Any], what: str, process: Running | None = None
     ) -> None:
         limit = time.monotonic() + LIMIT_S
         while not await asyncio.to_thread(holds):

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from schemas.events import ClockTick, MarkPublished, TransferAnnounced
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import key_text
 from tests.connectors.simulated.rig import API_KEY, SECRET, options, quote
+from tests.nursery import Running
 from tests.ops.processes.desk import Desk
 from tests.ops.processes.test_risk import WHO, Scribe
 from tests.pipelines.risk.rig import ACCOUNT, INSTRUMENT, VENUE, request
@@ -65,7 +65,7 @@ def told(desk: Desk, topic: str = EVENTS) -> list[Any]:
     return [desk.codec.decode(message.value()) for message in read_whole(desk.log, topic, 15.0)]
 
 
-async def until_told(desk: Desk, process: Popen[str], name: str, topic: str = EVENTS) -> None:
+async def until_told(desk: Desk, process: Running, name: str, topic: str = EVENTS) -> None:
     """Until an event of that name lies on the log."""
     limit = time.monotonic() + LIMIT_S
     while not any(type(event).__name__ == name for event in told(desk, topic)):

@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from subprocess import Popen
 from typing import Any, TypeVar
 
 import pytest
@@ -45,6 +44,7 @@ from tests.connectors.simulated.rig import (
     quote,
     trade,
 )
+from tests.nursery import Running
 from tests.ops.processes.desk import Desk
 from tests.ops.processes.test_gateway import kept, market
 from tests.ops.processes.test_risk import WHO, Scribe
@@ -94,7 +94,7 @@ class Story:
 
     def __init__(self, desk: Desk, scribe: Scribe, server: VenueServer) -> None:
         self.desk, self.scribe, self.server = desk, scribe, server
-        self.running: list[Popen[str]] = []
+        self.running: list[Running] = []
         self.said: list[str] = []
         self.told: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
         tps = [place_of(desk.log, topic, ACCOUNT.encode()) for topic in TOPICS]
