@@ -19,19 +19,18 @@ from typing import Any, NamedTuple
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from connectors.log.interface import Tp
-from ops import stack, topics
+from ops import stack
 from ops.bench.peers.quix_environment import NotInstalled, quix_python
 from ops.bench.samples import Sample, Samples
+from ops.desk.prepare import prepare_log
 from ops.processes.clients import kafka_log
 from ops.settings import ROOT, Settings, load
 from ops.stack.processes import wait_for
-from ops.stack.progress import Report
+from ops.stack.progress import Report, silent
 from ops.supervisor.leftovers import kill_leftovers
 from ops.supervisor.model import Process
 from ops.supervisor.supervisor import Supervisor
-from schemas.catalog import load_catalog
 from schemas.errors import TapeError
-from schemas.registry import Registry, register
 
 MAIN, RAW, TWO, MANY, LIVE = "bench.", "raw.", "two.", "many.", "live."
 PEER_OUT = "peer.changes"
@@ -142,11 +141,7 @@ class Bench:
         self._create_private()
 
     def _prepare(self, prefix: str) -> None:
-        settings = self._settings(prefix)
-        catalog = load_catalog()
-        topics.apply(settings.kafka_options(), catalog, prefix)
-        registry = Registry(settings.registry_url(), settings.registry.client_options())
-        list(register(registry, catalog, prefix))
+        prepare_log(self._settings(prefix), silent)
 
     def _create_private(self) -> None:
         """Each run of a pipeline has epochs and snapshots of its own."""

@@ -13,23 +13,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.feed.capture import CAPTURES, load
-from connectors.feed.server import Options
 from connectors.log.interface import Log
 from connectors.log.places import partitions
 from ops.bench.latency import percentiles
 from ops.bench.samples import Sample
+from ops.demo.cast import Cast, Demo, environment, settings_of, slice_of
 from ops.demo.play import Player
-from ops.demo.run import (
-    Cast,
-    Demo,
-    drain,
-    environment,
-    settings_of,
-    wait_ready,
-    watch,
-    with_feeds,
-)
+from ops.demo.waits import drain, wait_ready, watch
+from ops.desk.own import with_feeds
 from ops.desk.plan import desk
 from ops.desk.prepare import prepare_log, prepare_trading
 from ops.processes.clients import codec_of, kafka_log
@@ -110,13 +101,10 @@ def trading(settings: Settings, _: int, arguments: dict[str, Any]) -> Sample:
 def _played(cast: Cast, warm_s: float) -> tuple[OrderTap, int]:
     """The slice from its first frame to the last process's end; when counting begins."""
     log, codec = kafka_log(cast.settings), codec_of(cast.settings)
-    feeds = cast.settings.desk.feeds
-    names = [n for n, one in CAPTURES.items() if one.venue in {feed.venue for feed in feeds}]
-    frames = load(names, seconds=cast.demo.seconds)
-    lines = sum(len(feed.lines) for feed in feeds)
+    frames, options = slice_of(cast)
     tap = OrderTap(log, codec)
     tap.start()
-    with Player(frames, Options(cast.demo.speed, lines, held=True)) as player:
+    with Player(frames, options) as player:
         cast.desk.add(*desk(with_feeds(cast.settings, player.urls)))
         wait_ready(cast, log, codec)
         player.release()

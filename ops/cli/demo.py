@@ -26,7 +26,8 @@ def demo(
     Exit code 0: the replay found no difference, and every balance is the venue's. 1: not so. 2:
     could not run.
     """
-    from ops.demo.run import Demo, run_demo
+    from ops.demo.cast import Demo
+    from ops.demo.run import run_demo
     from ops.settings import load
     from ops.stack.progress import Bars
 

@@ -14,16 +14,16 @@ from connectors.log.kafka import KafkaLog
 from connectors.log.places import partitions
 from connectors.venues import venue
 from ops import stack
+from ops.desk import own
 from ops.desk.plan import desk
 from ops.desk.prepare import desk_file, prepare, require_desk
 from ops.desk.run import record
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import hold
 from ops.settings import Settings, config_file, load_file
-from ops.stack.ports import HOST, free_ports
 from ops.stack.progress import Report
 from ops.supervisor.leftovers import end_leftovers
-from ops.supervisor.supervisor import ProcessFailed, Supervisor, environment_of
+from ops.supervisor.supervisor import ProcessFailed, Supervisor
 from schemas.codec import Codec
 
 EVENTS = "oms.order-event.v1"
@@ -55,33 +55,21 @@ def settings_of(file: Path, run_dir: Path, feed: str | None) -> Settings:
     """The desk of a file, with a simulated venue on ports of its own, whatever the file says of a
     real one. Raises `SettingsError`, `NoDesk`.
     """
-    port, admin_port = free_ports(2)
-    found = load_file(
-        file,
-        run_dir=run_dir,
-        kafka={},
-        registry={},
-        desk={"simulated": True, "venue_port": port, "venue_admin_port": admin_port},
-        gateway={"url": f"http://{HOST}:{port}", "socket_url": f"ws://{HOST}:{port}/ws-api/v3"},
-        topic_prefix="",
-    )
+    own_log: dict[str, Any] = {"kafka": {}, "registry": {}, "topic_prefix": ""}
+    found = load_file(file, run_dir=run_dir, **own_log, **own.own_venue())
     require_desk(found)
     if feed is None:
         return found
-    feeds = [
-        one.model_copy(update={"url": f"{feed.rstrip('/')}/{venue(one.venue).folder}"})
-        for one in found.desk.feeds
-    ]
-    return found.model_copy(update={"desk": found.desk.model_copy(update={"feeds": feeds})})
+    codes = {one.venue for one in found.desk.feeds}
+    urls = {code: f"{feed.rstrip('/')}/{venue(code).folder}" for code in codes}
+    return own.with_feeds(found, urls)
 
 
 def environment(file: Path, settings: Settings) -> dict[str, str]:
     """What the processes are told, and they alone."""
-    return environment_of(
-        TAPE_CONFIG=str(file.absolute()),
-        TAPE_RUN_DIR=str(settings.run_dir),
-        TAPE_GATEWAY__URL=settings.gateway.url,
-        TAPE_GATEWAY__SOCKET_URL=settings.gateway.socket_url,
+    return own.environment(
+        file,
+        settings,
         TAPE_GATEWAY__KEY=f"file:{settings.own_trading_key}",
         TAPE_WATCH__KEY=f"file:{settings.own_reading_key}",
     )

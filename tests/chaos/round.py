@@ -28,16 +28,16 @@ from connectors.metrics.declared import FIGURES
 from ops.demo.books import read_all, still_open
 from ops.demo.faults import FOREIGN, FaultsUnreachable, Operator, Stranger
 from ops.demo.play import Player
+from ops.desk import own
 from ops.desk.plan import desk
 from ops.desk.prepare import desk_file, prepare_log, prepare_trading
 from ops.processes.clients import codec_of, kafka_log
 from ops.settings import Settings, load_file
 from ops.stack import StackInfo
-from ops.stack.ports import HOST, free_ports
 from ops.stack.processes import wait_for
 from ops.stack.progress import silent
 from ops.supervisor.model import FAILED
-from ops.supervisor.supervisor import Supervisor, environment_of
+from ops.supervisor.supervisor import Supervisor
 from schemas.codec import Codec
 from schemas.events import GatewayReady, OpenOrdersObserved
 from tests.chaos.verdict import check
@@ -97,10 +97,10 @@ class Round:
         frames = load(CAPTURES, start_s, self.plan.seconds)
         player = Player(frames, Options(1.0, wait_for=2, held=True))
         with player, self._supervisor() as supervisor:
-            supervisor.add(*desk(with_feed(self.settings, player.urls["BINANCE"])))
+            supervisor.add(*desk(own.with_feeds(self.settings, player.urls)))
             self._until(supervisor, lambda: ready(log, codec), START_S, "the desk is ready")
             player.release()
-            with Operator(f"http://{HOST}:{self.settings.desk.venue_admin_port}") as operator:
+            with Operator(own.operator_url(self.settings)) as operator:
                 stranger = Stranger(operator, self.settings)
                 self._play(supervisor, player, operator, stranger)
                 self._rest(supervisor, operator, stranger, log, codec)
@@ -220,16 +220,14 @@ def looks(supervisor: Supervisor) -> None:
 
 def settings_of(stack: StackInfo, folder: Path, prefix: str) -> Settings:
     """The example desk on this stack, under a prefix, looked at every second."""
-    port, admin_port = free_ports(2)
     return load_file(
         desk_file("tape.toml"),
         run_dir=folder,
         topic_prefix=prefix,
         kafka={"bootstrap_servers": stack.bootstrap_servers},
         registry={"url": stack.registry_url},
-        desk={"venue_port": port, "venue_admin_port": admin_port},
-        gateway={"url": f"http://{HOST}:{port}", "socket_url": f"ws://{HOST}:{port}/ws-api/v3"},
         watch={"every_s": 1.0},
+        **own.own_venue(),
     )
 
 
@@ -237,23 +235,14 @@ def environment(settings: Settings) -> dict[str, str]:
     """The same for the processes."""
     assert settings.kafka.bootstrap_servers is not None
     assert settings.registry.url is not None
-    return environment_of(
-        TAPE_CONFIG=str(desk_file("tape.toml")),
-        TAPE_RUN_DIR=str(settings.run_dir),
+    return own.environment(
+        desk_file("tape.toml"),
+        settings,
         TAPE_TOPIC_PREFIX=settings.topic_prefix,
         TAPE_KAFKA__BOOTSTRAP_SERVERS=settings.kafka.bootstrap_servers,
         TAPE_REGISTRY__URL=settings.registry.url,
-        TAPE_GATEWAY__URL=settings.gateway.url,
-        TAPE_GATEWAY__SOCKET_URL=settings.gateway.socket_url,
         TAPE_WATCH__EVERY_S=str(settings.watch.every_s),
     )
-
-
-def with_feed(settings: Settings, url: str) -> Settings:
-    """One venue's market data, from the player."""
-    feed = next(one for one in settings.desk.feeds if one.venue == "BINANCE")
-    feeds = [feed.model_copy(update={"url": url})]
-    return settings.model_copy(update={"desk": settings.desk.model_copy(update={"feeds": feeds})})
 
 
 def ready(log: KafkaLog, codec: Codec) -> bool:
