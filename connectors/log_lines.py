@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from connectors.log_repeats import Repeats
 
@@ -77,11 +77,16 @@ class _Json(logging.Formatter):
         return json.dumps(found, ensure_ascii=False)
 
 
-def to_stderr(level: str = "WARNING", form: str = "text") -> None:
-    """Sets up the root logger, from warnings on, and Tape's own from `level` on."""
-    handler = logging.StreamHandler(sys.stderr)
+def handler_to(stream: TextIO, form: str, repeats: Repeats) -> logging.Handler:
+    """Writes lines in this form, without repeats and without objects."""
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_Json() if form == "json" else _Text(FORMAT))
     handler.addFilter(_Plain())
-    handler.addFilter(REPEATS)
-    logging.basicConfig(handlers=[handler], level="WARNING")
+    handler.addFilter(repeats)
+    return handler
+
+
+def to_stderr(level: str = "WARNING", form: str = "text") -> None:
+    """Sets up the root logger, from warnings on, and Tape's own from `level` on."""
+    logging.basicConfig(handlers=[handler_to(sys.stderr, form, REPEATS)], level="WARNING")
     logging.getLogger("tape").setLevel(level)

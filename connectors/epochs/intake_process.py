@@ -146,7 +146,7 @@ def main(socket: int) -> None:
     # A terminal's Ctrl-C and a supervisor's SIGTERM are for the pipeline, which ends this one.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    log_lines.to_stderr()
+    log_lines.to_stderr(form=os.environ.get("TAPE_LOG_FORMAT", "text"))
     tune()
     with Connection(socket) as pipe:
         serve(pipe)
