@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.bench.run import Found, Plan
-from ops.bench.samples import Samples, middle, ratios
+from ops.bench.samples import Samples, interval, middle, ratios
 from ops.bench.trading import DECISION, ORDER
 
 PACKAGES = ("bytewax", "confluent-kafka", "fastavro", "msgspec", "polars")
@@ -55,6 +55,7 @@ RATIOS = (
     (Target("`strategy` / stock Bytewax", 4.5, 6), "strategy", "stock_bytewax"),
     (Target("`strategy` / quixstreams", 10, 15), "strategy", "quixstreams"),
     (Target("`market` / json.loads alone", 0.25, 0.8), "market", "json_loads"),
+    (Target("`strategy` with figures / without", 0.95, 0.98), "strategy_seen", "strategy_unseen"),
 )
 BESIDE = (
     ("log to columns / messages only in a tuned process", "columns", "messages_tuned"),
@@ -99,6 +100,10 @@ def beside(found: Samples) -> list[tuple[str, str]]:
         ages = [s.extra["quarters"] for s in found.get(name, []) if s.extra["quarters"]]
         said.append((f"`{name}`: last quarter of a run / second", [a[-1] / a[1] for a in ages]))
     lines = [(name, spread(values)) for name, values in said if values]
+    if len(pairs := ratios(found, "strategy_seen", "strategy_unseen")) > 1:
+        low, high = interval(pairs)
+        text = f"{number(low)} - {number(high)}"
+        lines.append((f"`strategy` with figures / without: 95 % of {len(pairs)} pairs", text))
     for name in ("strategy", "strategy_two"):
         if some := found.get(name, []):
             opened = middle([s.extra["reopening_s"] for s in some])
@@ -236,6 +241,8 @@ FIGURES = """\
 - `risk_N`: requests approved row by row, every check asked, with so many orders open throughout.
 - `venue`: LIMIT IOC orders over 16 connections, filled and fsynced; the processor time is the
   venue's alone.
+- `strategy_seen`: `strategy` with figures, asked for once a second; `strategy_unseen`: without. In
+  pairs, the one and the other first in turn; the interval is Student's, of the mean ratio.
 - The latency of orders is that of the example desk with everything running, captures at their own
   pace; the venue tells its time in whole milliseconds.
 - CPU and memory count the process with the one that reads ahead for it, not the broker."""

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,9 +77,10 @@ class Plan(NamedTuple):
 
 GROUPS = (
     *("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth"),
-    *("risk", "venue", "trading"),
+    *("risk", "venue", "trading", "seeing"),
 )
 OPEN_ORDERS = (1, 100, 10_000)
+PAIRS = 3  # with figures and without, in each repetition
 
 
 class Found(NamedTuple):
@@ -130,8 +131,10 @@ class Bench:
         plan, trades = self._plan, {}
         if plan.groups & {"messages", "columns", "strategy", "stock", "quix"}:
             trades[MAIN] = (plan.events, 4)
+        if plan.groups & {"growth", "seeing"}:
+            trades[TWO] = (plan.growth_events, 2)
         if "growth" in plan.groups:
-            trades |= {TWO: (plan.growth_events, 2), MANY: (plan.growth_events, 200)}
+            trades[MANY] = (plan.growth_events, 200)
         for prefix, (events, instruments) in trades.items():
             self._prepare(prefix)
             self._work("fill_trades", prefix, events, {"instruments": instruments})
@@ -151,9 +154,18 @@ class Bench:
             for place in (*strategies, f"{RAW}market", f"{RAW}market_pair"):
                 own = f"{place}-{number}"
                 names += [f"{own}.epochs.v1", f"{own}.snapshots.v1"]
+        for own in (f"{TWO}{pair['pipeline']}" for pair in self._pairs()):
+            names += [f"{own}.epochs.v1", f"{own}.snapshots.v1"]
         admin = AdminClient(self._settings(MAIN).kafka_options())
         for created in admin.create_topics([NewTopic(name, 4, 1) for name in names]).values():
             created.result()
+
+    def _pairs(self, numbers: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
+        """Runs without and with figures, in turn; who begins changes with every pair."""
+        for number in range(self._plan.repeat) if numbers is None else numbers:
+            for pair in range(PAIRS):
+                for seen in (False, True) if pair % 2 else (True, False):
+                    yield {"pipeline": f"strategy_{number}_{pair}_{int(seen)}", "seen": seen}
 
     def _repetition(self, number: int) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
         plan, groups = self._plan, self._plan.groups
@@ -179,6 +191,9 @@ class Bench:
         if "risk" in groups:
             for opened in OPEN_ORDERS:
                 yield "risk", MAIN, plan.requests, {"open_orders": opened}
+        if "seeing" in groups:
+            for pair in self._pairs([number]):
+                yield "strategy", TWO, plan.growth_events, pair
         if "venue" in groups:
             yield "venue", MAIN, plan.orders, {}
 
@@ -194,6 +209,8 @@ class Bench:
         sample = self._work(name, prefix, events, arguments)
         if prefix in (TWO, MANY):
             sample.work = f"{name}_{prefix.rstrip('.')}"
+        if "seen" in arguments:
+            sample.work = "strategy_seen" if arguments["seen"] else "strategy_unseen"
         if name == "risk":
             sample.work = f"risk_{arguments['open_orders']}"
         return sample

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from statistics import median
+from math import sqrt
+from statistics import mean, median, stdev
 from typing import Any
 
 
@@ -35,6 +36,17 @@ def ratios(found: Samples, name: str, base: str) -> list[float]:
     """`name` over `base`, each repetition with its own: what slows the machine slows both."""
     pairs = zip(found.get(name, []), found.get(base, []), strict=False)
     return [sample.rate / other.rate for sample, other in pairs]
+
+
+STUDENT_95 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179)
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Where the mean lies with 95 %; of two values or more."""
+    freedom = len(values) - 1
+    share = STUDENT_95[freedom - 1] if freedom <= len(STUDENT_95) else 2.0
+    half = share * stdev(values) / sqrt(len(values))
+    return mean(values) - half, mean(values) + half
 
 
 def middle(values: Sequence[float]) -> float:

@@ -6,9 +6,12 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event, Thread
 from typing import Any, NoReturn
+from urllib.request import urlopen
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -24,10 +27,12 @@ from connectors.log.interface import Tp
 from connectors.log.kafka_reader import DEFAULTS
 from ops.bench import data
 from ops.bench.samples import Sample
+from ops.figures.pipeline import Shown
 from ops.processes.catalog import pipeline
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.run import shard_of
-from ops.settings import Settings
+from ops.settings import MetricsSettings, Settings
+from ops.stack.ports import HOST, free_ports
 from pipelines.flow import build_flow
 from schemas.codec import Codec
 
@@ -123,14 +128,18 @@ def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any
     log, codec = kafka_log(settings), codec_of(settings)
     began = time.perf_counter()
     made = pipeline(name, settings)
+    settings = _with_port(settings) if arguments.get("seen") else settings
     number, shards = arguments.get("shard", 0), arguments.get("shards", 1)
     shard = replace(shard_of(made, number, shards, settings), pipeline=arguments["pipeline"])
     session = open_session(log, codec, shard, Intent(start="earliest"), until=lambda: True)
     opening_s = time.perf_counter() - began
+    shown = Shown(made, number, settings)
+    shown.follow(session, shown.begin())
     steps: list[tuple[int, float]] = []
     session.on_settled = lambda progress: steps.append((progress.records, time.perf_counter()))
     watch, start = Watch(), time.perf_counter()
-    _drive(session, made.logic, codec, settings)
+    with scraped(settings.metrics.port):
+        _drive(session, shown, codec, settings)
     # What follows the last input is the last snapshot and the end.
     reached = next(at for records, at in steps if records == session.progress.records)
     sample = watch.sample(name, session.progress.records, reached - start)
@@ -145,12 +154,35 @@ def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any
     return sample
 
 
-def _drive(session: Session, logic: Any, codec: Codec, settings: Settings) -> None:
+def _with_port(settings: Settings) -> Settings:
+    return settings.model_copy(update={"metrics": MetricsSettings(port=free_ports(1)[0])})
+
+
+@contextmanager
+def scraped(port: int) -> Iterator[None]:
+    """Asks for the figures once a second, several times as often as a Prometheus does; 0: never."""
+    end = Event()
+
+    def ask() -> None:
+        while port and not end.wait(1.0):
+            with urlopen(f"http://{HOST}:{port}/metrics") as answer:
+                answer.read()
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        yield
+    finally:
+        end.set()
+        asking.join()
+
+
+def _drive(session: Session, shown: Shown, codec: Codec, settings: Settings) -> None:
     def die(code: int, message: str) -> NoReturn:
         raise AssertionError(f"exit {code}: {message}")
 
     shard, log = session.parts.shard, kafka_log(settings)
-    encode = Encoder(shard, codec, counts_of(log))
+    encode, logic = shown.encode(Encoder(shard, codec, counts_of(log))), shown.logic
     source, sink = EpochSource(session), EpochSink(session, die)
     run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))
 
