@@ -34,6 +34,7 @@ OPTIONS: Final = (
 )
 _TIMEOUT_S: Final = 10.0
 _AT_ONCE: Final = 4
+_LISTED_MAX: Final = 1_000
 _JSON: Final = "application/vnd.schemaregistry.v1+json"
 
 
@@ -72,6 +73,11 @@ class Registry:
         self._headers.update(_authorization(options, parts.username, parts.password))
         self._timeout_s = float(options.get("timeout", _TIMEOUT_S))
         self._opener = urllib.request.build_opener(*_tls(parts.scheme, options))
+
+    def subjects(self) -> frozenset[str] | None:
+        """Those that have a version; None where the list may have been cut, as Apicurio does."""
+        found = frozenset(self.request("GET", "/subjects"))
+        return found if len(found) < _LISTED_MAX else None
 
     def versions(self, subject: str) -> list[tuple[int, str]]:
         """(id, schema text) of each version, oldest first; none for an unknown subject."""
@@ -135,6 +141,7 @@ def register(registry: Registry, catalog: Catalog, prefix: str = "") -> Iterator
         for name, topic in catalog.topics.items()
         for event in topic.events
     ]
+    there = registry.subjects()
     pool = ThreadPoolExecutor(_AT_ONCE)
     jobs = [
         pool.submit(
@@ -143,6 +150,7 @@ def register(registry: Registry, catalog: Catalog, prefix: str = "") -> Iterator
             subject_of(name, event.fullname, prefix),
             list(event.versions.values()),
             compatibility,
+            there,
         )
         for name, event, compatibility in wanted
     ]
@@ -154,11 +162,17 @@ def register(registry: Registry, catalog: Catalog, prefix: str = "") -> Iterator
 
 
 def _register(
-    registry: Registry, subject: str, versions: list[SchemaVersion], compatibility: str
+    registry: Registry,
+    subject: str,
+    versions: list[SchemaVersion],
+    compatibility: str,
+    there: frozenset[str] | None,
 ) -> list[Registration]:
+    """`there`: the subjects that need to be asked about; None: each."""
+    texts = registry.versions(subject) if there is None or subject in there else []
     held = [
         (number, schema_version(versions[0].event, n, text, f"{subject} version {n}"))
-        for n, (number, text) in enumerate(registry.versions(subject), 1)
+        for n, (number, text) in enumerate(texts, 1)
     ]
     labelled = {f"registered {schema.version}": schema for _, schema in held}
     for schema in versions:

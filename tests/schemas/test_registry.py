@@ -122,9 +122,14 @@ def test_an_answer_that_breaks_off_is_one_line(fake: FakeRegistry) -> None:
         Registry(fake.url).schema(77)
 
 
-def test_the_registrys_own_refusal_is_shown(fake: FakeRegistry) -> None:
+@pytest.mark.parametrize(
+    ("listed", "asks"),
+    [pytest.param(3, False, id="whole list"), pytest.param(1_000, True, id="list may be cut")],
+)
+def test_the_registrys_own_refusal_is_shown(fake: FakeRegistry, listed: int, asks: bool) -> None:
     first = next(iter(CATALOG.topics.values()))
     fullname = CATALOG.events[first.events[0]].fullname
+    fake.answers["GET /subjects"] = (200, [f"another-{n}" for n in range(listed)])
     fake.answers[f"PUT /config/{first.topic}-{fullname}"] = (200, {})
     fake.answers[f"POST /subjects/{first.topic}-{fullname}/versions"] = (
         409,
@@ -132,6 +137,9 @@ def test_the_registrys_own_refusal_is_shown(fake: FakeRegistry) -> None:
     )
     with pytest.raises(IncompatibleSchemaError, match=r"refuses .*v1: HTTP 409: fields/4 differ"):
         list(register(Registry(fake.url), CATALOG))
+    asked = [path for method, path, _ in fake.requests if method == "GET"]
+    assert asked[0] == "/subjects"
+    assert bool(asked[1:]) == asks, "what is not there is not asked about"
 
 
 @pytest.mark.parametrize(
