@@ -32,6 +32,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
+    _long_ones_first(items)
+
+
+def _long_ones_first(items: list[pytest.Item]) -> None:
+    """Files are dealt out to the workers in this order. Few tests on the broker take the longest
+    each: were one of them the last, the other worker would wait for it.
+    """
+    counts = Counter(item.path for item in items)
+    brokers = {item.path for item in items if item.get_closest_marker("broker")}
+    items.sort(key=lambda item: (item.path not in brokers, counts[item.path], item.path))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

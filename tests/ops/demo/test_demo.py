@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ops.settings import ROOT
 from ops.stack import processes
 from ops.supervisor.leftovers import folders
@@ -20,6 +22,7 @@ DEMO = (sys.executable, "-m", "ops.cli", "demo", "--seconds", "2", "--speed", "m
 RUNS_S, WHOLE_S = 150.0, 300.0
 
 
+@pytest.mark.broker
 def test_a_demo_after_a_killed_one_comes_to_its_verdict(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TAPE_RUN_DIR": str(tmp_path)}
     killed = subprocess.Popen(DEMO, env=environment, stderr=subprocess.DEVNULL)
