@@ -5,6 +5,7 @@ topic's events in their newest versions, null where an event has no such field.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import pyarrow as pa
@@ -85,8 +86,8 @@ def arrow_type(schema: avsc.Parsed) -> pa.DataType:
 def headers_column(headers: Sequence[list[tuple[str, bytes | None]] | None]) -> pa.ListArray:
     """Headers as a list per record, in their order; none is an empty list."""
     counts = [len(some) if some else 0 for some in headers]
-    flat: list[Any] = [header for some in headers if some for header in some]
-    names, values = zip(*flat, strict=True) if flat else ((), ())
+    flat: list[Any] = list(chain.from_iterable(filter(None, headers)))
+    names, values = [name for name, _ in flat], [value for _, value in flat]
     starts = pa.array([0, *counts], pa.int32())
     offsets = pc.cumulative_sum(starts)
     items = pa.StructArray.from_arrays(

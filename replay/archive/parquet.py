@@ -18,6 +18,7 @@ from replay.archive.errors import ArchiveError
 
 ROW_GROUP_ROWS: Final = 131_072
 ROW_GROUP_BYTES: Final = 67_108_864  # of keys and values: what bounds memory
+_UNIQUE: Final = ("_value", "_headers.list.element.value")
 _DELTA: Final = "DELTA_BINARY_PACKED"
 
 
@@ -86,7 +87,7 @@ def options(schema: pa.Schema) -> dict[str, Any]:
         "compression": "zstd",
         "compression_level": 3,
         "column_encoding": dict.fromkeys(rising, _DELTA),
-        "use_dictionary": leaves(schema, rising),
+        "use_dictionary": leaves(schema, [*rising, *_UNIQUE]),
         "sorting_columns": [pq.SortingColumn(schema.get_field_index("_offset"))],
         "store_schema": False,
         "write_statistics": True,

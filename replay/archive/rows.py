@@ -51,13 +51,22 @@ class Records:
         for held, added in zip(self.columns, more.columns, strict=True):
             held.extend(added)
 
-    def sizes(self) -> list[int]:
-        """Bytes of each key and value."""
-        return [len(k or b"") + len(v or b"") for k, v in zip(self.keys, self.values, strict=True)]
+    @property
+    def size(self) -> int:
+        """Bytes of all keys and values."""
+        return _size(self.keys) + _size(self.values)
 
     def fitting(self, bytes_max: int) -> int:
         """How many records there are before their bytes exceed the bound; at least one."""
-        return max(bisect_left(list(accumulate(self.sizes())), bytes_max + 1), 1)
+        sizes = (len(k or b"") + len(v or b"") for k, v in zip(self.keys, self.values, strict=True))
+        return max(bisect_left(list(accumulate(sizes)), bytes_max + 1), 1)
+
+
+def _size(items: Sequence[bytes | None]) -> int:
+    try:
+        return sum(map(len, items))  # type: ignore[arg-type]
+    except TypeError:  # one is None
+        return sum(len(item or b"") for item in items)
 
 
 def records_of(messages: Sequence[Message]) -> Records:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from connectors.log.interface import Tp
 from replay.archive import schemas
@@ -16,6 +18,7 @@ from replay.archive.rows import Records, Tabulator
 from replay.archive.store import Store
 from schemas.codec import Codec
 
+_ENCODER: Final = ThreadPoolExecutor(1, "tape-archive")
 OnFile = Callable[[FileManifest], None]
 
 
@@ -80,6 +83,7 @@ class _Rows:
         self._tables = Tabulator(codec, tp.topic)
         self._waiting, self._bytes = Records(), 0
         self._file: ParquetFile | None = None
+        self._encoding: Future[None] | None = None
         self._path: Path | None = None
         self._offsets: list[Sequence[int]] = []
         self._times: list[int] = []
@@ -92,9 +96,12 @@ class _Rows:
         self._times += [min(records.timestamps), max(records.timestamps)]
         self.rows += records.count
         self._waiting.extend(records)
-        self._bytes += sum(records.sizes())
+        self._bytes += records.size
         while self._waiting.count >= ROW_GROUP_ROWS or self._bytes > ROW_GROUP_BYTES:
-            self._write(min(ROW_GROUP_ROWS, self._waiting.fitting(ROW_GROUP_BYTES)))
+            fit = ROW_GROUP_ROWS
+            if self._bytes > ROW_GROUP_BYTES:
+                fit = min(fit, self._waiting.fitting(ROW_GROUP_BYTES))
+            self._write(fit)
 
     def _open(self) -> None:
         """Under a name of the partition: which day it will be of is not known yet."""
@@ -105,9 +112,20 @@ class _Rows:
     def _write(self, count: int) -> None:
         """The first records that wait, as one row group."""
         group, left = self._waiting.part(0, count), self._waiting.part(count, self._waiting.count)
-        self._waiting, self._bytes = left, sum(left.sizes())
+        self._waiting, self._bytes = left, left.size
+        self._wait()
+        self._encoding = _ENCODER.submit(self._encode, group)
+
+    def _encode(self, group: Records) -> None:
+        """Beside the reading of the next group: decoding and compressing leave Python's lock."""
         assert self._file is not None
         self._file.add(self._tables.table(self._tp, group))
+
+    def _wait(self) -> None:
+        """For the row group under way. Raises what went wrong with it."""
+        if self._encoding is not None:
+            encoding, self._encoding = self._encoding, None
+            encoding.result()
 
     def finish(self, name: FileName, log_time_ms: int) -> FileManifest:
         """Gives the file its name; its manifest is written last, and makes it count."""
@@ -115,8 +133,9 @@ class _Rows:
             self._open()
         assert self._file is not None
         assert self._path is not None
+        self._wait()
         if self._waiting.count:
-            self._write(self._waiting.count)
+            self._encode(self._waiting)
         sha256, size = self._file.close()
         used = schemas.keep(self._store, self._codec.ids, sorted(self._tables.ids))
         offsets = list(chain.from_iterable(self._offsets))
