@@ -56,6 +56,8 @@ RATIOS = (
     (Target("`strategy` / quixstreams", 10, 15), "strategy", "quixstreams"),
     (Target("`market` / json.loads alone", 0.25, 0.8), "market", "json_loads"),
     (Target("`strategy` with figures / without", 0.95, 0.98), "strategy_seen", "strategy_unseen"),
+    (Target("log to Parquet / messages only", 0.5, 0.8), "archive", "messages"),
+    (Target("replay from archive / from log", 2, 5), "replay_archive", "replay_log"),
 )
 BESIDE = (
     ("log to columns / messages only in a tuned process", "columns", "messages_tuned"),
@@ -65,6 +67,8 @@ BESIDE = (
     ("`risk` with 10,000 orders open / with 1", "risk_10000", "risk_1"),
 )
 MEMORY = Target("peak memory catching up", 600, 350, "MB", most=True)
+SIZE = Target("bytes per trade, archive / lz4 topic", 0.6, 0.3, most=True)
+HISTORY = Target("peak memory archiving and replaying", 1_000, 400, "MB", most=True)
 MEDIAN = Target("tick to signal, median", 15, 8, "ms", most=True)
 RISK = Target("risk alone, requests/s (100 orders open)", 100_000, 120_000)
 VENUE = Target("simulated venue, orders/s", 2_000, 4_000)
@@ -89,6 +93,10 @@ def rows(found: Samples) -> list[Row]:
         seen = [s.extra[what] for s in found.get("trading", [])]
         made.append(Row(target, [each[share] for each in seen if each["count"]]))
     heavy = [*found.get("strategy", []), *found.get("market", [])]
+    sizes = [s.extra for s in found.get("archive", [])]
+    made.append(Row(SIZE, [s["archived"] / s["logged"] for s in sizes if s["logged"]]))
+    history = [s for name in ("archive", "replay_archive") for s in found.get(name, [])]
+    made.append(Row(HISTORY, [max(s.rss_mb for s in history)] if history else []))
     made.append(Row(MEMORY, [max(s.rss_mb for s in heavy)] if heavy else []))
     return made
 

@@ -77,7 +77,7 @@ class Plan(NamedTuple):
 
 GROUPS = (
     *("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth"),
-    *("risk", "venue", "trading", "seeing"),
+    *("archive", "risk", "venue", "trading", "seeing"),
 )
 OPEN_ORDERS = (1, 100, 10_000)
 PAIRS = 3  # with figures and without, in each repetition
@@ -129,7 +129,7 @@ class Bench:
 
     def _fill(self) -> None:
         plan, trades = self._plan, {}
-        if plan.groups & {"messages", "columns", "strategy", "stock", "quix"}:
+        if plan.groups & {"messages", "columns", "strategy", "stock", "quix", "archive"}:
             trades[MAIN] = (plan.events, 4)
         if plan.groups & {"growth", "seeing"}:
             trades[TWO] = (plan.growth_events, 2)
@@ -175,8 +175,11 @@ class Bench:
             yield "messages_tuned", MAIN, plan.events, {}
         if "columns" in groups:
             yield "columns", MAIN, plan.events, {}
-        if "strategy" in groups:
+        if groups & {"strategy", "archive"}:
             yield "strategy", MAIN, plan.events, own
+        if "archive" in groups:
+            for name in ("archive", "replay_log", "replay_archive"):
+                yield name, MAIN, plan.events, own
         if "stock" in groups:
             yield "stock_bytewax", MAIN, plan.peer_events, {}
         if "quix" in groups:

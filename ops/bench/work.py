@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+from ops.bench.archive import ARCHIVE
 from ops.bench.latency import LATENCY
 from ops.bench.risk import RISK
 from ops.bench.trading import TRADING
@@ -17,7 +18,7 @@ from ops.settings import load
 
 
 def main(name: str, events: str, arguments: str) -> None:
-    work = {**WORKS, **LATENCY, **RISK, **TRADING, **VENUE}[name]
+    work = {**WORKS, **LATENCY, **RISK, **TRADING, **VENUE, **ARCHIVE}[name]
     sample = work(load(), int(events), json.loads(arguments))
     print(json.dumps(sample.to_json()), flush=True)
 

@@ -15,8 +15,8 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...",
-        help="messages columns strategy stock quix market latency growth risk venue trading "
-        "seeing; default: all",
+        help="messages columns strategy stock quix market latency growth archive risk venue "
+        "trading seeing; default: all",
     ),
 ]
 Events = Annotated[int, typer.Option(help="trades on the topic", min=1_000)]

@@ -56,7 +56,19 @@ def test_every_measurement_saw_all_its_events(found: Found) -> None:
         "stock_bytewax": [whole // 5],
         "json_loads": [frames],
         "market_pair": [frames],
+        "archive": [whole],
+        "replay_log": [whole],
+        "replay_archive": [whole],
     }
+
+
+def test_history_is_measured_on_what_is_the_same(found: Found) -> None:
+    [archived], [log], [archive] = (
+        found.samples[name] for name in ("archive", "replay_log", "replay_archive")
+    )
+    assert archived.extra["archived"] > 0
+    assert log.extra == archive.extra
+    assert log.extra["clean"]
 
 
 def test_the_venue_fills_every_order_of_its_measurement() -> None:

@@ -10,13 +10,24 @@ import pytest
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from replay.archive import days, manifest
-from replay.archive.errors import ArchiveGap
+from replay.archive.columns import shape
+from replay.archive.errors import ArchiveError, ArchiveGap
 from replay.archive.reader import index
+from replay.archive.run import archive
 from replay.archive.store import FolderStore
 from replay.rerun import Span
 from schemas.numbers import exact
 from tests.connectors.epochs import toy
-from tests.replay.archive.rig import DAY_MS, archived, bytes_of, facts, messages, rows
+from tests.replay.archive.rig import (
+    DAY_MS,
+    TOPICS,
+    archived,
+    bytes_of,
+    examples,
+    facts,
+    messages,
+    rows,
+)
 from tests.replay.test_rerun import recorded_log
 
 RAW = ("_topic", "_partition", "_offset", "_timestamp_ms", "_key", "_headers", "_value")
@@ -157,3 +168,48 @@ def test_schemas_are_kept_with_the_archive(tmp_path: Path) -> None:
     newest = toy.CODEC.catalog.events["TradePrinted"].newest
     assert ids[str(toy.CODEC.ids.id_of(newest))] == newest.fingerprint.hex()
     assert (tmp_path / "_schemas" / f"{newest.fingerprint.hex()}.avsc").read_text() == newest.text
+
+
+class FullDisk(FolderStore):
+    """Takes small files, and nothing of a Parquet file."""
+
+    def draft(self, name: str) -> Path:
+        return super().draft(name) if name.startswith("_") else Path("/dev/full")
+
+    def publish(self, draft: Path, name: str) -> None:
+        assert draft != Path("/dev/full"), "a file that was not written is published"
+        super().publish(draft, name)
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
+    log = recorded_log(60)
+    archived(log, tmp_path / "whole")
+    with pytest.raises(ArchiveError, match="No space left on device"):
+        archive(log, toy.CODEC, FullDisk(tmp_path / "full"), TOPICS)
+    archived(log, tmp_path / "full")
+    assert bytes_of(tmp_path / "full") == bytes_of(tmp_path / "whole")
+
+
+def test_old_and_new_versions_are_one_table(tmp_path: Path) -> None:
+    event = toy.CODEC.catalog.events["VenueRequestSent"]
+    values = [value for version in event.versions.values() for value in examples(version)]
+    log = MemoryLog({"venue.raw.v1": 1})
+    for number, value in enumerate([*values, b"no event", values[0][:-1]]):
+        log.append(OutRecord("venue.raw.v1", 0, b"", value, 1_000 + number))
+    archived(log, tmp_path, ["venue.raw.v1"])
+    found = rows(tmp_path, "venue.raw.v1")
+    assert len(event.versions) > 1
+    assert [row["_event"] for row in found] == [*["VenueRequestSent"] * len(values), None, None]
+    assert len({row["_schema_id"] for row in found} - {None}) == len(event.versions)
+    for row, value in zip(found, values, strict=False):
+        decoded = toy.CODEC.decode(value)._asdict()
+        assert {name: row[name] for name in decoded} == decoded
+    assert {row["_value"] for row in found} >= {b"no event", values[0][:-1]}
+
+
+def test_every_topic_has_columns_for_all_its_events() -> None:
+    for topic, known in toy.CODEC.catalog.topics.items():
+        names = set(shape(toy.CODEC.catalog, topic).names)
+        for event in known.events:
+            fields = toy.CODEC.catalog.events[event].newest.schema["fields"]
+            assert {field["name"] for field in fields} <= names, topic
