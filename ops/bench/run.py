@@ -177,9 +177,8 @@ class Bench:
             yield "columns", MAIN, plan.events, {}
         if groups & {"strategy", "archive"}:
             yield "strategy", MAIN, plan.events, own
-        if "archive" in groups:
-            for name in ("archive", "replay_log", "replay_archive"):
-                yield name, MAIN, plan.events, own
+        history = ("archive", "replay_log", "replay_archive") if "archive" in groups else ()
+        yield from ((name, MAIN, plan.events, own) for name in history)
         if "stock" in groups:
             yield "stock_bytewax", MAIN, plan.peer_events, {}
         if "quix" in groups:
