@@ -72,6 +72,7 @@ HISTORY = Target("peak memory archiving and replaying", 1_000, 400, "MB", most=T
 MEDIAN = Target("tick to signal, median", 15, 8, "ms", most=True)
 RISK = Target("risk alone, requests/s (100 orders open)", 100_000, 120_000)
 VENUE = Target("simulated venue, orders/s", 2_000, 4_000)
+VERIFY = Target("verify an archived day, rows/s", 500_000, 1_000_000)
 TRADING = (
     (Target("risk: request to decision, median", 10, 5, "ms", most=True), DECISION, "p50"),
     (Target("risk: request to decision, 99 %", 40, 20, "ms", most=True), DECISION, "p99"),
@@ -89,6 +90,7 @@ def rows(found: Samples) -> list[Row]:
         made.append(Row(target, [signal[share] for signal in signals if signal["count"]]))
     made.append(Row(RISK, [s.rate for s in found.get("risk_100", [])]))
     made.append(Row(VENUE, [s.rate for s in found.get("venue", [])]))
+    made.append(Row(VERIFY, [s.rate for s in found.get("verify", [])]))
     for target, what, share in TRADING:
         seen = [s.extra[what] for s in found.get("trading", [])]
         made.append(Row(target, [each[share] for each in seen if each["count"]]))

@@ -70,6 +70,11 @@ class Plan(NamedTuple):
         return max(self.events // 20, 4)
 
     @property
+    def verified(self) -> int:
+        """Trades of an archived day; the log is held in memory."""
+        return max(self.events // 4, 4)
+
+    @property
     def orders(self) -> int:
         """At the simulated venue."""
         return max(self.events // 200, 4)
@@ -77,7 +82,7 @@ class Plan(NamedTuple):
 
 GROUPS = (
     *("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth"),
-    *("archive", "risk", "venue", "trading", "seeing"),
+    *("archive", "risk", "venue", "trading", "seeing", "verify"),
 )
 OPEN_ORDERS = (1, 100, 10_000)
 PAIRS = 3  # with figures and without, in each repetition
@@ -198,6 +203,8 @@ class Bench:
                 yield "strategy", TWO, plan.growth_events, pair
         if "venue" in groups:
             yield "venue", MAIN, plan.orders, {}
+        if "verify" in groups:
+            yield "verify", MAIN, plan.verified, {}
 
     def _measured(
         self, name: str, prefix: str, events: int, arguments: dict[str, Any]

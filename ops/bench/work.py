@@ -13,12 +13,13 @@ from ops.bench.latency import LATENCY
 from ops.bench.risk import RISK
 from ops.bench.trading import TRADING
 from ops.bench.venue import VENUE
+from ops.bench.verify import VERIFY
 from ops.bench.works import WORKS
 from ops.settings import load
 
 
 def main(name: str, events: str, arguments: str) -> None:
-    work = {**WORKS, **LATENCY, **RISK, **TRADING, **VENUE, **ARCHIVE}[name]
+    work = {**WORKS, **LATENCY, **RISK, **TRADING, **VENUE, **ARCHIVE, **VERIFY}[name]
     sample = work(load(), int(events), json.loads(arguments))
     print(json.dumps(sample.to_json()), flush=True)
 

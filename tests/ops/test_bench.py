@@ -18,14 +18,15 @@ from ops.bench import data, report, run, trading, works
 from ops.bench.peers import quix_environment
 from ops.bench.run import GROUPS, Bench, Found, Plan
 from ops.bench.samples import Sample, ratios
-from ops.settings import ROOT
+from ops.bench.verify import verify as verified
+from ops.settings import ROOT, Settings
 from ops.stack import StackInfo
 from ops.stack.progress import silent
 from tests.connectors.epochs.toy import CODEC
 from tests.pipelines.orders.events import event
 
 EVENTS = 2_000
-MEASURED = frozenset(GROUPS) - {"growth", "trading", "risk", "venue"}
+MEASURED = frozenset(GROUPS) - {"growth", "trading", "risk", "venue", "verify"}
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,10 @@ def test_the_venue_fills_every_order_of_its_measurement() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     assert (measured["events"], measured["extra"]) == (18, {"filled": 18})
+
+
+def test_the_audit_of_its_measurement_reads_every_row_and_finds_nothing() -> None:
+    assert verified(Settings(), 400, {}).events >= 400
 
 
 def test_an_orders_way_is_measured_between_its_own_events() -> None:
