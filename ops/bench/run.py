@@ -195,16 +195,20 @@ class Bench:
         if "growth" in groups:
             yield "strategy", TWO, plan.growth_events, own
             yield "strategy", MANY, plan.growth_events, own
-        if "risk" in groups:
-            for opened in OPEN_ORDERS:
-                yield "risk", MAIN, plan.requests, {"open_orders": opened}
         if "seeing" in groups:
             for pair in self._pairs([number]):
                 yield "strategy", TWO, plan.growth_events, pair
-        if "venue" in groups:
-            yield "venue", MAIN, plan.orders, {}
-        if "verify" in groups:
-            yield "verify", MAIN, plan.verified, {}
+        yield from self._without_topics()
+
+    def _without_topics(self) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+        """What brings its own data."""
+        plan = self._plan
+        if "risk" in plan.groups:
+            for opened in OPEN_ORDERS:
+                yield "risk", MAIN, plan.requests, {"open_orders": opened}
+        for name, count in (("venue", plan.orders), ("verify", plan.verified)):
+            if name in plan.groups:
+                yield name, MAIN, count, {}
 
     def _measured(
         self, name: str, prefix: str, events: int, arguments: dict[str, Any]
