@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from connectors.gateway.latch import halts, latch_path
 from connectors.simulated.server import VenueServer
+from ops.settings import ROOT
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import key_text
 from tests.connectors.simulated.rig import Client, options, quote
+from tests.nursery import Command
 
 LIMIT_S = 60.0
 WHY = ("--reason", "test", "--by", "ada")
@@ -21,15 +23,13 @@ KEY = {"TAPE_GATEWAY__KEY": "env:TRADING_KEY", "TRADING_KEY": key_text()}
 
 
 def tape(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ops.cli", *arguments]
-    return subprocess.run(
-        command,
-        env={**os.environ, **AWAY, **KEY, **environment},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    with TemporaryDirectory() as folder:
+        process = Command(
+            arguments, {**os.environ, **AWAY, **KEY, **environment}, ROOT, Path(folder)
+        )
+        out, err = process.communicate(LIMIT_S)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
 def test_the_venue_is_free_of_orders_without_log_and_gateway(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -13,15 +14,19 @@ import pytest
 
 from ops.settings import ROOT
 from tests.connectors.simulated.rig import KEYS, SECRET
+from tests.nursery import Command
+
+
+def _arguments(folder: Path, *more: str) -> list[str]:
+    path = folder / "keys.toml"
+    path.write_text(KEYS)
+    ports = [] if "--port" in more else ["--port", "0"]
+    return ["venue", "--keys-file", str(path), *ports, "--admin-port", "0", *more]
 
 
 def _venue(folder: Path, *more: str) -> subprocess.Popen[str]:
-    path = folder / "keys.toml"
-    path.write_text(KEYS)
-    command = [sys.executable, "-m", "ops.cli", "venue", "--keys-file", str(path)]
-    ports = [] if "--port" in more else ["--port", "0"]
     return subprocess.Popen(
-        [*command, *ports, "--admin-port", "0", *more],
+        [sys.executable, "-m", "ops.cli", *_arguments(folder, *more)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -57,8 +62,9 @@ def test_serves_and_ends_on_a_signal(tmp_path: Path, ends: signal.Signals) -> No
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(tmp_path: Path, more: list[str], message: str) -> None:
-    with _venue(tmp_path, *more) as process:
-        out, err = process.communicate(timeout=20)
+    arguments = _arguments(tmp_path, *more)
+    process = Command(arguments, os.environ, ROOT, tmp_path)
+    out, err = process.communicate(timeout=20)
     assert process.returncode == 2
     assert message in " ".join(err.replace("│", "").split())
     assert "Traceback" not in err
