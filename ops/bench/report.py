@@ -15,7 +15,7 @@ from ops.bench.run import Found, Plan
 from ops.bench.samples import Samples, interval, middle, ratios
 from ops.bench.trading import DECISION, ORDER
 
-PACKAGES = ("bytewax", "confluent-kafka", "fastavro", "msgspec", "polars")
+PACKAGES = ("bytewax", "confluent-kafka", "duckdb", "fastavro", "msgspec", "polars")
 QUIET_LOAD = 0.5
 
 
@@ -58,6 +58,11 @@ RATIOS = (
     (Target("`strategy` with figures / without", 0.95, 0.98), "strategy_seen", "strategy_unseen"),
     (Target("log to Parquet / messages only", 0.5, 0.8), "archive", "messages"),
     (Target("replay from archive / from log", 2, 5), "replay_archive", "replay_log"),
+    (
+        Target("one-minute bars by `tape sql` / one Parquet file", 0.7, 1.0),
+        "sql_bars",
+        "sql_by_hand",
+    ),
 )
 BESIDE = (
     ("log to columns / messages only in a tuned process", "columns", "messages_tuned"),
@@ -253,6 +258,8 @@ FIGURES = """\
   venue's alone.
 - `strategy_seen`: `strategy` with figures, asked for once a second; `strategy_unseen`: without. In
   pairs, the one and the other first in turn; the interval is Student's, of the mean ratio.
+- `sql_bars`: one-minute bars of one instrument by `tape sql`, from the manifests to the answer;
+  `sql_by_hand`: the same DuckDB query over one Parquet file with just its four columns, sorted.
 - The latency of orders is that of the example desk with everything running, captures at their own
   pace; the venue tells its time in whole milliseconds.
 - CPU and memory count the process with the one that reads ahead for it, not the broker."""

@@ -82,7 +82,7 @@ class Plan(NamedTuple):
 
 GROUPS = (
     *("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth"),
-    *("archive", "risk", "venue", "trading", "seeing", "verify"),
+    *("archive", "risk", "venue", "trading", "seeing", "verify", "sql"),
 )
 OPEN_ORDERS = (1, 100, 10_000)
 PAIRS = 3  # with figures and without, in each repetition
@@ -134,7 +134,7 @@ class Bench:
 
     def _fill(self) -> None:
         plan, trades = self._plan, {}
-        if plan.groups & {"messages", "columns", "strategy", "stock", "quix", "archive"}:
+        if plan.groups & {"messages", "columns", "strategy", "stock", "quix", "archive", "sql"}:
             trades[MAIN] = (plan.events, 4)
         if plan.groups & {"growth", "seeing"}:
             trades[TWO] = (plan.growth_events, 2)
@@ -143,6 +143,8 @@ class Bench:
         for prefix, (events, instruments) in trades.items():
             self._prepare(prefix)
             self._work("fill_trades", prefix, events, {"instruments": instruments})
+        if "sql" in plan.groups:
+            self._work("fill_archive", MAIN, plan.events, {})
         if "market" in plan.groups:
             self._prepare(RAW)
             self._work("fill_frames", RAW, plan.frames, {})
@@ -209,6 +211,9 @@ class Bench:
         for name, count in (("venue", plan.orders), ("verify", plan.verified)):
             if name in plan.groups:
                 yield name, MAIN, count, {}
+        if "sql" in plan.groups:
+            yield "sql_bars", MAIN, plan.events, {}
+            yield "sql_by_hand", MAIN, plan.events, {}
 
     def _measured(
         self, name: str, prefix: str, events: int, arguments: dict[str, Any]

@@ -11,6 +11,7 @@ import sys
 from ops.bench.archive import ARCHIVE
 from ops.bench.latency import LATENCY
 from ops.bench.risk import RISK
+from ops.bench.sql import SQL
 from ops.bench.trading import TRADING
 from ops.bench.venue import VENUE
 from ops.bench.verify import VERIFY
@@ -19,7 +20,8 @@ from ops.settings import load
 
 
 def main(name: str, events: str, arguments: str) -> None:
-    work = {**WORKS, **LATENCY, **RISK, **TRADING, **VENUE, **ARCHIVE, **VERIFY}[name]
+    more = {**ARCHIVE, **SQL, **VERIFY}
+    work = {**WORKS, **LATENCY, **RISK, **TRADING, **VENUE, **more}[name]
     sample = work(load(), int(events), json.loads(arguments))
     print(json.dumps(sample.to_json()), flush=True)
 

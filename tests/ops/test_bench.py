@@ -60,7 +60,12 @@ def test_every_measurement_saw_all_its_events(found: Found) -> None:
         "archive": [whole],
         "replay_log": [whole],
         "replay_archive": [whole],
+        "sql_bars": [whole],
+        "sql_by_hand": [whole],
     }
+    bars = {found.samples[name][0].extra["bars"] for name in ("sql_bars", "sql_by_hand")}
+    assert len(bars) == 1, "both make the same bars"
+    assert bars.pop() > 0
 
 
 def test_history_is_measured_on_what_is_the_same(found: Found) -> None:
