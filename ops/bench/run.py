@@ -203,7 +203,7 @@ class Bench:
         yield from self._without_topics()
 
     def _without_topics(self) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
-        """What brings its own data."""
+        """What runs no pipeline."""
         plan = self._plan
         if "risk" in plan.groups:
             for opened in OPEN_ORDERS:

@@ -67,7 +67,21 @@ def as_text(summary: dict[str, Any]) -> str:
         times.append((topic, f"{found['count']:,}", *(f"{value:,.1f}" for value in values)))
     parts = [columns(events), columns(epochs), columns(times), *_traded(summary), _played(summary)]
     parts.append(_archived(summary["archive"]))
-    return "\n\n".join([*parts, *_verdicts(summary["replay"])])
+    return "\n\n".join([*parts, *_answers(summary["answers"]), *_verdicts(summary["replay"])])
+
+
+def _answers(found: dict[str, Any]) -> list[str]:
+    """What `tape sql` and `tape explain` say about the archive."""
+    from replay.sql.render import table_of
+
+    asked = found["sql"]
+    names = list(asked["rows"][0]) if asked["rows"] else ["no row"]
+    head = f"tape sql --example {asked['name']}: {asked['question']}"
+    parts = [f"{head}\n{table_of(names, asked['rows'])}"]
+    if found["explained"] is not None:
+        text = found["explained"]["text"]
+        parts.append(f"tape explain {found['explained']['cl_ord_id'][:8]}:\n{text}")
+    return parts
 
 
 def _traded(summary: dict[str, Any]) -> list[str]:

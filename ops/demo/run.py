@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from connectors.feed.capture import Frame
 from connectors.log.kafka import KafkaLog
 from ops import stack
+from ops.demo.answers import answers
 from ops.demo.cast import Cast, Demo, environment, settings_of, slice_of
 from ops.demo.faults import Operator, Schedule, Stranger
 from ops.demo.history import archived
@@ -79,6 +80,7 @@ def on_stage(cast: Cast) -> dict[str, Any]:
             played = play(cast, log, codec, player, frames, replays)
         history = archived(log, codec, settings, cast.report)
         replays.begin_archived()
+        said = answers(settings, cast.demo.trades)
         verdicts = replays.verdicts()
     found = {
         **counted(log, codec, cast),
@@ -89,6 +91,7 @@ def on_stage(cast: Cast) -> dict[str, Any]:
         "drained_after_s": round(played.drained_s, 1),
         "latency": {topic: latency(values) for topic, values in tap.latencies_ms.items()},
         "archive": history,
+        "answers": said,
         "replay": verdicts,
     }
     same = all(verdict["clean"] for shards in verdicts.values() for verdict in shards)

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -45,14 +45,18 @@ def as_csv(answer: pa.Table) -> str:
 
 def as_table(answer: pa.Table) -> str:
     """Aligned columns and the number of rows."""
-    names = answer.column_names
-    rows = [names, *([_cell(v, "-") for v in row.values()] for row in as_rows(answer))]
+    return table_of(answer.column_names, list(as_rows(answer)))
+
+
+def table_of(names: Sequence[str], answer: Sequence[dict[str, Any]]) -> str:
+    """The same of rows as JSON values."""
+    rows = [names, *([_cell(row[name], "-") for name in names] for row in answer)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    count = answer.num_rows
+    count = len(answer)
     return "\n".join([*lines, f"({count:,} row{'' if count == 1 else 's'})"])
 
 

@@ -14,7 +14,10 @@ import pytest
 
 from connectors.log.memory import MemoryLog
 from ops import cli
+from ops.cli.demo import _answers
 from ops.cli.sql import AnswerForm
+from ops.demo.answers import answers
+from ops.settings import load
 from pipelines.batches import local_codec
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
@@ -140,3 +143,22 @@ def test_an_order_that_cannot_be_explained_is_one_line(
     code, out, err = tape("explain", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err
+
+
+def test_a_demo_ends_with_an_answer_and_an_order(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_ARCHIVE__ROOT", str(root))
+    found = answers(load(), trades=True)
+    assert {row["instrument"] for row in found["sql"]["rows"]} == {
+        "BTCUSDT.BINANCE",
+        "ETHUSDT.BINANCE",
+    }
+    asked, explained = _answers(found)
+    assert asked.splitlines()[0].startswith("tape sql --example slippage: What did fills cost")
+    assert asked.splitlines()[-1] == "(2 rows)"
+    name = found["explained"]["cl_ord_id"]
+    assert explained.splitlines()[:2] == [f"tape explain {name[:8]}:", f"order {name}"]
+    assert "OrderFilled" in explained
+    bare = {**found, "explained": None, "sql": {**found["sql"], "rows": []}}
+    assert [text.splitlines()[-1] for text in _answers(bare)] == ["(0 rows)"]

@@ -47,6 +47,9 @@ def test_a_demo_after_a_killed_one_comes_to_its_verdict(tmp_path: Path) -> None:
     assert summary["topics"]["md.trade.v1"] > 0
     assert summary["topics"]["signal.target.v1"] > 0
     assert summary["archive"]["records"] > sum(summary["topics"].values())
+    answered = summary["answers"]
+    assert sum(bar["trades"] for bar in answered["sql"]["rows"]) > 0
+    assert answered["explained"] is None, "nothing was traded"
     [again], [live] = summary["replay"]["archive"], summary["replay"]["strategy"]
     assert {**again, "notes": []} == {**live, "notes": []}
     worked_in = folders(tmp_path / "demo")
