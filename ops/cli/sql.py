@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,8 +70,24 @@ def sql(
         count = write_database(store, load_catalog(), database, span)
         print(f"{database}: {count} views and macros over {store.root}")
         return
-    answer = ask(store, load_catalog(), _question(question, file, example), span)
+    asked = _question(question, file, example)
+    with _waiting():
+        answer = ask(store, load_catalog(), asked, span)
     _print(answer, output)
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Shows a person that the question is being answered; a pipe is told nothing."""
+    from ops.stack.progress import Bars
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    with Bars() as bars:
+        bars("ask the archive", 0, None)
+        yield
+        bars("ask the archive", 1, 1)
 
 
 def _question(text: str | None, file: Path | None, example: str | None) -> str:
