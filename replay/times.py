@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from schemas.errors import TapeError
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Span(NamedTuple):
     """Log time, in milliseconds UTC: from inclusive, to exclusive; None is unbounded."""
@@ -32,7 +34,7 @@ def milliseconds(text: str) -> int:
         raise BadTime(f"{text!r} is not an RFC 3339 time like 2026-03-02T14:03:00Z") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def day_span(text: str) -> Span:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from schemas.catalog import load_catalog
 CATALOG = load_catalog()
 DAY, BEFORE = "2026-11-21", "2026-11-20"
 TRADES = "md.trade.v1"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rows(root: Path, question: str, span: Span = EVERYTHING) -> list[dict[str, Any]]:
@@ -105,6 +107,11 @@ def test_a_range_keeps_the_records_inside_it(traded_root: Path) -> None:
     assert 0 < inside < len(times)
     assert count(traded_root, "trade_printed", Span(low, high)) == inside
     assert count(traded_root, "trade_printed", Span(None, low)) == sum(at < low for at in times)
+    start, end = (datetime.fromtimestamp(at // 1_000, UTC) for at in (low, high))
+    start, end = (
+        day + timedelta(milliseconds=at % 1_000) for day, at in ((start, low), (end, high))
+    )
+    assert replay.scan(TRADES, start, f"{end}", root=str(traded_root)).collect().height == inside
     assert count(traded_root, "trade_printed", Span(max(times) + 1, max(times) + 2)) == 0
 
 
