@@ -67,8 +67,11 @@ def hear(
     exchange: Exchange, event: Market, symbol: str, now_ns: int, seen: Seen = _unseen
 ) -> list[Event]:
     """Follows the market and gives what resting orders trade."""
+    book = exchange.books[symbol]
+    if isinstance(event, TradePrinted) and not any(map(len, book.queues.values())):
+        follow(exchange, event, symbol)  # most of a market: nothing rests that it could fill
+        return []
     with localcontext(EXACTLY):
-        book = exchange.books[symbol]
         events: list[Event] = []
         if isinstance(event, TradePrinted):
             allotments = [book.queues[side].allot(event) for side in book.queues]

@@ -89,11 +89,11 @@ class Feed:
         heard_s = time.monotonic()
         while any(map(len, self._buffers.values())) or self._backlog():
             counts = self._counts()
-            if any(counts):
+            if sum(counts) < self._records_max and self._poll():
+                heard_s = time.monotonic()  # large batches cost less
+            elif any(counts):
                 taken = zip(self._buffers.values(), counts, strict=True)
                 yield EpochBatch([b.take(n) for b, n in taken], self._codec, "backtest")
-            elif self._poll():
-                heard_s = time.monotonic()
             elif time.monotonic() - heard_s > STALL_S:
                 place = "/".join(map(str, min(self._backlog())))
                 raise MarketStalls(f"{place}: no record came for {STALL_S:.0f} s")
@@ -118,7 +118,9 @@ class Feed:
 
     def _poll(self) -> bool:
         backlog = self._backlog()
-        latest = min((self._buffers[tp].reached_ms for tp in backlog), default=0)
+        if not backlog:
+            return False
+        latest = min(self._buffers[tp].reached_ms for tp in backlog)
         far = (tp for tp in backlog if len(self._buffers[tp]) > HELD_FROM)
         self._intake.hold({tp for tp in far if self._buffers[tp].reached_ms > latest})
         runs = self._intake.poll(POLL_S)
