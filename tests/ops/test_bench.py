@@ -37,6 +37,7 @@ def found(stack: StackInfo, stack_dir: Path, tmp_path_factory: pytest.TempPathFa
     (folder / "tape.toml").write_text(f'topic_prefix = "{run.LIVE}"\n')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quix_environment, "_uv", _no_uv)
+        patch.setattr(run, "PAIRS", 1)
         return Bench(Plan(MEASURED, EVENTS, 1, 2.0, 0.0), folder, silent).run()
 
 
@@ -62,6 +63,8 @@ def test_every_measurement_saw_all_its_events(found: Found) -> None:
         "replay_archive": [whole],
         "sql_bars": [whole],
         "sql_by_hand": [whole],
+        "strategy_seen": [whole // 4],
+        "strategy_unseen": [whole // 4],
     }
     bars = {found.samples[name][0].extra["bars"] for name in ("sql_bars", "sql_by_hand")}
     assert len(bars) == 1, "both make the same bars"
