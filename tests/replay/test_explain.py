@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from connectors.epochs.encode import cause_of
 from connectors.log.interface import Tp
-from connectors.log.memory import MemoryLog
+from connectors.log.memory import Entry, MemoryLog
 from pipelines.batches import local_codec
 from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
@@ -155,8 +156,6 @@ def test_versions_are_those_of_the_epochs_that_decided(past: Past, traded_log: M
     for name, pipeline in pipelines.items():
         versions = by_name[name].versions
         assert versions["pipeline"] == f"{pipeline}-0"
-        epoch = epoch_of(traded_log, by_name[name], pipeline)
-        assert (versions["epoch"], versions["version"]) == (epoch.sequence, epoch.version)
     decided = by_name["OrderApproved"].versions
     assert (decided["limits_version"], decided["limits_by"]) == (1, "ada")
     assert by_name["OrderRequested"].versions["strategy_version"] == request.strategy_version
@@ -165,18 +164,44 @@ def test_versions_are_those_of_the_epochs_that_decided(past: Past, traded_log: M
     assert len(sent.versions["caps_version"]) == 16
 
 
-def epoch_of(log: MemoryLog, step: Step, pipeline: str) -> EpochCommitted:
+def test_every_epoch_is_the_one_that_wrote_the_record(past: Past, traded_log: MemoryLog) -> None:
+    epochs = [event for _, _, event in told(traded_log, EpochCommitted)]
+    for request in requested(traded_log):
+        for step in steps(explain(past, request.cl_ord_id)):
+            if "epoch" in step.versions:
+                epoch = epoch_of(epochs, step, step.versions["pipeline"].removesuffix("-0"))
+                named = (step.versions["epoch"], step.versions["version"])
+                assert named == (epoch.sequence, epoch.version)
+
+
+def epoch_of(epochs: list[EpochCommitted], step: Step, pipeline: str) -> EpochCommitted:
     """By its outputs: the last epoch whose outputs there begin at or before the record."""
     topic, partition, offset = step.found.position
     found = [
         (output.floor, event)
-        for tp, _, event in told(log, EpochCommitted)
-        if tp.topic == f"{pipeline}.epochs.v1"
+        for event in epochs
+        if event.pipeline == pipeline
         for output in event.outputs
         if (output.topic, output.partition) == (topic, partition) and output.floor <= offset
     ]
     epoch: EpochCommitted = max(found, key=lambda pair: pair[0])[1]
     return epoch
+
+
+def test_an_output_is_found_by_its_cause_alone() -> None:
+    log = traded.load()
+    tp, first = next(
+        (tp, record)
+        for tp, part in log.partitions.items()
+        for _, record in part.committed(0, part.end)
+        if tp.topic == "signal.target.v1"
+    )
+    other = first._replace(headers=[("ce_id", b"strategy/md.trade.v1/9/9/signal.target.v1/x/0")])
+    log.partitions[tp].entries.insert(0, Entry(other, None))
+    name = dict(first.headers)["ce_id"].decode()
+    cause, key = cause_of(name), first.key.decode()
+    found = list(Past(log, CODEC).output("strategy", cause, tp.topic, key))
+    assert [one.id for one in found] == [name]
 
 
 def test_a_denied_order_ends_with_the_denial(past: Past, traded_log: MemoryLog) -> None:
