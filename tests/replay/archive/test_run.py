@@ -162,6 +162,17 @@ def test_offsets_that_nobody_has_any_more_are_named(tmp_path: Path) -> None:
     assert found[-1].start == before + 2
 
 
+def test_an_open_file_grows_though_the_log_has_forgotten_its_beginning(tmp_path: Path) -> None:
+    log = MemoryLog(toy.TOPICS)
+    trades(log, 40, 1_000)
+    archived(log, tmp_path / "twice")
+    trades(log, 40, 2_000)
+    archived(log, tmp_path / "once")
+    log.trim(Tp(toy.TRADES, 0), 3)
+    archived(log, tmp_path / "twice")
+    assert bytes_of(tmp_path / "twice") == bytes_of(tmp_path / "once")
+
+
 def test_schemas_are_kept_with_the_archive(tmp_path: Path) -> None:
     archived(recorded_log(60), tmp_path)
     ids = json.loads((tmp_path / "_schemas" / "ids.json").read_text())
