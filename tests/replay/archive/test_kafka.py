@@ -77,15 +77,19 @@ def test_archive_trim_and_follow(
     joined = JoinedLog(ArchiveLog(store), log)
     assert [facts(m)[1:] for m in joined.read(CLOCK, 0, 63, PATIENCE_S)] == wanted
 
-    command = [sys.executable, "-m", "ops.cli", "archive", "--follow", "--every", "0.1"]
+    command = [sys.executable, "-m", "ops.cli", "archive", "--topic", CLOCK.topic]
+    command += ["--follow", "--every", "0.1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as following:
-        writer.begin()
-        writer.send(records(63, 5, 2))
-        writer.commit()
-        assert wait_for(lambda: index(store)[CLOCK][-1].end == 69, PATIENCE_S)
-        following.send_signal(signal.SIGTERM)
-        assert following.wait(PATIENCE_S) == 0
+        try:
+            writer.begin()
+            writer.send(records(63, 5, 2))
+            writer.commit()
+            assert wait_for(lambda: index(store)[CLOCK][-1].end == 69, PATIENCE_S)
+            following.send_signal(signal.SIGTERM)
+            assert following.wait(PATIENCE_S) == 0
+        finally:
+            following.kill()
     assert [m.offset() for m in ArchiveLog(store).read(CLOCK, 60, 69, 1.0)] == [
         60,
         61,
