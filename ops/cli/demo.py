@@ -67,7 +67,8 @@ def as_text(summary: dict[str, Any]) -> str:
         times.append((topic, f"{found['count']:,}", *(f"{value:,.1f}" for value in values)))
     parts = [columns(events), columns(epochs), columns(times), *_traded(summary), _played(summary)]
     parts.append(_archived(summary["archive"]))
-    return "\n\n".join([*parts, *_answers(summary["answers"]), *_verdicts(summary["replay"])])
+    parts += _answers(summary["answers"])
+    return "\n\n".join([*parts, *_verdicts(summary["replay"]), *_again(summary)])
 
 
 def _answers(found: dict[str, Any]) -> list[str]:
@@ -82,6 +83,16 @@ def _answers(found: dict[str, Any]) -> list[str]:
         text = found["explained"]["text"]
         parts.append(f"tape explain {found['explained']['cl_ord_id'][:8]}:\n{text}")
     return parts
+
+
+def _again(summary: dict[str, Any]) -> list[str]:
+    """The venue from its arrivals, and where to look at what was traded."""
+    lines = [
+        f"again from the venue's arrivals: {one['compared']:,} {one['name']}: "
+        f"{one['finding'] or '0 differences'}"
+        for one in summary.get("venue_again", ())
+    ]
+    return [*lines, *([f"report: {summary['report']}"] if "report" in summary else [])]
 
 
 def _traded(summary: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from connectors.feed.capture import Frame
 from connectors.log.kafka import KafkaLog
 from ops import stack
+from ops.demo.again import venue_again
 from ops.demo.answers import answers
 from ops.demo.cast import Cast, Demo, environment, settings_of, slice_of
 from ops.demo.faults import Operator, Schedule, Stranger
@@ -99,7 +100,9 @@ def on_stage(cast: Cast) -> dict[str, Any]:
         return {**found, "clean": same}
     state, venue = settings.simulated_folder / "state", settings.gateway.venue
     trading = traded(log, codec, state, account_of(settings), venue, played.struck)
-    return {**found, "trading": trading, "clean": same and trading["equal"]}
+    again = venue_again(log, codec, settings, cast.report)
+    clean = same and trading["equal"] and all(one["clean"] for one in again["venue_again"])
+    return {**found, "trading": trading, **again, "clean": clean}
 
 
 def play(

@@ -40,6 +40,11 @@ class Account:
         """By asset, the newest mark."""
         return self._prices
 
+    def mark(self, instrument: str) -> Decimal | None:
+        """The newest mark; None before the first."""
+        terms = self._terms.get(instrument)
+        return None if terms is None else self._prices.get(terms.base_asset)
+
     def follow(self, event: Any) -> None:
         """Any event; most change nothing."""
         if isinstance(event, MarkPublished):
@@ -48,6 +53,8 @@ class Account:
                 self._prices[terms.base_asset] = event.mark_px
         elif isinstance(event, OrderFilled):
             self._fill(event)
+        elif isinstance(event, LimitsChanged):
+            self._terms |= {one.instrument: one for one in event.instruments}
         elif isinstance(event, TransferAnnounced):
             for held in (self.balances, self.opening):
                 held[event.asset] = EXACTLY.add(held[event.asset], event.qty)

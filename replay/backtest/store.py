@@ -7,7 +7,7 @@ Named by what was run, with no time of its making in it: the same again gives th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +17,7 @@ from replay.archive.run import archive
 from replay.archive.store import FolderStore
 from replay.backtest.report import page
 from replay.backtest.run import Done
+from replay.backtest.story import Story
 from replay.backtest.summary import summary
 
 NAME_DIGITS: Final = 12
@@ -88,6 +89,12 @@ def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     for topic, one in manifest["outputs"].items():
         rows.append((topic, f"{one['records']:,} records, {one['digest']}"))
     return rows
+
+
+def keep_report(folder: Path, title: str, story: Story, facts: Sequence[tuple[str, str]]) -> Path:
+    """A report alone, for what was not simulated."""
+    _write(folder / "report.html", page(title, story, summary(story), facts))
+    return folder / "report.html"
 
 
 def _write(path: Path, text: str) -> None:

@@ -81,9 +81,12 @@ class Story:
         self.first_ms: int | None = None
         self.last: Worth | None = None
         self._marks: dict[str, Decimal] = {}
+        self._filled: set[tuple[str, ...]] = set()
 
     def see(self, item: Input) -> None:
         event = item.event
+        if isinstance(event, OrderFilled) and self._known(event):
+            return
         self.events[type(event).__name__] += 1
         self.account.follow(event)
         if isinstance(event, MarkPublished):
@@ -101,6 +104,18 @@ class Story:
         elif isinstance(event, OrderRejected):
             self.rejected[event.reason] += 1
 
+    def _known(self, event: OrderFilled) -> bool:
+        """A fill that both the stream told and reconciliation booked counts once."""
+        identity = (event.venue, event.account, event.instrument, event.order_id, event.trade_id)
+        known = identity in self._filled
+        self._filled.add(identity)
+        return known
+
+    def _mark(self, event: OrderFilled) -> Decimal:
+        """At the approval; the newest one for an order that no desk approved."""
+        mark_px = self._marks.get(event.cl_ord_id)
+        return mark_px or self.account.mark(event.instrument) or event.last_px
+
     def end(self, ts_ms: int) -> None:
         """The last moment counts, be it between two ticks."""
         self._sample(ts_ms)
@@ -116,7 +131,7 @@ class Story:
         self.drawdowns.add(ts_ms, self.drawdown.now)
 
     def _fill(self, ts_ms: int, event: OrderFilled) -> None:
-        mark_px = self._marks[event.cl_ord_id]
+        mark_px = self._mark(event)
         worse = EXACTLY.subtract(event.last_px, mark_px)
         signed = worse if event.side == "BUY" else EXACTLY.minus(worse)
         slippage = EXACTLY.multiply(signed, event.last_qty)

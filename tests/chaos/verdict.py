@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from connectors.gateway.past import read_past
 from connectors.log.kafka import KafkaLog
@@ -10,15 +11,15 @@ from connectors.orderport import order_port
 from connectors.simulated.admin import FOREIGN
 from connectors.simulated.server import INSTRUMENTS
 from connectors.simulated.venue import Venue, remembered
+from ops.demo.again import venue_again as whole_again
 from ops.demo.books import Books, books, read_all
 from ops.demo.trading import compared
 from ops.desk.plan import account_of
-from ops.processes.closing import venue_links
-from ops.processes.sources import Source
 from ops.settings import Settings
 from ops.stack.progress import silent
 from ops.supervisor.supervisor import Supervisor
 from pipelines.matching.model import Order
+from replay.backtest.recorded import recorded_story
 from schemas.codec import Codec
 from schemas.events import OrderApproved
 
@@ -35,7 +36,8 @@ def check(settings: Settings, log: KafkaLog, codec: Codec, supervisor: Superviso
     equal(found, there, account)
     all_final(settings, log, codec, account)
     replays(supervisor)
-    again = venue_again(settings)
+    again = venue_again(settings, log, codec)
+    told_again(log, codec, found)
     return Counter(
         {
             "venue decisions again": again["venue decisions"],
@@ -91,13 +93,21 @@ def all_final(settings: Settings, log: KafkaLog, codec: Codec, account: str) -> 
     assert not past.pending, f"decisions that nobody acted on: {list(past.pending)}"
 
 
-def venue_again(settings: Settings) -> dict[str, int]:
+def told_again(log: KafkaLog, codec: Codec, found: Books) -> None:
+    """A report of what was traded counts as the books do."""
+    story = recorded_story(log, codec)
+    held = {asset: qty for asset, qty in story.account.balances.items() if qty}
+    assert held == {asset: qty for asset, qty in found.balances.items() if qty}
+    assert len(story.fills) == len(found.fills)
+
+
+def venue_again(settings: Settings, log: KafkaLog, codec: Codec) -> dict[str, int]:
     """Every decision and report of the venue comes out of its arrivals again, killed or not."""
-    state = settings.simulated_folder / "state"
-    links = venue_links(settings, state, settings.gateway.venue, Source.LOG, silent)
-    different = {link.name: link.finding for link in links if not link.clean}
+    again = whole_again(log, codec, settings, silent)
+    different = {one["name"]: one["finding"] for one in again["venue_again"] if not one["clean"]}
     assert not different, f"the venue's arrivals give something else: {different}"
-    return {link.name: link.compared for link in links}
+    assert "<svg" in Path(again["report"]).read_text()
+    return {one["name"]: one["compared"] for one in again["venue_again"]}
 
 
 def replays(supervisor: Supervisor) -> None:

@@ -1,0 +1,52 @@
+"""What a desk did live, gathered as a backtest gathers it: the same story, the same report."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connectors.control import CONTROL
+from connectors.control import TOPIC as CONTROL_TOPIC
+from connectors.log.interface import Log
+from replay.backtest.feed import Feed, ranges
+from replay.backtest.story import Story
+from replay.rerun import EVERYTHING, Span
+from schemas.codec import Codec
+from schemas.errors import TapeError
+from schemas.events import LimitsChanged
+
+TOPICS: Final = (
+    CONTROL_TOPIC,
+    "md.mark.v1",
+    "ops.clock.v1",
+    "oms.order-request.v1",
+    "risk.decision.v1",
+    "oms.order-event.v1",
+    "recon.position.v1",
+)
+READ_S: Final = 30.0
+
+
+class NothingTraded(TapeError):
+    """The log has no limits: no desk traded on it."""
+
+
+def recorded_story(log: Log, codec: Codec, span: Span = EVERYTHING) -> Story:
+    """The story of everything on a log, or of a span of it; opening balances are taken from before
+    it. Raises `NothingTraded`.
+    """
+    low, end = log.bounds(CONTROL)
+    said = [codec.decode(one.value()) for one in log.read(CONTROL, low, end, READ_S)]
+    limits = [event for event in said if isinstance(event, LimitsChanged)]
+    if not limits:
+        raise NothingTraded("no limits were ever set on this log: nothing was traded")
+    story = Story(max(limits, key=lambda event: event.limits_version))
+    feed, at_ms = Feed(log, codec, ranges(log, span, TOPICS)), 0
+    try:
+        for batch in feed.batches():
+            for item in batch.rows():
+                at_ms = max(at_ms, item.timestamp_ms)
+                story.see(item)
+    finally:
+        feed.close()
+    story.end(at_ms)
+    return story
