@@ -83,8 +83,9 @@ def scale_of(
     low, high = min(values), max(values)
     air = (high - low) * 0.06 or abs(high) * 0.001 or 1.0
     first, last = span or (rows[0][0], rows[-1][0])
-    floor_ = 0.0 if zero and low >= 0 else low - air
-    return Scale(first, last, floor_, 0.0 if zero and high <= 0 else high + air, height)
+    low = 0.0 if zero and low >= 0 else low - air
+    high = 0.0 if zero and high <= 0 and low < 0 else high + air
+    return Scale(first, last, low, high, height)
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:

@@ -147,4 +147,8 @@ def test_one_point_and_equal_points_are_drawn() -> None:
     assert one.count("<polygon") == 1
     level = time_chart([(1_000, Decimal(5)), (2_000, Decimal(5))], "area")
     assert level.count("<polyline") == 1
+    for number in (0, -1, 1):
+        flat = [(1_000, Decimal(number)), (2_000, Decimal(number))]
+        assert time_chart(flat, "area").count("<polyline") == 1
+        assert time_chart(flat, zero=True).count('class="y"') >= 2
     assert bar_chart([]) == '<p class="empty">none</p>'
