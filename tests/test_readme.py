@@ -48,7 +48,7 @@ def test_the_walk_through_runs_as_it_stands(tmp_path: Path) -> None:
     # A user's shell keeps jobs by default; a script needs -m for `kill $(jobs -p)` to reach them.
     script = "set -e -o pipefail\n" + BLOCKS[1].replace("; wait", "; wait || true")
     environment = {**os.environ, "TAPE_RUN_DIR": str(tmp_path / "run")}
-    shell = subprocess.Popen(
+    with subprocess.Popen(
         ["bash", "-c", script],
         cwd=ROOT,
         env=environment,
@@ -56,13 +56,14 @@ def test_the_walk_through_runs_as_it_stands(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
-    try:
-        output, _ = shell.communicate(timeout=WALK_THROUGH_S)
-    finally:
-        if shell.poll() is None:
-            os.killpg(shell.pid, signal.SIGKILL)
-        subprocess.run([ROOT / "tape", "down"], env=environment, check=False, capture_output=True)
+    ) as shell:
+        try:
+            output, _ = shell.communicate(timeout=WALK_THROUGH_S)
+        finally:
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGKILL)
+            down = f"{ROOT}/tape", "down"
+            subprocess.run(down, env=environment, check=False, capture_output=True)
     assert shell.returncode == 0, output[-4000:]
     assert output.count('"event": "TargetChanged"') == 5, output[-4000:]
     assert re.search(r"market-0: \d+ epochs .*: 0 differences", output), output[-4000:]

@@ -158,7 +158,8 @@ class FeedServer:
         finally:
             del self._connections[number]
             self._past.update(connection.totals())
-            log.info("connection %d: %s gone, %s", number, dialect.venue, dict(connection.totals()))
+            counts = ", ".join(f"{count} {name}" for name, count in connection.totals().items())
+            log.info("connection %d: %s gone, %s", number, dialect.venue, counts)
 
     def release(self) -> None:
         """Lets a clock go that is `held`."""
