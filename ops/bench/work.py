@@ -6,7 +6,9 @@ Settings come from the environment. Prints the sample as its last line, in JSON.
 from __future__ import annotations
 
 import json
+import os
 import sys
+import traceback
 
 from ops.bench.archive import ARCHIVE
 from ops.bench.latency import LATENCY
@@ -27,4 +29,9 @@ def main(name: str, events: str, arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # a library's complaints about an early end would hide the error

@@ -33,8 +33,17 @@ def shown(addresses: Iterable[str]) -> set[str]:
     return seen
 
 
+def answers(address: str) -> bool:
+    """Whether the process has come as far as to show itself, ready or not."""
+    return _code(address, "livez") is not None
+
+
 def ready(address: str) -> bool:
+    return _code(address, "readyz") == 200
+
+
+def _code(address: str, page: str) -> int | None:
     try:
-        return httpx.get(f"http://{address}/readyz").status_code == 200
+        return httpx.get(f"http://{address}/{page}").status_code
     except httpx.HTTPError:
-        return False
+        return None

@@ -27,7 +27,7 @@ from ops.settings import ROOT, Settings, load_file
 from ops.stack import StackInfo, processes
 from ops.stack.progress import silent
 from ops.supervisor.leftovers import folders
-from tests.ops.exposed import ready, shown
+from tests.ops.exposed import answers, ready, shown
 
 SMALL = """
 [[desk.feeds]]
@@ -90,6 +90,7 @@ def test_a_desk_goes_up_survives_and_goes_down(commands: Commands) -> None:
     }
     wanted = addresses["desk"], addresses["clock"]
     assert processes.wait_for(lambda: all(map(ready, wanted)), ENDS_S)
+    assert processes.wait_for(lambda: answers(addresses["market"]), ENDS_S)
     assert {"tape_process_state", "tape_clock_ticks", "tape_build_info"} <= shown(
         addresses[name] for name in ("desk", "clock", "market")
     )

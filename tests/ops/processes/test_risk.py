@@ -27,6 +27,7 @@ from ops.limits import load_limits
 from ops.processes.limits import change_limits, newest_limits
 from ops.settings import ROOT, load
 from ops.stack import StackInfo
+from ops.stack.processes import wait_for
 from schemas.events import ClockTick, MarkPublished, TransferAnnounced
 from tests.guarded import PASSWORD, Guarded
 from tests.ops.processes.desk import Desk
@@ -36,6 +37,7 @@ from tests.pipelines.risk.rig import INSTRUMENT, VENUE, request
 ACCOUNT, STRATEGY = "sim-1", "ema"
 REQUESTS, EVENTS = "oms.order-request.v1", "oms.order-event.v1"
 INPUTS = ("ops.control.v1", "ops.clock.v1", "md.mark.v1", EVENTS, REQUESTS)
+PATIENCE_S = 60.0
 LIMITS = (ROOT / "docs" / "limits.example.yaml").read_text()
 WHO = ("--person", "ada", "--reason", "first limits")
 
@@ -120,10 +122,12 @@ def test_risk_needs_its_own_principal(desk: Desk, guarded: Guarded) -> None:
 
 
 def test_risk_that_was_stopped_is_seen_to_be_silent(desk: Desk) -> None:
-    found = desk.tape("alive", "--output", "json")
-    assert found.code == 1, found.err
-    silent = {one["process"] for one in json.loads(found.out) if not one["alive"]}
-    assert "risk" in silent
+    def silent() -> set[str]:
+        found = desk.tape("alive", "--output", "json")
+        return {one["process"] for one in json.loads(found.out) if not one["alive"]}
+
+    assert wait_for(lambda: "risk" in silent(), PATIENCE_S)  # 2 s after it showed itself last
+    assert desk.tape("alive").code == 1
     assert "SILENT" in desk.tape("alive").out
 
 
