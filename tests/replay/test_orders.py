@@ -60,7 +60,7 @@ def test_what_was_recorded_follows_from_its_causes(records: Records) -> None:
     assert verdict.decided == sum(
         isinstance(e, events.DecisionExpired | events.GatewayReady) for e in told
     )
-    assert verdict.snapshots > 5
+    assert verdict.snapshots > 2  # how many depends on what shared a transaction
     reasons = {e.reason for e in told if isinstance(e, events.OrderCanceled)}
     assert reasons == {"TARGET_CHANGED", "GATEWAY_STOPPED"}
 

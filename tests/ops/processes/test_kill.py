@@ -59,7 +59,9 @@ def test_one_strategys_orders_the_gateway_cancels_and_others_stay(tmp_path: Path
                 await reaches(gateway, other, "ACCEPTED")
                 done = await pulled(settings(tmp_path, server.url), Halt(None, "s", None, *WHO))
                 assert (done.alarms, done.cleared.cancels) == ((), 0)
-                assert done.ways[1].said == f"{ACCOUNT}: 1 orders may be open"
+                # The latch is pulled at the same time and may be obeyed before the socket asks.
+                open_now = {f"{ACCOUNT}: {count} orders may be open" for count in (0, 1)}
+                assert done.ways[1].said in open_now
                 left = server.venue.exchange.open_orders(ACCOUNT, None)
                 assert [order.cl_ord_id for order in left] == [other]
 
