@@ -23,8 +23,8 @@ def demo(
 ) -> None:
     """Trade captured markets on a real broker and a simulated venue; replay it; sum up.
 
-    Exit code 0: the replay found no difference, and every balance is the venue's. 1: not so. 2:
-    could not run.
+    Exit code 0: the replay found no difference, every balance is the venue's, every fault struck.
+    1: not so. 2: could not run.
     """
     from ops.demo.cast import Demo
     from ops.demo.run import run_demo
@@ -35,8 +35,15 @@ def demo(
     with Bars() as bars:
         summary = run_demo(Demo(seconds, speed_of(speed)), load().run_dir / "demo", bars)
     emit(output, summary, as_text(summary))
+    if never := summary.get("faults_missed"):
+        typer.echo(f"tape: {line_of(never)}", err=True)
     if not summary["clean"]:
         raise typer.Exit(FINDING)
+
+
+def line_of(never: list[str]) -> str:
+    """About the faults that met no order to strike."""
+    return f"never struck: {', '.join(never)}; a longer --seconds gives them orders to meet"
 
 
 def speed_of(text: str) -> float | None:

@@ -15,7 +15,7 @@ from connectors.orderport import order_port
 from connectors.orderport.interface import Request
 from ops.desk.plan import account_of
 from ops.settings import Settings
-from pipelines.exact import EXACTLY, plain
+from pipelines.exact import EXACTLY, ZERO, plain
 from pipelines.gateway.reports import Stamp
 from schemas.errors import TapeError
 
@@ -98,17 +98,23 @@ class Stranger:
         self._operator, self._settings = operator, settings
         self._orders: list[int] = []
 
-    def place(self) -> None:
-        """Raises `FaultsUnreachable`."""
+    def place(self) -> bool:
+        """False where the venue has no market yet, or one too low to stay below. Raises
+        `FaultsUnreachable`.
+        """
+        price = EXACTLY.subtract(self._bid(), FAR_PX)
+        if price <= ZERO:
+            return False
         body = {
             "account": account_of(self._settings),
             "symbol": SYMBOL,
             "side": "BUY",
             "quantity": "0.01",
             "type": "LIMIT",
-            "price": plain(EXACTLY.subtract(self._bid(), FAR_PX)),
+            "price": plain(price),
         }
         self._orders.append(self._operator.post("/foreign-order", body)["orderId"])
+        return True
 
     def cancel(self) -> None:
         """All that were placed. Raises `FaultsUnreachable`."""
@@ -139,7 +145,7 @@ class Stranger:
 
 
 class Schedule:
-    """Does what is due. Call `step` often."""
+    """Does what is due, in order; a stranger waits for a market. Call `step` often."""
 
     def __init__(
         self, operator: Operator, stranger: Stranger, planned: Sequence[Planned] = PLAN
@@ -149,10 +155,15 @@ class Schedule:
     def step(self, share: float) -> None:
         """`share` of the slice that has been played."""
         while self._left and share >= self._left[0].share:
-            fault = self._left.pop(0)
-            if fault.kind == FOREIGN:
-                self._stranger.place()
-            elif fault.kind == LEAVES:
-                self._stranger.cancel()
-            else:
-                self._operator.arm(fault.body)
+            if not self._did(self._left[0]):
+                return
+            self._left.pop(0)
+
+    def _did(self, fault: Planned) -> bool:
+        if fault.kind == FOREIGN:
+            return self._stranger.place()
+        if fault.kind == LEAVES:
+            self._stranger.cancel()
+        else:
+            self._operator.arm(fault.body)
+        return True

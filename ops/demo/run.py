@@ -25,7 +25,7 @@ from ops.demo.history import archived
 from ops.demo.play import Player
 from ops.demo.tap import Tap, latency
 from ops.demo.trading import traded
-from ops.demo.verdicts import Replays, counted
+from ops.demo.verdicts import Replays, counted, missed
 from ops.demo.waits import drain, settle, wait_ready, watch
 from ops.desk.own import operator_url, with_feeds
 from ops.desk.plan import account_of, connectors, desk
@@ -47,7 +47,7 @@ class Played(NamedTuple):
 
 def run_demo(demo: Demo, run_dir: Path, report: Report) -> dict[str, Any]:
     """The summary. Raises `TapeError`. `clean` in the summary: the replay found no difference, and
-    what was traded is what the venue remembers.
+    what was traded is what the venue remembers, and every fault struck.
     """
     logging.getLogger("tape.feed").setLevel(logging.WARNING)  # the bars say how far it is
     began = time.monotonic()
@@ -101,8 +101,10 @@ def on_stage(cast: Cast) -> dict[str, Any]:
     state, venue = settings.simulated_folder / "state", settings.gateway.venue
     trading = traded(log, codec, state, account_of(settings), venue, played.struck)
     again = venue_again(log, codec, settings, cast.report)
-    clean = same and trading["equal"] and all(one["clean"] for one in again["venue_again"])
-    return {**found, "trading": trading, **again, "clean": clean}
+    never = missed(played.struck)
+    equal = trading["equal"] and all(one["clean"] for one in again["venue_again"])
+    clean = same and equal and not never
+    return {**found, "trading": trading, **again, "faults_missed": never, "clean": clean}
 
 
 def play(

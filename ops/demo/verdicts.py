@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from subprocess import Popen
 from typing import Any, Self
 
 from connectors.log.kafka import KafkaLog
 from ops.demo.cast import Cast
+from ops.demo.faults import LEAVES, PLAN
 from ops.demo.history import REPLAYED
 from ops.demo.summary import raw_records, recorded
 from ops.processes.catalog import pipeline
@@ -60,6 +62,11 @@ class Replays:
             raise ProcessFailed(f"replay {name} could not run: {text.strip()[-300:]}")
         shards: list[dict[str, Any]] = json.loads(text[text.index("[\n") :])
         return shards
+
+
+def missed(struck: Mapping[str, int]) -> list[str]:
+    """The planned faults that never struck: what they would have shown was not shown."""
+    return [one.kind for one in PLAN if one.kind != LEAVES and not struck.get(one.kind)]
 
 
 def counted(log: KafkaLog, codec: Codec, cast: Cast) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class Round:
         fault = self._random.choice(FAULTS)
         try:
             if fault["kind"] == FOREIGN:
-                stranger.place()
+                self.counts["strangers without a market"] += not stranger.place()
             else:
                 operator.arm({**fault})
         except FaultsUnreachable:

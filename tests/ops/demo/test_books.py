@@ -11,9 +11,11 @@ import pytest
 from connectors.simulated.journal import MemoryJournal
 from connectors.simulated.server import INSTRUMENTS
 from connectors.simulated.venue import Venue
+from ops.cli.demo import line_of
 from ops.demo.books import Books, fills_of, profit, settled, still_open, transfers
 from ops.demo.faults import FOREIGN, LEAVES, PLAN, Schedule
 from ops.demo.trading import compared
+from ops.demo.verdicts import missed
 from pipelines.matching.model import Transfer
 from pipelines.matching.state import Exchange
 from tests.pipelines.orders.events import event
@@ -84,14 +86,17 @@ def test_one_unit_of_the_last_digit_is_a_difference(more: str, equal: bool) -> N
 class Noted:
     """An operator and a stranger who write down what they are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, market: bool = True) -> None:
         self.did: list[str] = []
+        self.market = market
 
     def arm(self, body: dict[str, Any]) -> None:
         self.did.append(body["kind"])
 
-    def place(self) -> None:
-        self.did.append(FOREIGN)
+    def place(self) -> bool:
+        if self.market:
+            self.did.append(FOREIGN)
+        return self.market
 
     def cancel(self) -> None:
         self.did.append(LEAVES)
@@ -105,3 +110,21 @@ def test_every_fault_comes_once_at_its_share_of_the_slice() -> None:
         assert noted.did == [one.kind for one in PLAN if one.share <= hundredth / 100]
     assert len(noted.did) == 7
     assert len({*noted.did} - {LEAVES}) == 6
+
+
+def test_a_stranger_waits_for_a_market() -> None:
+    noted: Any = Noted(market=False)
+    schedule = Schedule(noted, noted)
+    schedule.step(1)
+    assert not {FOREIGN, LEAVES} & {*noted.did}
+    noted.market = True
+    schedule.step(1)
+    assert noted.did[-2:] == [FOREIGN, LEAVES]
+
+
+@pytest.mark.parametrize("kind", sorted({one.kind for one in PLAN} - {LEAVES}))
+def test_a_fault_that_never_struck_is_named(kind: str) -> None:
+    struck = dict.fromkeys((one.kind for one in PLAN), 1)
+    assert missed(struck) == []
+    assert missed({**struck, kind: 0}) == [kind]
+    assert kind in line_of([kind])
