@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -21,15 +22,20 @@ PRINTED = ("out", "err")
 
 
 class Command:
-    """`tape ARGUMENTS` as a process of its own, with the interface of `subprocess.Popen` as far as
-    tests use it. What it prints goes to files of `folder`.
+    """`tape ARGUMENTS` as a process of its own, or `main` of another module, with the interface of
+    `subprocess.Popen` as far as tests use it. What it prints goes to files of `folder`.
     """
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, folder: Path
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        folder: Path,
+        module: str = "ops.cli",
     ) -> None:
         self._printed = Path(tempfile.mkdtemp(dir=folder))
-        orders = (tuple(arguments), dict(environment), str(cwd), str(self._printed))
+        orders = (module, tuple(arguments), dict(environment), str(cwd), str(self._printed))
         self._process: BaseProcess = CONTEXT.Process(target=_run, args=orders)
         self._process.start()
 
@@ -73,10 +79,10 @@ class Command:
 Running = subprocess.Popen[str] | Command
 
 
-def _run(arguments: tuple[str, ...], environment: dict[str, str], cwd: str, printed: str) -> None:
+def _run(
+    module: str, arguments: tuple[str, ...], environment: dict[str, str], cwd: str, printed: str
+) -> None:
     """In the child: as the interpreter would begin, and end."""
-    from ops.cli import main
-
     for number, name in enumerate(PRINTED, 1):
         os.dup2(os.open(Path(printed) / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.environ.clear()
@@ -84,7 +90,7 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], cwd: str, prin
     os.chdir(cwd)
     sys.argv, sys.path[0] = ["tape", *arguments], cwd
     try:
-        main()
+        import_module(module).main()
     finally:
         sys.stdout.flush()
         atexit._run_exitfuncs()

@@ -4,6 +4,9 @@ that holds it. Nothing here may start a thread or read a setting.
 
 from __future__ import annotations
 
+import ops.bench.archive
+import ops.bench.risk
+import ops.bench.sql
 import ops.cli
 import ops.processes.flatten
 import ops.processes.gateway

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.epochs.tuning import tune
 from connectors.log.interface import Log
 from ops.bench.samples import Sample
-from ops.bench.works import TRADES, Watch, Work
+from ops.bench.works import TRADES, Watch
 from ops.processes.catalog import pipeline
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.run import shard_of
@@ -62,6 +62,3 @@ def _replay(name: str, log: Log, settings: Settings, arguments: dict[str, Any]) 
     sample = watch.sample(name, verdict.records)
     sample.extra = {"epochs": verdict.epochs, "clean": verdict.clean}
     return sample
-
-
-ARCHIVE: dict[str, Work] = {work.__name__: work for work in (archive, replay_log, replay_archive)}

@@ -108,6 +108,3 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     last = len(ordered) - 1
     found = {name: ordered[min(last, int(share * len(ordered)))] for name, share in at.items()}
     return {"count": len(ordered), **found}
-
-
-LATENCY = {"latency": latency}

@@ -111,6 +111,3 @@ def _request(number: int) -> OrderRequested:
     order = (f"order-{number}", tick, qty, 0, "BUY", "LIMIT", "GTC", False, price, qty)
     what = (ACCOUNT, STRATEGY, "v1", VENUE, INSTRUMENT, *order, None, None, tick, tick)
     return OrderRequested._make((*what, None, NOW_NS))
-
-
-RISK: Final = {"risk": risk}

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,6 +93,21 @@ class Found(NamedTuple):
 
     samples: Samples
     missing: dict[str, str]
+
+
+def ended(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Runs one measurement. Raises `subprocess.TimeoutExpired`."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=WORK_S_MAX,
+        check=False,
+    )
 
 
 def run_bench(plan: Plan, settings: Settings, report: Report) -> Found:
@@ -276,15 +291,7 @@ class Bench:
         return self._sample("quixstreams", command, MAIN)
 
     def _sample(self, name: str, command: Sequence[str], prefix: str) -> Sample:
-        done = subprocess.run(
-            command,
-            cwd=self._folder,
-            env=self._environment(prefix),
-            capture_output=True,
-            text=True,
-            timeout=WORK_S_MAX,
-            check=False,
-        )
+        done = ended(command, self._folder, self._environment(prefix))
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
             raise WorkFailed(f"{name} ended with exit code {done.returncode}: {said}")

@@ -92,6 +92,3 @@ def sql_by_hand(settings: Settings, _: int, __: dict[str, Any]) -> Sample:
 def traded() -> str:
     """One of the instruments."""
     return data.instruments(data.PARTITIONS)[0]
-
-
-SQL = {"fill_archive": fill_archive, "sql_bars": sql_bars, "sql_by_hand": sql_by_hand}

@@ -116,6 +116,3 @@ def _played(cast: Cast, warm_s: float) -> tuple[OrderTap, int]:
     cast.desk.stop()
     log.close()
     return tap, from_ns
-
-
-TRADING: Final = {"trading": trading}

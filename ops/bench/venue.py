@@ -149,6 +149,3 @@ def cpu_s(pid: int) -> float:
     """Processor time of a running process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_S
-
-
-VENUE: Final = {"venue": venue}

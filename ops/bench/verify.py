@@ -96,6 +96,3 @@ def _run(settings: Settings, log: MemoryLog) -> None:
     source, sink = EpochSource(session), EpochSink(session, die)
     encode, decode = Encoder(shard, codec, counts_of(log)), Decoder(codec, made.name)
     run_flow(build_flow(source, sink, made.logic, decode, encode))
-
-
-VERIFY: Final = {"verify": verify}

@@ -6,7 +6,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
@@ -228,12 +228,3 @@ def fill_frames(settings: Settings, events: int, _: dict[str, Any]) -> Sample:
     records = data.raw_records(data.frames(events), codec_of(settings))
     filled = data.fill(settings, records)
     return Sample("fill_frames", events, filled.seconds)
-
-
-Work = Callable[[Settings, int, dict[str, Any]], Sample]
-WORKS: dict[str, Work] = {
-    work.__name__: work
-    for work in (
-        messages, messages_tuned, columns, strategy, market, json_loads, fill_trades, fill_frames
-    )
-}  # fmt: skip
