@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.gateway.caps import Usage, notional
-from pipelines.gateway.holdings import Holdings
+from pipelines.gateway.holdings import Holdings, charge
 from pipelines.orders.order import Order, Refusal, follow
 from schemas.events import (
     CancelReason,
@@ -129,6 +129,7 @@ class Book:
             self._count(event, entry.approved)
         elif isinstance(event, OrderFilled):
             self.last_trade_ns = max(self.last_trade_ns, event.ts_event_ns or 0)
+            self.holdings = charge(self.holdings, event)
         return None
 
     def usage(self, order: OrderApproved, venue_ts_ms: int) -> Usage:

@@ -1,5 +1,6 @@
-"""What an account holds beside its fills: transfers and adjustments, as people announced them on
-the log. Counted in the position cap, where a base asset is every instrument's that trades it.
+"""What an account holds beside what its fills bought and sold: transfers and adjustments, as people
+announced them on the log, and the fees of fills. Counted in the position cap, where a base asset is
+every instrument's that trades it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO
-from schemas.events import LimitsChanged, PositionAdjusted, TransferAnnounced
+from schemas.events import LimitsChanged, OrderFilled, PositionAdjusted, TransferAnnounced
 
 
 class Holdings(NamedTuple):
-    """`bases`: base asset by instrument. Quantities in base units; `applied`: ids that count."""
+    """`bases`: base asset by instrument. `transferred`: by asset, fees taken off it. `applied`: ids
+    that count. Quantities in base units.
+    """
 
     bases: Mapping[str, str] = {}
     transferred: Mapping[str, Decimal] = {}
@@ -21,7 +24,7 @@ class Holdings(NamedTuple):
     applied: frozenset[str] = frozenset()
 
     def of(self, instrument: str) -> Decimal:
-        """What is to be added to the fills' position."""
+        """What is to be added to what was bought less sold."""
         moved = self.transferred.get(self.bases.get(instrument, ""), ZERO)
         return EXACTLY.add(self.adjusted.get(instrument, ZERO), moved)
 
@@ -45,6 +48,12 @@ def evolve(holdings: Holdings, event: Any) -> Holdings:
         moved = _added(holdings.adjusted, event.instrument, event.qty)
         return holdings._replace(adjusted=moved, applied=holdings.applied | {event.adjustment_id})
     return holdings
+
+
+def charge(holdings: Holdings, event: OrderFilled) -> Holdings:
+    """After a fill: its fee leaves the account, in whatever asset it was taken."""
+    fee = event.commission.copy_negate()
+    return holdings._replace(transferred=_added(holdings.transferred, event.comm_currency, fee))
 
 
 def _added(sums: Mapping[str, Decimal], name: str, qty: Decimal) -> dict[str, Decimal]:

@@ -23,7 +23,7 @@ from pipelines.logic import StateVersionError
 from pipelines.saving import as_json
 from schemas.events import OrderApproved
 
-VERSION: Final = 2
+VERSION: Final = 3
 _FORM: Final = [list(Entry._fields), list(OrderApproved._fields)]
 
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.exact import ZERO
+from pipelines.gateway.caps import check
 from pipelines.gateway.fold import OrderFold
 from pipelines.gateway.reports import (
     DoubtReport,
@@ -35,13 +36,17 @@ from schemas.events import (
 from tests.pipelines.gateway.orders import (
     ACCOUNT,
     BTC,
+    QUOTE,
     SECOND_NS,
     PlainReader,
     approved,
+    caps,
     frame,
     response,
     sent,
 )
+from tests.pipelines.orders.events import event as order_event
+from tests.pipelines.reconciliation.rig import terms
 
 
 def stands(standing: Standing, cum: str = "0", name: str = "C1") -> OrderReport:
@@ -154,6 +159,22 @@ def test_a_fill_counts_once_however_often_and_by_whatever_path_it_is_told() -> N
     assert story.tell(frame([trade(1, "0.4")]), frame([trade(1, "0.4", None)])) == ""
     assert story.tell(frame([trade(2, "0.4")])) == "Filled"
     assert story.fold.book.position(BTC) == Decimal("0.8")
+
+
+def test_a_fee_in_the_base_asset_is_not_held_and_cannot_be_sold() -> None:
+    story = Story()
+    story.tell(order_event("LimitsChanged", instruments=(terms(BTC, "BTC"),)))
+    fees = zip((1, 2, 3), ("0.001", "0.5", "0.001"), ("BTC", "USDT", "BTC"), strict=True)
+    for number, fee, asset in fees:
+        fill = trade(number, "0.3")._replace(commission=Decimal(fee), comm_currency=asset)
+        story.tell(frame([fill]), frame([fill]))
+    sale = approved("C2", side="SELL", order_qty=Decimal("0.898"))
+    assert story.fold.book.usage(sale, 0).exposure_qty == sale.order_qty
+    assert check(sale, story.fold.book.usage(sale, 0), QUOTE, caps()) is None
+    more = sale._replace(order_qty=Decimal("0.899"))
+    found = check(more, story.fold.book.usage(more, 0), QUOTE, caps())
+    assert found is not None
+    assert found.reason == "CAP_POSITION"
 
 
 REPORTS: list[Report] = [
