@@ -33,7 +33,7 @@ ACCOUNT, STRATEGY, VENUE, INSTRUMENT = "sim-1", "ema-cross", "BINANCE", "BTCUSDT
 NOW_NS: Final = 1_700_000_000 * 10**9
 EPOCH_RECORDS: Final = 200
 PLENTY: Final = Decimal(10) ** 12
-LIMITS: Final = "docs/limits.example.yaml"
+LIMITS: Final = "ops/desk/example/limits.yaml"
 
 
 def risk(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:

@@ -7,11 +7,12 @@ from typing import get_args
 
 import pytest
 
+from ops.desk.prepare import desk_file
 from ops.limits import KINDS, BadLimits, parse
 from ops.settings import ROOT
 from schemas.events import DenialReason, LimitsChanged
 
-EXAMPLE = (ROOT / "docs" / "limits.example.yaml").read_text()
+EXAMPLE = desk_file("limits.yaml").read_text()
 
 
 def limits(text: str) -> LimitsChanged:
@@ -22,7 +23,7 @@ def test_the_example_says_what_it_says() -> None:
     found = limits(EXAMPLE)
     values = {(x.kind, x.account, x.strategy, x.instrument): x.value for x in found.limits}
     btc = "BTCUSDT.BINANCE"
-    assert values["POSITION_QTY_MAX", None, "ema-cross", btc] == Decimal("0.5")
+    assert values["POSITION_QTY_MAX", None, "ema-cross", btc] == Decimal("0.01")
     assert values["PRICE_COLLAR_BPS", None, None, None] == 100
     assert [t.instrument for t in found.instruments] == [btc, "ETHUSDT.BINANCE"]
     assert (found.limits_version, found.person, found.currency) == (3, "ada", "USDT")
@@ -49,7 +50,7 @@ def test_the_page_explains_every_limit_and_reason() -> None:
         pytest.param("strategies:", "strategy:", "strategy is not known", id="scope unknown"),
         pytest.param("DAILY_MAX: 1000", "DAILY_MAX: lots", "'lots' is not a decimal", id="number"),
         pytest.param("DAILY_MAX: 1000", "DAILY_MAX: -1", "at least 0", id="below zero"),
-        pytest.param("OPEN_MAX: 50", "OPEN_MAX: 1.5", "whole", id="half an order"),
+        pytest.param("OPEN_MAX: 20", "OPEN_MAX: 1.5", "whole", id="half an order"),
         pytest.param("BPS: 100", "BPS: 10000", "below 10000", id="collar of everything"),
         pytest.param("tick_size: 0.01", "tick_size: 0", "tick_size is not above 0", id="tick"),
         pytest.param("quote_asset: USDT", "quote_asset: EUR", "quoted in EUR", id="currency"),

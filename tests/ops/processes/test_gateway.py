@@ -19,7 +19,7 @@ import pytest
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.log.places import read_whole
 from connectors.simulated.server import VenueServer
-from ops.settings import ROOT
+from ops.desk.prepare import desk_file
 from ops.stack import StackInfo
 from schemas.events import ClockTick, MarkPublished, TransferAnnounced
 from tests.connectors.asynchronous import run
@@ -30,8 +30,8 @@ from tests.ops.processes.desk import Desk
 from tests.ops.processes.test_risk import WHO, Scribe
 from tests.pipelines.risk.rig import ACCOUNT, INSTRUMENT, VENUE, request
 
-LIMITS = (ROOT / "docs" / "limits.example.yaml").read_text()
-CAPS = (ROOT / "docs" / "caps.example.yaml").read_text()
+LIMITS = desk_file("limits.yaml").read_text()
+CAPS = desk_file("caps.yaml").read_text()
 BEAT_S, LIMIT_S = 0.2, 60.0
 PX = Decimal(100)
 

@@ -23,9 +23,10 @@ from connectors.control import ControlWriter, log_identity
 from connectors.log.interface import Message
 from connectors.log.places import place_of, read_whole
 from connectors.signing import Scope, Verifier
+from ops.desk.prepare import desk_file
 from ops.limits import load_limits
 from ops.processes.limits import change_limits, newest_limits
-from ops.settings import ROOT, load
+from ops.settings import load
 from ops.stack import StackInfo
 from ops.stack.processes import wait_for
 from schemas.events import ClockTick, MarkPublished, TransferAnnounced
@@ -38,7 +39,7 @@ ACCOUNT, STRATEGY = "sim-1", "ema"
 REQUESTS, EVENTS = "oms.order-request.v1", "oms.order-event.v1"
 INPUTS = ("ops.control.v1", "ops.clock.v1", "md.mark.v1", EVENTS, REQUESTS)
 PATIENCE_S = 60.0
-LIMITS = (ROOT / "docs" / "limits.example.yaml").read_text()
+LIMITS = desk_file("limits.yaml").read_text()
 WHO = ("--person", "ada", "--reason", "first limits")
 
 
@@ -150,7 +151,7 @@ def test_replay_finds_no_difference_and_needs_no_key(desk: Desk) -> None:
 
 def test_other_limits_show_what_they_would_have_decided(desk: Desk) -> None:
     other = LIMITS.replace("PRICE_COLLAR_BPS: 100", "PRICE_COLLAR_BPS: 6000")
-    other = other.replace("ORDER_NOTIONAL_MAX: 20000", "ORDER_NOTIONAL_MAX: 40")
+    other = other.replace("ORDER_NOTIONAL_MAX: 5000", "ORDER_NOTIONAL_MAX: 40")
     (desk.folder / "other.yaml").write_text(other)
     found = desk.tape("replay", "risk", "--limits", "other.yaml", "--output", "json")
     assert found.code == 1, found.err
