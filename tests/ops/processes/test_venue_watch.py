@@ -4,34 +4,35 @@ risk, gateway, venue-watch, reconciliation, on the real broker against the simul
 1. What the account held before is announced. Reports that come late break and halt nothing.
 2. At once: a fill that no stream tells, a foreign order, a payment nobody announced, a fill told
    twice. Each is found; evidence clears each, and nothing else does.
-3. A foreign trade that is large: the instrument is halted, its order canceled, a new one denied.
-4. Reconciliation's epochs, run again, say the same. No secret was written anywhere.
+3. One after another: a fee that the venue lists otherwise than it told, an order filled in part and
+   nobody says so, a watch that stands still. Each is found and cleared.
+4. A foreign trade that is large: the instrument is halted, its order canceled, a new one denied.
+5. Each difference was said within five ticks of the clock after its grace. Reconciliation's epochs,
+   run again, say the same. No secret was written anywhere.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
+import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from connectors.log.places import place_of
+from connectors.log.places import read_whole
 from connectors.simulated.server import VenueServer
-from ops.settings import ROOT
+from ops.desk.prepare import desk_file
 from ops.stack import StackInfo
 from schemas.events import (
     BreakFound,
-    GatewayReady,
     OpenOrdersObserved,
-    OrderAccepted,
     OrderCanceled,
     OrderDenied,
-    OrderFilled,
+    TradesObserved,
 )
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import key_text
@@ -44,28 +45,34 @@ from tests.connectors.simulated.rig import (
     quote,
     trade,
 )
-from tests.nursery import Running
 from tests.ops.processes.desk import Desk
 from tests.ops.processes.test_gateway import kept, market
 from tests.ops.processes.test_risk import WHO, Scribe
-from tests.pipelines.risk.rig import ACCOUNT, request
+from tests.ops.processes.watched import (
+    BOOKED,
+    BREAKS,
+    DECISIONS,
+    EVENTS,
+    HALTS,
+    LIMIT_S,
+    SNAPSHOTS,
+    STALE,
+    WATCH,
+    Story,
+)
+from tests.pipelines.risk.rig import ACCOUNT
 
-LIMIT_S = 60.0
-WATCH = ("run", "venue-watch", "--account", ACCOUNT)
-PIPELINES = ("risk", "reconciliation")
-BREAKS, EVENTS, BOOKED = "recon.break.v1", "oms.order-event.v1", "recon.position.v1"
-SNAPSHOTS, DECISIONS, HALTS = "venue.snapshot.v1", "risk.decision.v1", "recon.control.v1"
-TOPICS = (BREAKS, EVENTS, BOOKED, SNAPSHOTS, DECISIONS, HALTS)
+GRACE_MS, STALE_MS = 800, 5_000
+TICKS_MAX = 5
 BY_HAND = {"ORDER_FOREIGN", "BALANCE_DRIFT"}  # what only people can clear
-Event = TypeVar("Event")
 
 
 @pytest.fixture(scope="module")
 def desk(stack: StackInfo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     made = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path_factory.mktemp("watch"))
     for name in ("limits", "caps"):
-        example = (ROOT / "docs" / f"{name}.example.yaml").read_text()
-        held = example.replace('BTCUSDT.BINANCE: "1"', 'BTCUSDT.BINANCE: "10"')  # 2 from the start
+        example = desk_file(f"{name}.yaml").read_text()
+        held = example.replace('BTCUSDT.BINANCE: "2"', 'BTCUSDT.BINANCE: "10"')  # 2 from the start
         (made.folder / f"{name}.yaml").write_text(held)
     made.environment |= {
         "TAPE_GATEWAY__KEY": "env:TRADING_KEY",
@@ -73,8 +80,8 @@ def desk(stack: StackInfo, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "TAPE_WATCH__KEY": "env:WATCHING_KEY",
         "TAPE_WATCH__EVERY_S": "0.5",
         "TAPE_GATEWAY__RECV_WINDOW_MS": "2000",
-        "TAPE_RECONCILIATION__GRACE_MS": "800",
-        "TAPE_RECONCILIATION__STALE_MS": "120000",
+        "TAPE_RECONCILIATION__GRACE_MS": str(GRACE_MS),
+        "TAPE_RECONCILIATION__STALE_MS": str(STALE_MS),
         "TAPE_LOG_LEVEL": "DEBUG",
         "TRADING_KEY": key_text(),
         "WATCHING_KEY": key_text(READ_KEY),
@@ -89,86 +96,6 @@ def _tidy(desk: Desk) -> Iterator[None]:
     desk.tidy()
 
 
-class Story:
-    """The desk while it runs, and all that its account's topics say."""
-
-    def __init__(self, desk: Desk, scribe: Scribe, server: VenueServer) -> None:
-        self.desk, self.scribe, self.server = desk, scribe, server
-        self.running: list[Running] = []
-        self.said: list[str] = []
-        self.told: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
-        tps = [place_of(desk.log, topic, ACCOUNT.encode()) for topic in TOPICS]
-        self.reader = desk.log.reader(dict.fromkeys(tps, 0))
-
-    async def tape(self, *arguments: str, code: int = 0, **more: str) -> str:
-        ended = await asyncio.to_thread(self.desk.tape, *arguments, **more)
-        self.said += [ended.out, ended.err]
-        assert ended.code == code, ended.err
-        return ended.out + ended.err
-
-    async def start(self) -> None:
-        for name in PIPELINES:
-            self.running.append(self.desk.start("run", name, "--from", "earliest"))
-        for name, process in zip(PIPELINES, list(self.running), strict=True):
-            await asyncio.to_thread(self.desk.wait_opened, process, name)
-        self.running += [self.desk.start("run", "gateway"), self.desk.start(*WATCH)]
-        await self.until(lambda: self.of(EVENTS, GatewayReady))
-        await self.rounds()
-
-    async def stop(self) -> None:
-        self.reader.close()
-        for process in reversed(self.running):
-            ended = await asyncio.to_thread(self.desk.stop, process)
-            assert ended.code == 0, ended.err
-            self.said.append(ended.err)
-
-    async def until(self, holds: Callable[[], Any]) -> None:
-        limit = time.monotonic() + LIMIT_S
-        while not holds():
-            found = await asyncio.to_thread(self.reader.poll, 500, 0.2)
-            for tp, messages in found.items():
-                self.told[tp.topic] += [self.desk.codec.decode(m.value()) for m in messages]
-            for process in self.running:
-                assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < limit, (self.told[EVENTS], self.told[BREAKS])
-
-    def of(self, topic: str, kind: type[Event]) -> list[Event]:
-        return [event for event in self.told[topic] if isinstance(event, kind)]
-
-    async def rounds(self, number: int = 2) -> None:
-        """So many whole rounds from here on."""
-        wanted = len(self.of(SNAPSHOTS, OpenOrdersObserved)) + number + 1
-        await self.until(lambda: len(self.of(SNAPSHOTS, OpenOrdersObserved)) >= wanted)
-
-    def found(self) -> set[str]:
-        """Kinds of the breaks found so far."""
-        return {event.kind for event in self.of(BREAKS, BreakFound)}
-
-    def still(self) -> set[str]:
-        """Kinds of those that are open."""
-        left: dict[str, str] = {}
-        for event in self.told[BREAKS]:
-            if isinstance(event, BreakFound):
-                left[event.break_id] = event.kind
-            else:
-                left.pop(event.break_id, None)
-        return {*left.values()}
-
-    def filled(self, order: str, topic: str = EVENTS) -> list[OrderFilled]:
-        return [event for event in self.of(topic, OrderFilled) if event.cl_ord_id == order]
-
-    def ask(self, name: str, price: str) -> None:
-        made = request(name, "BUY", "0.1", price)._replace(ts_recv_ns=time.time_ns())
-        self.scribe.write("oms.order-request.v1", made)
-
-    async def rest(self, name: str, price: str) -> None:
-        """An order to buy 0.1 that rests at the venue."""
-        self.ask(name, price)
-        await self.until(
-            lambda: name in {event.cl_ord_id for event in self.of(EVENTS, OrderAccepted)}
-        )
-
-
 async def late_reports_break_nothing(story: Story, client: Client) -> None:
     await story.rest("o1", "99.9")
     await client.admin("POST", "/faults", kind="report_delayed", seconds=0.4, count=1)
@@ -176,7 +103,7 @@ async def late_reports_break_nothing(story: Story, client: Client) -> None:
     await story.until(lambda: story.filled("o1"))
     await story.rounds()
     assert not story.still()
-    assert not {*story.found()} - {"FILL_MISSING", "ORDER_UNKNOWN"}, (
+    assert not {*story.found()} - {"FILL_MISSING", "ORDER_UNKNOWN", STALE}, (
         "late beyond the grace, if at all"
     )
 
@@ -206,8 +133,45 @@ async def each_break_is_found_and_cleared_by_evidence(story: Story, client: Clie
     assert not story.told[HALTS]
 
 
-async def a_drift_halts_its_instrument(story: Story, client: Client) -> None:
+async def a_fee_that_is_listed_otherwise_is_found(story: Story, client: Client) -> None:
+    """The venue takes more than it told, then gives it back."""
+    charged = story.server.venue.trades["desk", "BTCUSDT"][-1].event
+    told, asset = charged.commission, charged.commission_asset
+
+    async def restate(fee: Decimal, paid: str) -> None:
+        charged.commission = fee
+        await client.admin("POST", "/transfer", account="desk", asset=asset, amount=paid)
+
+    await restate(told + Decimal("0.00001"), "-0.00001")
+    await story.until(lambda: story.still() == {"FEE_MISMATCH"})
+    await restate(told, "0.00001")
+    await story.until(lambda: not story.still())
+
+
+async def a_fill_in_part_that_nobody_tells_is_found(story: Story, client: Client) -> None:
+    """While no trades can be listed the order's quantity alone shows it."""
     await story.rest("o3", "99.7")
+    await client.admin("POST", "/faults", kind="fill_missing", count=1)
+    await client.admin("POST", "/faults", kind="rest_down", path="/api/v3/myTrades")
+    trade(story.server, "SELL", "0.04", "99.6")
+    await story.until(lambda: "ORDER_STATE_MISMATCH" in story.still())
+    [found] = [one for one in story.of(BREAKS, BreakFound) if one.kind == "ORDER_STATE_MISMATCH"]
+    assert found.cl_ord_id == "o3"
+    assert (found.log_qty, found.venue_qty) == (Decimal(0), Decimal("0.04"))
+    assert not story.filled("o3")
+    await client.admin("DELETE", "/faults")
+    await story.until(lambda: not story.still() and story.filled("o3"))
+
+
+async def a_watch_that_stands_still_is_found(story: Story) -> None:
+    watch = story.running[-1]
+    watch.send_signal(signal.SIGSTOP)
+    await story.until(lambda: STALE in story.open())
+    watch.send_signal(signal.SIGCONT)
+    await story.until(lambda: STALE not in story.open())
+
+
+async def a_drift_halts_its_instrument(story: Story, client: Client) -> None:
     foreign = {"account": "desk", "symbol": "BTCUSDT", "side": "BUY", "quantity": "0.5"}
     await client.admin("POST", "/foreign-order", **foreign)
     await story.until(lambda: story.told[HALTS] and story.of(EVENTS, OrderCanceled))
@@ -246,6 +210,9 @@ def test_log_and_venue_are_kept_equal(desk: Desk, stack: StackInfo, tmp_path: Pa
                 await one.start()
                 await late_reports_break_nothing(one, client)
                 await each_break_is_found_and_cleared_by_evidence(one, client)
+                await a_fee_that_is_listed_otherwise_is_found(one, client)
+                await a_fill_in_part_that_nobody_tells_is_found(one, client)
+                await a_watch_that_stands_still_is_found(one)
                 await a_drift_halts_its_instrument(one, client)
                 await one.stop()
             traded = await one.tape("transfer", "opening", ACCOUNT, *WHO, code=2)
@@ -254,9 +221,26 @@ def test_log_and_venue_are_kept_equal(desk: Desk, stack: StackInfo, tmp_path: Pa
     run(main(), 8 * LIMIT_S)
     replayed = desk.tape("replay", "reconciliation")
     assert (replayed.code, "0 differences" in replayed.out) == (0, True), replayed
+    said_at_once(story[0])
     written = "".join(story[0].said) + repr(story[0].told) + kept(desk)
     for secret in (SECRET, READ_KEY, API_KEY, "signature="):
         assert secret not in written
+
+
+def said_at_once(story: Story) -> None:
+    """Of what lasts a grace: in ticks of the clock, of which there is one per second on a desk."""
+    ticks = [m.timestamp()[1] for m in read_whole(story.desk.log, "ops.clock.v1", LIMIT_S)]
+    listed: dict[str, Any] = {"ORDER": OpenOrdersObserved, "FILL": TradesObserved}
+    seen = {(type(e), e.snapshot_id): e.ts_recv_ns // 1_000_000 for e in story.told[SNAPSHOTS]}
+    judged = Counter[str]()
+    for one in story.of(BREAKS, BreakFound):
+        kind = listed.get("FILL" if one.kind == "FEE_MISMATCH" else one.kind.partition("_")[0])
+        if kind is not None and one.snapshot_id:
+            due_ms = seen[kind, one.snapshot_id] + GRACE_MS
+            said_ms = one.ts_recv_ns // 1_000_000
+            assert sum(due_ms <= at_ms < said_ms for at_ms in ticks) <= TICKS_MAX, one
+            judged[one.kind] += 1
+    assert judged.keys() >= {"FEE_MISMATCH", "ORDER_STATE_MISMATCH", "ORDER_FOREIGN"}
 
 
 @pytest.mark.parametrize(
