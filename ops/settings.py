@@ -352,6 +352,10 @@ class Settings(BaseSettings):
         """Where the archive lies."""
         return self.archive.root or str(self.run_dir / "archive")
 
+    def with_archive(self, root: str) -> Settings:
+        """The same with another archive."""
+        return self.model_copy(update={"archive": self.archive.model_copy(update={"root": root})})
+
     @property
     def own_archive_key(self) -> Path:
         """Where the key lies that the archive makes for itself where none is named."""

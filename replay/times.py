@@ -37,6 +37,12 @@ def milliseconds(text: str) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+def text_of(at_ms: int) -> str:
+    """RFC 3339, UTC, to the millisecond."""
+    moment = _EPOCH + timedelta(milliseconds=at_ms)
+    return f"{moment.replace(tzinfo=None).isoformat('T', 'milliseconds')}Z"
+
+
 def day_span(text: str) -> Span:
     """A whole UTC day. Raises `BadTime`."""
     try:

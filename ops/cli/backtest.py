@@ -27,6 +27,9 @@ Grid = Annotated[
 Workers = Annotated[int | None, typer.Option(help="processes side by side", min=1)]
 Out = Annotated[Path | None, typer.Option(help="folder of results; default: in the run folder")]
 Market = Annotated[str, typer.Option(help="where the market lies: log, archive or auto")]
+Root = Annotated[
+    str | None, typer.Option("--archive", help="the market of this archive: imported history")
+]
 Arrivals = Annotated[
     Path | None,
     typer.Option(help="state folder of a venue that followed the log: run what happened again"),
@@ -50,6 +53,7 @@ def backtest(
     grid: Grid = None,
     workers: Workers = None,
     source: Market = "log",
+    archive: Root = None,
     out: Out = None,
     arrivals: Arrivals = None,
     order_ms: Ms = "5",
@@ -69,15 +73,19 @@ def backtest(
     Exit code 0: done, or equal. 1: something differs. 2: could not run.
     """
     if arrivals is not None:
+        if archive is not None:
+            raise typer.BadParameter("--arrivals are those of a log, --archive is none of it")
         close_the_loop(config, arrivals, source, output)
         return
     from ops.processes.backtesting import Asked, Assumed, run_all
     from ops.processes.grid import number, sets_of
-    from ops.processes.sources import source_of
+    from ops.processes.sources import Source, source_of
     from ops.settings import load
     from ops.stack.progress import Bars
 
     own, sets = load(), sets_of(grid or [])
+    if archive is not None:
+        own, source = own.with_archive(archive), Source.ARCHIVE
     assumed = Assumed(
         order_ms=number(order_ms, "--order-ms"),
         cancel_ms=number(cancel_ms, "--cancel-ms"),

@@ -37,7 +37,7 @@ def archive_of(settings: Settings) -> Store:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
     """Raises `ArchiveBusy` where another process of this run folder archives."""
     try:
         lock = hold(settings.run_dir, "archive")
@@ -57,11 +57,11 @@ def archive_once(
     trim: bool = False,
 ) -> Archived:
     """With `trim`, the log then forgets what is proven archived. Raises `TapeError`."""
-    with _alone(settings), closing(kafka_log(settings)) as log:
+    with alone(settings), closing(kafka_log(settings)) as log:
         codec, store = codec_of(settings), archive_of(settings)
         names = topics_of(codec, topics)
         done = archive(log, codec, store, names, span, accept_gap, partial(report, "archive"))
-        done.signed = sign_days(store, _key(settings))
+        done.signed = sign_days(store, archive_key(settings))
         if trim:
             done.trimmed = plan(log, codec, store, [t for t in trimmable(codec) if t in names])
             delete_before(settings, {one.tp: one.upto for one in done.trimmed})
@@ -89,7 +89,7 @@ def archive_follow(
         stop.wait(every_s)
 
 
-def _key(settings: Settings) -> bytes:
+def archive_key(settings: Settings) -> bytes:
     """What days are signed with. Without a reference a key of the run folder serves, made when
     first needed.
     """

@@ -25,8 +25,13 @@ def mark(turn: Turn, stream: Stream, quote: QuoteChanged) -> None:
         if -STEP_BACK_MS <= age_ms < turn.settings.mark_interval_ms:
             return
     stream.marked_ms = at_ms
+    turn.emit(MARKS, stream.key, marked(quote))
+
+
+def marked(quote: QuoteChanged) -> MarkPublished:
+    """The mark that a quote makes."""
     mid = _EXACTLY.multiply(_EXACTLY.add(quote.bid_px, quote.ask_px), _HALF)
-    event = MarkPublished(
+    return MarkPublished(
         quote.venue,
         quote.instrument,
         quote.bid_px,
@@ -35,4 +40,3 @@ def mark(turn: Turn, stream: Stream, quote: QuoteChanged) -> None:
         quote.ts_event_ns,
         quote.ts_recv_ns,
     )
-    turn.emit(MARKS, stream.key, event)

@@ -20,6 +20,9 @@ SCHEMAS: Final = "_schemas"
 DAYS: Final = "_days"
 IDS: Final = f"{SCHEMAS}/ids.json"
 PARTITIONS: Final = f"{SCHEMAS}/partitions.json"
+IMPORTS: Final = "_imports.json"
+"""In an archive of imported history alone: what was imported."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DAY: Final = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).days
 _NAME: Final = re.compile(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -19,13 +19,23 @@ WRITER: Final = f"1 pyarrow-{pa.__version__}"
 Range = tuple[int, int]
 
 
+class Origin(NamedTuple):
+    """Where the rows of a file came from that no log held: the imported file's name, its SHA-256
+    (hex) and the form it was in.
+    """
+
+    name: str
+    sha256: str
+    form: str
+
+
 @dataclass(frozen=True)
 class FileManifest:
     """One Parquet file: offsets [start, end). `missing` are the ranges [a, b) in it that hold no
     committed record: transaction markers and aborted records. `log_time_ms` is the partition's
     log time at the end; first and last are None, and the times too, where there are no rows.
     `schemas`: fingerprints (hex) of the writers' schemas. `sha256` (hex) and `size` (bytes) are
-    the Parquet file's.
+    the Parquet file's. `origin`: of imported rows, which the file then says of itself.
     """
 
     topic: str
@@ -44,13 +54,18 @@ class FileManifest:
     sha256: str
     size: int
     writer: str = WRITER
+    origin: Origin | None = None
 
     @property
     def name(self) -> FileName:
         return FileName(self.topic, self.partition, self.start, self.end, self.day)
 
     def dump(self) -> bytes:
-        return canonical(asdict(self))
+        said = asdict(self)
+        origin = said.pop("origin")
+        if origin is not None:
+            said |= {"imported": True, "origin": self.origin and self.origin._asdict()}
+        return canonical(said)
 
 
 def canonical(value: Any) -> bytes:
@@ -69,7 +84,10 @@ def load(data: bytes, name: FileName) -> FileManifest:
     try:
         found: dict[str, Any] = json.loads(data)
         ranges = tuple((int(a), int(b)) for a, b in found["missing"])
-        manifest = FileManifest(**{**found, "missing": ranges, "schemas": tuple(found["schemas"])})
+        found |= {"missing": ranges, "schemas": tuple(found["schemas"])}
+        if found.pop("imported", False):
+            found["origin"] = Origin(**found["origin"])
+        manifest = FileManifest(**found)
         if manifest.name != name or manifest.dump() != data:
             raise ValueError("it describes another file, or is not in canonical form")
     except (ValueError, TypeError, KeyError) as error:

@@ -15,7 +15,7 @@ from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Reader, Tp
 from replay.archive import days, manifest
 from replay.archive.errors import ArchiveError, ArchiveGap, OtherLog
-from replay.archive.layout import FILE_OFFSETS, FileName
+from replay.archive.layout import FILE_OFFSETS, IMPORTS, FileName
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index, index, of_names, superseded
 from replay.archive.rows import records_of
@@ -72,6 +72,7 @@ def archive(
     beginning is where partitions begin that the archive does not have. Raises `TapeError`.
     """
     done = Archived()
+    _require_recorded(store)
     counts = _counts(log, topics)
     keep_partitions(store, counts)
     found = index(store)
@@ -88,6 +89,12 @@ def archive(
     _settle(store, done)
     on_progress(total, total)
     return done
+
+
+def _require_recorded(store: Store) -> None:
+    """Raises `OtherLog` for an archive of imported history: its offsets are those of no log."""
+    if store.exists(IMPORTS):
+        raise OtherLog(f"{store.root} holds imported history: a log needs an archive of its own")
 
 
 def _settle(store: Store, done: Archived) -> None:

@@ -12,7 +12,7 @@ from connectors.log.interface import Tp
 from replay.archive import schemas
 from replay.archive.cutting import Cutter
 from replay.archive.layout import FileName, day_of
-from replay.archive.manifest import FileManifest, Range
+from replay.archive.manifest import FileManifest, Origin, Range
 from replay.archive.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, ParquetFile
 from replay.archive.rows import Records, Tabulator
 from replay.archive.store import Store
@@ -24,7 +24,7 @@ OnFile = Callable[[FileManifest], None]
 
 class PartitionWriter:
     """Takes a partition's committed records in order, from `start` on. `log_time_ms`: of the
-    partition before that; -1 before its first record.
+    partition before that; -1 before its first record. `origin`: where imported records came from.
     """
 
     def __init__(
@@ -35,10 +35,11 @@ class PartitionWriter:
         start: int,
         log_time_ms: int = -1,
         on_file: OnFile = lambda _: None,
+        origin: Origin | None = None,
     ) -> None:
         self._store, self._codec, self._tp, self._on_file = store, codec, tp, on_file
-        self._cutter = Cutter(start, log_time_ms)
-        self._file = _Rows(store, codec, tp)
+        self._cutter, self._origin = Cutter(start, log_time_ms), origin
+        self._file = _Rows(store, codec, tp, origin)
 
     def add(self, records: Records) -> None:
         """Raises `RegistryError` where a schema cannot be had, `ArchiveError`."""
@@ -69,7 +70,7 @@ class PartitionWriter:
         day = day_of(log_time_ms if self._cutter.has_time else next_ms)
         name = FileName(*self._tp, start, end, day)
         self._on_file(self._file.finish(name, log_time_ms))
-        self._file = _Rows(self._store, self._codec, self._tp)
+        self._file = _Rows(self._store, self._codec, self._tp, self._origin)
         self._cutter.begin(end)
 
 
@@ -78,8 +79,8 @@ class _Rows:
     whose key and value would exceed `ROW_GROUP_BYTES`.
     """
 
-    def __init__(self, store: Store, codec: Codec, tp: Tp) -> None:
-        self._store, self._codec, self._tp = store, codec, tp
+    def __init__(self, store: Store, codec: Codec, tp: Tp, origin: Origin | None) -> None:
+        self._store, self._codec, self._tp, self._origin = store, codec, tp, origin
         self._tables = Tabulator(codec, tp.topic)
         self._waiting, self._bytes = Records(), 0
         self._file: ParquetFile | None = None
@@ -151,6 +152,7 @@ class _Rows:
             schemas=tuple(used),
             sha256=sha256,
             size=size,
+            origin=self._origin,
         )
         self._store.publish(self._path, name.path)
         self._store.write(name.manifest, manifest.dump())

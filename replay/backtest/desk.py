@@ -22,6 +22,7 @@ from pipelines.risk.logic import RiskLogic
 from replay.backtest.agenda import Agenda
 from replay.backtest.exchange import SimulatedVenue
 from replay.backtest.gateway import Gateway
+from replay.backtest.implied import Implied
 from replay.backtest.peeking import check_no_peeking
 from replay.backtest.records import Records
 from replay.backtest.setting import Setting
@@ -44,8 +45,12 @@ See = Callable[[Input], None]
 class Desk:
     """`now_ns`: the moment the simulation has reached. `see` is told of every record."""
 
-    def __init__(self, setting: Setting, records: Records, see: See) -> None:
+    def __init__(
+        self, setting: Setting, records: Records, see: See, implied: Implied | None = None
+    ) -> None:
+        """`implied`: of a market that has trades alone."""
         self._setting, self._records, self._see = setting, records, see
+        self._implied = implied
         self.now_ns, self.agenda = 0, Agenda()
         self._strategy, self._risk = setting.strategy, RiskLogic()
         self._held, self._risk_state = self._strategy.initial(), self._risk.initial()
@@ -84,6 +89,8 @@ class Desk:
         for item in batch.rows():
             self._pass_time(item.timestamp_ms * NS_PER_MS)
             self._hear(item, targets.get(item.position, ()))
+            for implied in self._implied.after(item) if self._implied else ():
+                self._hear(implied)
             if self._waiting:
                 self._settle()
 
@@ -106,7 +113,7 @@ class Desk:
 
     # ---- records ---------------------------------------------------------------------------------
 
-    def _hear(self, item: Input, targets: Sequence[Output]) -> None:
+    def _hear(self, item: Input, targets: Sequence[Output] = ()) -> None:
         """One record of the market."""
         event = item.event
         if isinstance(event, TradePrinted | QuoteChanged | BookChanged):

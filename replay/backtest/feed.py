@@ -68,6 +68,12 @@ def _range(log: Log, tp: Tp, span: Span) -> Range:
     return Range(tp, start, end)
 
 
+def require_market(wanted: Sequence[Range]) -> None:
+    """Raises `NoMarket`."""
+    if not any(one.tp.topic.startswith("md.") for one in wanted):
+        raise NoMarket("no market data in that range: `tape status` says what the log holds")
+
+
 class Feed:
     """`batches` gives all records of the ranges once; `close` lets go of the log."""
 
@@ -75,8 +81,7 @@ class Feed:
         self, log: Log, codec: Codec, wanted: Sequence[Range], records_max: int = RECORDS_MAX
     ) -> None:
         """Raises `NoMarket`."""
-        if not any(one.tp.topic.startswith("md.") for one in wanted):
-            raise NoMarket("no market data in that range: look with `tape archive`, or widen it")
+        require_market(wanted)
         self._codec, self._records_max = codec, records_max
         self._ends = {one.tp: one.end for one in wanted}
         self._read = {one.tp: one.start for one in wanted}

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from connectors.clock import TOPIC as CLOCK
 from connectors.log.interface import Log
 from replay.backtest.clocked import Clocked, first_ms, last_ms
 from replay.backtest.desk import Desk
-from replay.backtest.feed import RECORDS_MAX, Feed, NoMarket, Range, ranges
+from replay.backtest.feed import RECORDS_MAX, Feed, Range, ranges, require_market
+from replay.backtest.implied import implied_by
 from replay.backtest.records import Records
 from replay.backtest.setting import Setting
 from replay.backtest.story import Story
 from replay.rerun import EVERYTHING, Span
 from schemas.codec import Codec
 
+QUOTED: Final = ("md.quote.v1", "md.book.v1", "md.mark.v1")
 OnRecords = Callable[[int, int], None]
 
 
 class Done(NamedTuple):
-    """`market`: records read, `ranges`: which ones; `clock`: whether the ticks are the log's."""
+    """`market`: records read, `ranges`: which ones; `clock`: whether the ticks are the log's;
+    `quotes`: whether the quotes are, or implied by trades.
+    """
 
     records: Records
     story: Story
     ranges: list[Range]
     market: int
     clock: bool
+    quotes: bool = True
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
@@ -52,22 +57,21 @@ def backtest(
 ) -> Done:
     """Runs the desk over a span of a log. Raises `TapeError`; nothing is written anywhere."""
     wanted = ranges(log, span)
-    if not any(one.tp.topic.startswith("md.") for one in wanted):
-        raise NoMarket("no market data in that range: `tape status` says what the log holds")
-    begins_ms, clock = first_ms(log, wanted), any(one.tp.topic == CLOCK for one in wanted)
+    require_market(wanted)
+    topics = {one.tp.topic for one in wanted}
+    begins_ms, clock = first_ms(log, wanted), CLOCK in topics
     source: Log = log if clock else Clocked(log, codec, begins_ms, last_ms(log, wanted))
     ticks = [] if clock else ranges(source, topics=(CLOCK,))
     records, story = Records(), Story(setting.limits)
-    desk, feed = (
-        Desk(setting, records, story.see),
-        Feed(source, codec, [*wanted, *ticks], records_max),
-    )
+    quotes = not topics.isdisjoint(QUOTED)
+    desk = Desk(setting, records, story.see, None if quotes else implied_by(setting.limits))
+    feed = Feed(source, codec, [*wanted, *ticks], records_max)
     try:
         market = _drive(desk, feed, begins_ms, on_records)
     finally:
         feed.close()
     story.end(desk.now_ns // 1_000_000)
-    return Done(records, story, wanted, market, clock)
+    return Done(records, story, wanted, market, clock, quotes)
 
 
 def _drive(desk: Desk, feed: Feed, begins_ms: int, on_records: OnRecords) -> int:

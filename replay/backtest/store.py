@@ -62,6 +62,7 @@ def manifest_of(done: Done, facts: Mapping[str, Any]) -> dict[str, Any]:
         "run": name,
         **given,
         "clock": "of the log" if done.clock else "made for the run",
+        "quotes": "of the log" if done.quotes else "implied by trades",
         "records_in": done.market,
         "outputs": {
             topic: {"records": done.records.counts()[topic], "digest": digest}
@@ -77,7 +78,7 @@ def canonical(value: Any) -> str:
 def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a reader wants of the manifest."""
     rows = []
-    for name in ("run", "configuration", "configuration_sha256", "code_version", "clock"):
+    for name in ("run", "configuration", "configuration_sha256", "code_version", "clock", "quotes"):
         rows.append((name.replace("_", " "), str(manifest[name])))
     for name in ("parameters", "assumed"):
         said = ", ".join(f"{key} {one}" for key, one in manifest[name].items())

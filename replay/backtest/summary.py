@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Any, Final
+from typing import Any
 
-from pipelines.exact import ZERO, plain
+from pipelines.exact import EXACTLY, ZERO, plain
 from replay.backtest.story import BASIS, Fill, Story
-
-_RATIO: Final = Context(prec=38, rounding=ROUND_HALF_EVEN)
-_STEP: Final = Decimal("0.0001")
+from replay.ratio import ratio, total
 
 
 def summary(story: Story) -> dict[str, Any]:
@@ -49,6 +46,6 @@ def by_count(found: Counter[str]) -> dict[str, int]:
 
 def slippage_bps(fills: list[Fill]) -> str:
     """Weighted by value at the mark; positive: worse than the mark."""
-    lost = sum((fill.slippage for fill in fills), ZERO)
-    value = sum((fill.mark_px * fill.event.last_qty for fill in fills), ZERO)
-    return plain(_RATIO.quantize(_RATIO.divide(_RATIO.multiply(lost, BASIS), value), _STEP))
+    lost = total([fill.slippage for fill in fills])
+    value = total([EXACTLY.multiply(fill.mark_px, fill.event.last_qty) for fill in fills])
+    return plain(ratio(EXACTLY.multiply(lost, BASIS), value))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from pipelines.exact import EXACTLY, ZERO, plain
 from replay.canary.decisions import Turn
+from replay.ratio import ratio
 
 ORDERS: Final = frozenset({"OrderRequested", "OrderApproved"})
 BPS: Final = Decimal(10_000)
-_ROUNDED: Final = Context(prec=38, rounding=ROUND_HALF_EVEN)
-_SHOWN: Final = Decimal("0.0001")
 
 
 @dataclass
@@ -90,7 +89,7 @@ class Measures:
     @property
     def slippage_bps(self) -> Decimal:
         """Value-weighted; above 0 is worse than the mark. Rounded half even."""
-        return share(self.slippage * BPS, self.marked)
+        return ratio(EXACTLY.multiply(self.slippage, BPS), self.marked)
 
     @property
     def cpu_ns_per_record(self) -> int:
@@ -112,10 +111,3 @@ class Measures:
 
 def _key(event: Mapping[str, Any]) -> tuple[str, str]:
     return event["strategy"], event["instrument"]
-
-
-def share(part: Decimal, whole: Decimal) -> Decimal:
-    """A ratio for people, to four decimals, half even; 0 of nothing is 0."""
-    if not whole:
-        return ZERO
-    return _ROUNDED.divide(part, whole).quantize(_SHOWN, context=_ROUNDED)

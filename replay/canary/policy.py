@@ -10,8 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.exact import ZERO, plain
-from replay.canary.measures import Book, share
+from replay.canary.measures import Book
 from replay.canary.run import Comparison
+from replay.ratio import ratio
 from schemas.errors import TapeError
 
 
@@ -75,8 +76,8 @@ def _books(policy: Policy, name: str, before: Book, after: Book) -> Iterator[str
     )
     for what, most, was, now in pairs:
         if most is not None and now > was * most:
-            ratio = plain(share(now, was)) if was else "infinitely many"
-            yield f"{what} of {name} is {ratio} times the baseline's, allowed are {plain(most)}"
+            grown = plain(ratio(now, was)) if was else "infinitely many"
+            yield f"{what} of {name} is {grown} times the baseline's, allowed are {plain(most)}"
 
 
 def _prices(policy: Policy, found: Comparison) -> Iterator[str]:

@@ -1,0 +1,88 @@
+"""`tape import binance-vision | csv`: downloaded history as an archive to replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.cli._output import Form, Output, columns, emit
+
+if TYPE_CHECKING:
+    from replay.history.imports import Import
+    from replay.history.rows import Source
+
+Root = Annotated[
+    str | None,
+    typer.Option(help="the archive to import into; default: `imported` in the run folder"),
+]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(help="Downloaded history as days to replay.", no_args_is_help=True)
+    group.command("binance-vision")(binance_vision)
+    group.command("csv")(table)
+    app.add_typer(group, name="import")
+
+
+def binance_vision(
+    paths: Annotated[list[Path], typer.Argument(help="files or folders of them", exists=True)],
+    venue: Annotated[str, typer.Option(help="whose instruments; name one for futures")] = "BINANCE",
+    root: Root = None,
+    output: Output = Form.TEXT,
+) -> None:
+    """Import trades or aggregated trades as data.binance.vision offers them, zipped or not."""
+    from ops.processes.importing import import_binance, root_of
+    from ops.settings import load
+    from ops.stack.progress import Bars
+
+    own = load()
+    with Bars() as bars:
+        done = import_binance(own, root, paths, venue, bars)
+    _print(output, root_of(own, root), done)
+
+
+def table(
+    file: File,
+    names: Annotated[
+        str,
+        typer.Option("--columns", help="time=C,price=C,quantity=C and, if there, side=C,id=C"),
+    ],
+    instrument: Annotated[str, typer.Option(help="whose trades, for example BTCUSDT.BINANCE")],
+    delimiter: Annotated[str, typer.Option(help="between two columns")] = ",",
+    root: Root = None,
+    output: Output = Form.TEXT,
+) -> None:
+    """Import a table of trades with a header: CSV, also zipped or gzipped."""
+    from ops.processes.importing import import_csv, root_of
+    from ops.settings import load
+    from ops.stack.progress import Bars
+    from replay.history.table import columns_of
+
+    if len(delimiter) != 1:
+        raise typer.BadParameter("--delimiter is one character")
+    own, chosen = load(), columns_of(names)
+    with Bars() as bars:
+        done = import_csv(own, root, file, instrument, chosen, delimiter, bars)
+    _print(output, root_of(own, root), done)
+
+
+def _print(output: Form, root: str, done: list[tuple[Source, Import | None]]) -> None:
+    made = [{**vars(one), "trades": one.trades} for _, one in done if one is not None]
+    known = [source._asdict() for source, one in done if one is None]
+    rows = [_row(source, one) for source, one in done]
+    text = "\n".join([columns(rows), f"archive: {root}"])
+    emit(output, {"root": root, "imported": made, "known": known}, text)
+
+
+def _row(source: Source, made: Import | None) -> tuple[str, ...]:
+    from replay.times import text_of
+
+    if made is None:
+        return source.name, source.instrument, "imported before", "", ""
+    span = f"{text_of(made.first_ms)} to {text_of(made.last_ms)}"
+    place = f"{made.topic}/{made.partition}, offsets {made.start} to {made.end - 1}"
+    return source.name, source.instrument, f"{made.trades:,} trades", span, place

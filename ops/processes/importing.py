@@ -1,0 +1,75 @@
+"""Imports downloaded files into the archive of imported history, one importer per run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ops.processes.archiving import alone, archive_key
+from ops.settings import Settings
+from ops.stack.progress import Report
+from replay.archive.store import Store, store_at
+from replay.history import binance, table
+from replay.history.files import Parse, trades_of
+from replay.history.imports import Import
+from replay.history.load import load
+from replay.history.rows import Source
+from replay.verify.signature import sign_days
+
+FOLDER: Final = "imported"
+Wanted = tuple[Path, Source, Parse, str]
+
+
+def root_of(settings: Settings, root: str | None) -> str:
+    """Where imported history lies: beside the archive of the run folder's log."""
+    return root or str(settings.run_dir / FOLDER)
+
+
+def import_binance(
+    settings: Settings, root: str | None, paths: Sequence[Path], venue: str, report: Report
+) -> list[tuple[Source, Import | None]]:
+    """Files and folders of data.binance.vision; None beside what was imported before. Raises
+    `TapeError` at the first that cannot be: those before it are there, of it nothing is.
+    """
+    files = (
+        (path, binance.source_of(path, venue), binance.parser(path, venue), ",")
+        for path in binance.files_in(paths)
+    )
+    return _import(settings, root_of(settings, root), files, report)
+
+
+def import_csv(
+    settings: Settings,
+    root: str | None,
+    path: Path,
+    instrument: str,
+    columns: Mapping[str, str],
+    delimiter: str,
+    report: Report,
+) -> list[tuple[Source, Import | None]]:
+    """A table with a header. Raises `TapeError`."""
+    source = table.source_of(path, instrument)
+    file = (path, source, table.parser(source, columns), delimiter)
+    return _import(settings, root_of(settings, root), iter([file]), report)
+
+
+def _import(
+    settings: Settings, root: str, files: Iterator[Wanted], report: Report
+) -> list[tuple[Source, Import | None]]:
+    store = store_at(root)
+    with alone(settings):
+        done = [_one(store, *file, report) for file in files]
+        sign_days(store, archive_key(settings))
+    return done
+
+
+def _one(
+    store: Store, path: Path, source: Source, parse: Parse, delimiter: str, report: Report
+) -> tuple[Source, Import | None]:
+    step = partial(report, f"import {path.name}")
+    step(0, None)
+    made = load(store, source, trades_of(path, parse, delimiter), lambda rows: step(rows, None))
+    step(1, 1)
+    return source, made

@@ -1,0 +1,94 @@
+"""Any table of trades with a header: its columns by name, as the user says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from replay.history.files import Parse, digest_of
+from replay.history.rows import BadHistory, BadRow, Source, Trade, amount, time_ns
+from schemas.events import Side
+
+NEEDED: Final = ("time", "price", "quantity")
+OPTIONAL: Final = ("side", "id")
+_SIDES: Final[dict[str, Side]] = {
+    **dict.fromkeys(("buy", "b", "bid"), "BUY"),
+    **dict.fromkeys(("sell", "s", "ask"), "SELL"),
+    **dict.fromkeys(("", "unknown"), "UNKNOWN"),
+}
+_INSTRUMENT: Final = re.compile(r"[A-Za-z0-9_/-]+\.[A-Z][A-Z0-9_-]*").fullmatch
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SPLIT: Final = re.compile(r"(.+?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?")
+
+
+def columns_of(text: str) -> dict[str, str]:
+    """`time=ts,price=px,...` as a mapping. Raises `BadHistory`."""
+    pairs = [one.partition("=")[::2] for one in text.split(",")]
+    found = {name.strip(): column.strip() for name, column in pairs}
+    known = (*NEEDED, *OPTIONAL)
+    if len(found) != len(pairs) or not all(found.values()) or not set(found) <= set(known):
+        raise BadHistory(f"--columns is NAME=COLUMN,... of {', '.join(known)}, each once: {text!r}")
+    if missing := [name for name in NEEDED if name not in found]:
+        raise BadHistory(f"--columns names no {missing[0]}")
+    return found
+
+
+def source_of(path: Path, instrument: str) -> Source:
+    """What the archive keeps of a file. Raises `BadHistory`."""
+    if not _INSTRUMENT(instrument):
+        raise BadHistory(f"instrument {instrument!r} is not like BTCUSDT.BINANCE")
+    return Source(path.name, digest_of(path), "csv", instrument)
+
+
+def parser(source: Source, columns: Mapping[str, str]) -> Parse:
+    """Rows to trades. Without a column of ids a trade's is the file's digest and its row: equal
+    whenever the same file is read.
+    """
+    places: dict[str, int] = {}
+    count = 0
+
+    def parse(row: list[str]) -> Trade | None:
+        nonlocal count
+        if not places:
+            places.update(_places(row, columns))
+            return None
+        count += 1
+        if len(row) <= max(places.values()):
+            raise BadRow(f"{len(row)} columns are too few")
+        told = {name: row[place].strip() for name, place in places.items()}
+        side = _SIDES.get(told.get("side", "").lower())
+        if side is None:
+            raise BadRow(f"side {told['side']!r} is neither buy nor sell")
+        number = told.get("id") or f"{source.sha256[:12]}-{count}"
+        px, qty = amount(told["price"], "price"), amount(told["quantity"], "quantity")
+        return Trade(number, side, px, qty, _time(told["time"]))
+
+    return parse
+
+
+def _places(header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
+    names = [name.strip() for name in header]
+    for column in columns.values():
+        if names.count(column) != 1:
+            raise BadRow(f"column {column!r} is there {names.count(column)} times: {names}")
+    return {name: names.index(column) for name, column in columns.items()}
+
+
+def _time(text: str) -> int:
+    """Nanoseconds since 1970 of a whole number, or of an RFC 3339 time (UTC where it does not
+    say), up to nanoseconds exactly.
+    """
+    if text.isdigit():
+        return time_ns(text)
+    found = _SPLIT.fullmatch(text)
+    try:
+        assert found is not None
+        moment = datetime.fromisoformat(found[1] + (found[3] or ""))
+    except (ValueError, AssertionError):
+        raise BadRow(f"time {text!r} is neither RFC 3339 nor a number since 1970") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    whole = (moment - _EPOCH) // timedelta(microseconds=1)
+    return whole * 1_000 + int((found[2] or "").ljust(9, "0"))
