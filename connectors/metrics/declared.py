@@ -21,7 +21,7 @@ RECORDS: Final = (0, 1, 10, 100, 1_000, 5_000, 10_000, 20_000)
 EVERY, PIPELINES, MARKET = "every process", "pipelines", "market"
 STRATEGY, RISK, RECONCILIATION = "strategy", "risk", "reconciliation"
 GATEWAY, CONNECTOR, CLOCK = "gateway", "connector", "clock"
-WATCH, DESK = "venue-watch", "desk"
+WATCH, DESK, CONSOLE = "venue-watch", "desk", "console"
 
 BUILD_INFO = table(
     EVERY, "tape_build_info", "1; what runs: its code version.", "process", "version"
@@ -303,6 +303,17 @@ PROCESS_STATE = table(
 )
 PROCESS_RESTARTS = table(
     DESK, "tape_process_restarts", "How often a process was started again.", "supervised"
+)
+
+CONSOLE_CLIENTS = table(CONSOLE, "tape_console_clients", "Browsers that follow the page.")
+CONSOLE_MESSAGES = counter(CONSOLE, "tape_console_messages_total", "Messages sent to browsers.")
+CONSOLE_CONFLATED = counter(
+    CONSOLE,
+    "tape_console_conflated_total",
+    "Steps that a browser missed because it did not read in time.",
+)
+CONSOLE_RECORDS = counter(
+    CONSOLE, "tape_console_records_total", "Records of the log that the console has read."
 )
 
 FIGURES: Final = DECLARED

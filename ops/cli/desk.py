@@ -92,13 +92,14 @@ def kill(
     from connectors.gateway.latch import Halt
     from ops.processes.control import check_said, person
     from ops.processes.kill import kill as run
+    from ops.processes.kill import killed_json
     from ops.settings import load
 
     who = by or person()
     check_said(who, reason)
     halt = Halt(account, strategy, instrument, who, reason, time.time_ns())
     done = run(load(), halt, within)
-    emit(output, _killed_json(done), _killed_text(done))
+    emit(output, killed_json(done), _killed_text(done))
     _alarm(done.alarms)
 
 
@@ -151,18 +152,6 @@ def _state(kind: Any, scope: Any, by: str, reason: str, output: Form) -> None:
 
 def _plain(value: Any) -> Any:
     return [str(one) for one in value] if isinstance(value, tuple) else value
-
-
-def _killed_json(done: Killed) -> dict[str, Any]:
-    from ops.processes.kill import cleared_json
-
-    return {
-        "paths": [way._asdict() for way in done.ways],
-        "venue": cleared_json(done.cleared),
-        "alarms": list(done.alarms),
-        "begun_ns": done.begun_ns,
-        "looked_ns": done.looked_ns,
-    }
 
 
 def _killed_text(done: Killed) -> str:

@@ -178,6 +178,17 @@ def _alarms(
     return tuple(found)
 
 
+def killed_json(done: Killed) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "paths": [way._asdict() for way in done.ways],
+        "venue": cleared_json(done.cleared),
+        "alarms": list(done.alarms),
+        "begun_ns": done.begun_ns,
+        "looked_ns": done.looked_ns,
+    }
+
+
 def shown(cleared: Cleared) -> str:
     """The orders that are left, for a person."""
     if cleared.left is None:

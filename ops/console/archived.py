@@ -1,0 +1,129 @@
+"""Past pages: the same fold, filled from the archive."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
+from connectors.log.interface import Tp
+from ops.console import document
+from ops.console.instants import iso
+from ops.console.reading import past
+from ops.console.state import CLOCK, MARKET, State
+from replay.archive import manifest
+from replay.archive.layout import FileName
+from replay.archive.reader import index
+from replay.archive.records import tables
+from replay.archive.schemas import archived_ids
+from replay.archive.source import ArchiveLog
+from replay.archive.store import Store
+from replay.explain.chain import explain
+from replay.explain.found import Past
+from replay.explain.text import as_json
+from replay.times import Span, milliseconds
+from schemas.catalog import load_catalog
+from schemas.codec import Codec
+from schemas.errors import TapeError
+
+KEPT: Final = 4  # states of moments lately looked at
+TIMED: Final = (*MARKET, CLOCK)
+
+
+class NotArchived(TapeError):
+    """The archive does not reach to that moment."""
+
+
+class Extent(NamedTuple):
+    """Log time of the first and the last record, milliseconds; None where nothing is archived."""
+
+    first_ms: int | None
+    last_ms: int | None
+    instruments: list[str]
+
+
+class Archived:
+    """Asked by one thread at a time; it reads what the archive holds when it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._states: OrderedDict[int, State] = OrderedDict()
+        self._keys: dict[FileName, set[str]] = {}
+
+    def page(self, instrument: str, at: str) -> dict[str, Any]:
+        """The page of a moment. Raises `BadTime`, `NotArchived`, `TapeError`."""
+        at_ms = milliseconds(at)
+        with self._lock:
+            state = self._state(at_ms)
+        names = state.instruments()
+        chosen = instrument if instrument in names or not names else names[0]
+        return document.page(state, chosen, at_ms, live=False)
+
+    def order(self, name: str, at: str) -> dict[str, Any]:
+        """An order explained by what was there at a moment. Raises `TapeError`."""
+        at_ms = milliseconds(at)
+        with self._lock:
+            log, codec = self._opened()
+            return as_json(explain(Past(log, codec, Span(None, at_ms + 1)), name))
+
+    def span(self) -> dict[str, Any]:
+        """What the archive holds, for a slider."""
+        with self._lock:
+            found = self._extent()
+        return {
+            "first": None if found.first_ms is None else iso(found.first_ms),
+            "last": None if found.last_ms is None else iso(found.last_ms),
+            "instruments": found.instruments,
+        }
+
+    def _opened(self) -> tuple[ArchiveLog, Codec]:
+        catalog = load_catalog()
+        return ArchiveLog(self._store), Codec(catalog, archived_ids(self._store, catalog))
+
+    def _state(self, at_ms: int) -> State:
+        known = self._states.get(at_ms)
+        if known is None:
+            extent = self._extent()
+            if extent.first_ms is None or extent.last_ms is None:
+                raise NotArchived(f"nothing is archived at {self._store.root}")
+            if not extent.first_ms <= at_ms <= extent.last_ms:
+                reach = f"{iso(extent.first_ms)} to {iso(extent.last_ms)}"
+                raise NotArchived(f"{iso(at_ms)} is not in the archive, which goes from {reach}")
+            known = past(*self._opened(), at_ms)
+            self._states[at_ms] = known
+        self._states.move_to_end(at_ms)
+        if len(self._states) > KEPT:
+            self._states.popitem(last=False)
+        return known
+
+    def _extent(self) -> Extent:
+        files = index(self._store, TIMED)
+        firsts = [self._times(names[0])[0] for names in files.values()]
+        lasts = [self._times(names[-1])[1] for names in files.values()]
+        return Extent(
+            min((at for at in firsts if at is not None), default=None),
+            max((at for at in lasts if at is not None), default=None),
+            sorted(self._instruments(files)),
+        )
+
+    def _times(self, name: FileName) -> tuple[int | None, int | None]:
+        said = manifest.read(self._store, name)
+        return said.timestamp_ms_min, said.timestamp_ms_max
+
+    def _instruments(self, files: dict[Tp, list[FileName]]) -> Iterable[str]:
+        """Those of each partition's newest trades and quotes."""
+        found: set[str] = set()
+        for tp, names in files.items():
+            if tp.topic in ("md.trade.v1", "md.quote.v1"):
+                found |= self._keys_of(names[-1])
+        return found
+
+    def _keys_of(self, name: FileName) -> set[str]:
+        if name not in self._keys:
+            found: set[str] = set()
+            for batch in tables(self._store, name, ("_key",), 0):
+                found |= {key.decode() for key in batch.column("_key").unique().to_pylist() if key}
+            self._keys[name] = found
+        return self._keys[name]

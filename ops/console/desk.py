@@ -1,0 +1,154 @@
+"""What the desk's topics say of money and people: positions, breaks, limits, trading states, and
+the pipelines' epochs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from ops.console.newest import Newest, Place
+from pipelines.exact import EXACTLY, ZERO
+from pipelines.gateway.scopes import Scope
+from pipelines.risk.control import LATCHES
+from pipelines.risk.state import STRICTNESS, TradingState
+from schemas.events import (
+    BalancesObserved,
+    Boundary,
+    BreakCleared,
+    BreakFound,
+    EpochCommitted,
+    GatewayReady,
+    LimitsChanged,
+    PositionAdjusted,
+    PositionChanged,
+    TradingResumed,
+    TransferAnnounced,
+)
+
+LISTED: Final = 50
+BREAKS: Final = 1_000
+DECISIONS: Final = 10_000
+
+
+class Latched(NamedTuple):
+    """What holds for a scope, since when and why."""
+
+    state: TradingState
+    since_ms: int
+    reason: str
+    person: str
+
+
+class Cell(NamedTuple):
+    """The newest position of a strategy in an instrument on an account."""
+
+    place: Place
+    event: PositionChanged
+
+
+@dataclass
+class Desk:
+    """`transfers`: what was moved in or out by hand, by (account, asset). `charged`: fees paid, by
+    (account, asset, instrument). `decisions`: every control event; two topics hold them.
+    """
+
+    cells: dict[tuple[str, str, str], Cell] = field(default_factory=dict)
+    balances: dict[str, tuple[Place, BalancesObserved]] = field(default_factory=dict)
+    transfers: dict[tuple[str, str], dict[str, Decimal]] = field(default_factory=dict)
+    charged: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
+    breaks: dict[tuple[str, str], tuple[Place, BreakFound | BreakCleared]] = field(
+        default_factory=dict
+    )
+    limits: LimitsChanged | None = None
+    ready: dict[str, Place] = field(default_factory=dict)
+    decisions: Newest[Any] = field(default_factory=lambda: Newest(DECISIONS))
+    epochs: dict[tuple[str, int], tuple[Place, EpochCommitted]] = field(default_factory=dict)
+    boundaries: Newest[tuple[str, Boundary]] = field(default_factory=lambda: Newest(LISTED))
+
+    def apply(self, place: Place, event: Any) -> tuple[str, ...]:
+        """The sections that changed; none where the event is of others."""
+        handle = _HANDLERS.get(type(event))
+        return () if handle is None else handle(self, place, event)
+
+    def latched(self) -> dict[Scope, Latched]:
+        """What holds by scope: the stricter of two, until a person resumes exactly that scope."""
+        held: dict[Scope, Latched] = {}
+        for place, event in reversed(self.decisions.since(0)):
+            scope: Scope = (event.account, event.strategy, event.instrument)
+            if isinstance(event, TradingResumed):
+                held.pop(scope, None)
+                continue
+            fresh = Latched(LATCHES[type(event)], place.at_ms, event.reason, event.person)
+            before = held.get(scope)
+            if before is None or _strictness(fresh) > _strictness(before):
+                held[scope] = fresh
+        return held
+
+    def _position(self, place: Place, event: PositionChanged) -> tuple[str, ...]:
+        self.cells[event.account, event.strategy, event.instrument] = Cell(place, event)
+        if event.commission:
+            key = (event.account, event.comm_currency, event.instrument)
+            self.charged[key] = EXACTLY.add(self.charged.get(key, ZERO), event.commission)
+        return ("positions", "limits")
+
+    def _balances(self, place: Place, event: BalancesObserved) -> tuple[str, ...]:
+        self.balances[event.account] = place, event
+        return ("positions",)
+
+    def _transfer(self, _: Place, event: TransferAnnounced) -> tuple[str, ...]:
+        known = self.transfers.setdefault((event.account, event.asset), {})
+        known.setdefault(event.transfer_id, event.qty)
+        return ("positions",)
+
+    def _found(self, place: Place, event: BreakFound | BreakCleared) -> tuple[str, ...]:
+        self.breaks[event.account, event.break_id] = place, event
+        if len(self.breaks) > BREAKS * 2:
+            closed = [(p, k) for k, (p, e) in self.breaks.items() if isinstance(e, BreakCleared)]
+            for _, key in sorted(closed)[:BREAKS]:
+                del self.breaks[key]
+        return ("breaks", "positions")
+
+    def _limits(self, _: Place, event: LimitsChanged) -> tuple[str, ...]:
+        if self.limits is None or event.limits_version > self.limits.limits_version:
+            self.limits = event
+        return ("limits",)
+
+    def _decided(self, place: Place, event: Any) -> tuple[str, ...]:
+        self.decisions.add(place, event)
+        return ("trading", "kill", "positions")
+
+    def _adjusted(self, _: Place, __: PositionAdjusted) -> tuple[str, ...]:
+        return ()  # reconciliation says what it made of it: a PositionChanged
+
+    def _ready(self, place: Place, event: GatewayReady) -> tuple[str, ...]:
+        self.ready[event.account] = max(place, self.ready.get(event.account, place))
+        return ("account",)
+
+    def _committed(self, place: Place, event: EpochCommitted) -> tuple[str, ...]:
+        key = (event.pipeline, event.shard)
+        self.epochs[key] = place, event
+        if event.boundary is not None and event.boundary.kind != "FIRST_START":
+            self.boundaries.add(place, (event.pipeline, event.boundary))
+            return ("epochs", "replays")
+        return ("epochs",)
+
+
+def _strictness(one: Latched) -> int:
+    return STRICTNESS.index(one.state)
+
+
+_HANDLERS: Final[dict[type[Any], Any]] = {
+    PositionChanged: Desk._position,
+    BalancesObserved: Desk._balances,
+    TransferAnnounced: Desk._transfer,
+    PositionAdjusted: Desk._adjusted,
+    BreakFound: Desk._found,
+    BreakCleared: Desk._found,
+    LimitsChanged: Desk._limits,
+    GatewayReady: Desk._ready,
+    EpochCommitted: Desk._committed,
+    TradingResumed: Desk._decided,
+    **dict.fromkeys(LATCHES, Desk._decided),
+}

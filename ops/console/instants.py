@@ -1,0 +1,35 @@
+"""How a page writes its times, and how far back it looks.
+
+Whatever is older is not on a page, however long the console ran: so a page of the past is what the
+page was.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from ops.console.market import INTERVAL_MS
+from pipelines.exact import plain
+
+MARKET_MS: Final = 3_600_000
+ORDERS_MS: Final = 86_400_000
+FRAMES_MS: Final = 60_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(at_ms: int) -> str:
+    """ISO-8601 UTC with milliseconds."""
+    moment = _EPOCH + timedelta(milliseconds=at_ms)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def seconds(milli: int) -> str:
+    """An age, exactly."""
+    return plain(Decimal(milli).scaleb(-3))
+
+
+def market_since(at_ms: int) -> int:
+    """Where the market on a page of that time begins: with a whole candle."""
+    return (at_ms - MARKET_MS) // INTERVAL_MS * INTERVAL_MS

@@ -1,0 +1,164 @@
+"""What the market's topics say: candles, trades and book of each instrument, and feeds' lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from ops.console.newest import Newest, Place
+from pipelines.exact import EXACTLY, ZERO
+from schemas.events import (
+    BookChanged,
+    FeedGapped,
+    FeedRecovered,
+    FeedWentStale,
+    MarkPublished,
+    QuoteChanged,
+    TradePrinted,
+)
+
+INTERVAL_S: Final = 60
+INTERVAL_MS: Final = INTERVAL_S * 1_000
+CANDLES: Final = 300
+LISTED: Final = 50
+GAPS: Final = 10_000  # remembered of one line
+MS_NS: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Candle:
+    """One interval of trades; prices in quote units, volume in base units."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+    def add(self, price: Decimal, quantity: Decimal) -> None:
+        self.high = max(self.high, price)
+        self.low = min(self.low, price)
+        self.close = price
+        self.volume = EXACTLY.add(self.volume, quantity)
+
+
+@dataclass(slots=True)
+class Book:
+    """Depth since the newest snapshot; `known` is false before the first."""
+
+    at_ms: int = 0
+    known: bool = False
+    bids: dict[Decimal, Decimal] = field(default_factory=dict)
+    asks: dict[Decimal, Decimal] = field(default_factory=dict)
+
+    def change(self, at_ms: int, event: BookChanged) -> None:
+        if event.snapshot:
+            self.known = True
+            self.bids.clear()
+            self.asks.clear()
+        if self.known:
+            self.at_ms = at_ms
+            _put(self.bids, event.bid_px, event.bid_qty)
+            _put(self.asks, event.ask_px, event.ask_qty)
+
+
+def _put(side: dict[Decimal, Decimal], prices: Iterable[Decimal], qtys: Iterable[Decimal]) -> None:
+    for price, qty in zip(prices, qtys, strict=True):
+        if qty:
+            side[price] = qty
+        else:
+            side.pop(price, None)
+
+
+class Trade(NamedTuple):
+    """A public trade."""
+
+    price: Decimal
+    quantity: Decimal
+    side: str
+
+
+@dataclass(slots=True)
+class Instrument:
+    """Candles by the begin of their interval, log time in milliseconds."""
+
+    candles: dict[int, Candle] = field(default_factory=dict)
+    trades: Newest[Trade] = field(default_factory=lambda: Newest(LISTED))
+    book: Book = field(default_factory=Book)
+    quote: tuple[int, QuoteChanged] | None = None
+    mark_px: Decimal | None = None
+
+    def trade(self, place: Place, event: TradePrinted) -> None:
+        self.trades.add(place, Trade(event.last_px, event.last_qty, event.aggressor_side))
+        begin_ms = place.at_ms // INTERVAL_MS * INTERVAL_MS
+        candle = self.candles.get(begin_ms)
+        if candle is None:
+            candle = Candle(event.last_px, event.last_px, event.last_px, event.last_px, ZERO)
+            self.candles[begin_ms] = candle
+            if len(self.candles) > CANDLES:
+                del self.candles[min(self.candles)]
+        candle.add(event.last_px, event.last_qty)
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of a venue's feed. `heard_ms`: log time of its newest frame; `said`: the newest
+    FeedWentStale or FeedRecovered, with its place.
+    """
+
+    heard_ms: int | None = None
+    said: tuple[Place, FeedWentStale | FeedRecovered] | None = None
+    gaps: Newest[FeedGapped] = field(default_factory=lambda: Newest(GAPS))
+
+    def tell(self, place: Place, event: FeedWentStale | FeedRecovered) -> None:
+        if self.said is None or place > self.said[0]:
+            self.said = place, event
+
+
+@dataclass
+class Market:
+    """By instrument, and by (venue, line)."""
+
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+
+    def of(self, name: str) -> Instrument:
+        found = self.instruments.get(name)
+        if found is None:
+            found = self.instruments[name] = Instrument()
+        return found
+
+    def line(self, venue: str, name: str) -> Line:
+        return self.lines.setdefault((venue, name), Line())
+
+    def heard(self, venue: str, name: str, at_ms: int) -> None:
+        line = self.line(venue, name)
+        line.heard_ms = at_ms if line.heard_ms is None else max(line.heard_ms, at_ms)
+
+    def apply(self, place: Place, event: Any) -> tuple[str, str] | None:
+        """The section that changed, and its instrument; None where the event is of others."""
+        kind = type(event)
+        if kind is TradePrinted:
+            self.of(event.instrument).trade(place, event)
+            return "candles", event.instrument
+        if kind is BookChanged:
+            self.of(event.instrument).book.change(place.at_ms, event)
+            return "book", event.instrument
+        if kind is QuoteChanged:
+            self.of(event.instrument).quote = place.at_ms, event
+            return "book", event.instrument
+        if kind is MarkPublished:
+            self.of(event.instrument).mark_px = event.mark_px
+            return "limits", ""
+        return self._fed(place, event)
+
+    def _fed(self, place: Place, event: Any) -> tuple[str, str] | None:
+        if isinstance(event, FeedGapped):
+            self.line(event.venue, event.line).gaps.add(place, event)
+        elif isinstance(event, FeedWentStale | FeedRecovered):
+            self.line(event.venue, event.line).tell(place, event)
+        else:
+            return None
+        return "feeds", ""

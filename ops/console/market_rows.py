@@ -1,0 +1,82 @@
+"""Sections of the market: candles, trades, the book, the lines of feeds."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ops.console.instants import FRAMES_MS, iso, market_since, seconds
+from ops.console.market import CANDLES, Book, Instrument
+from ops.console.state import State
+from pipelines.exact import plain
+from pipelines.market.settings import DEFAULTS
+
+DEPTH: Final = 10
+
+
+def candles(one: Instrument, at_ms: int) -> list[dict[str, Any]]:
+    since_ms = market_since(at_ms)
+    begins = sorted(begin for begin in one.candles if begin >= since_ms)[-CANDLES:]
+    return [{"time": begin // 1_000, **_prices(one, begin)} for begin in begins]
+
+
+def _prices(one: Instrument, begin_ms: int) -> dict[str, str]:
+    candle = one.candles[begin_ms]
+    names = ("open", "high", "low", "close", "volume")
+    return {name: plain(getattr(candle, name)) for name in names}
+
+
+def trades(one: Instrument, at_ms: int) -> list[dict[str, Any]]:
+    return [
+        {"time": iso(p.at_ms), "price": plain(t.price), "quantity": plain(t.quantity)}
+        | {"side": t.side}
+        for p, t in one.trades.since(market_since(at_ms))
+    ]
+
+
+def book(one: Instrument, at_ms: int) -> dict[str, Any] | None:
+    if one.book.known and one.book.at_ms >= market_since(at_ms):
+        return _depth(one.book)
+    if one.quote is None or one.quote[0] < market_since(at_ms):
+        return None
+    quoted_ms, quote = one.quote
+    return {
+        "time": iso(quoted_ms),
+        "bids": [[plain(quote.bid_px), plain(quote.bid_qty)]],
+        "asks": [[plain(quote.ask_px), plain(quote.ask_qty)]],
+    }
+
+
+def _depth(book: Book) -> dict[str, Any]:
+    bids, asks = sorted(book.bids, reverse=True)[:DEPTH], sorted(book.asks)[:DEPTH]
+    return {
+        "time": iso(book.at_ms),
+        "bids": [[plain(price), plain(book.bids[price])] for price in bids],
+        "asks": [[plain(price), plain(book.asks[price])] for price in asks],
+    }
+
+
+def feeds(state: State, at_ms: int) -> list[dict[str, Any]]:
+    since_ms, rows = market_since(at_ms), []
+    for (venue, name), line in sorted(state.market.lines.items()):
+        heard = line.heard_ms
+        said = line.said if line.said and line.said[0].at_ms >= since_ms else None
+        gaps = len(line.gaps.since(since_ms))
+        if heard is None or heard < at_ms - FRAMES_MS:
+            heard = None if said is None else _last_heard(said[1], said[0].at_ms)
+        if heard is None:
+            continue
+        stale_ms = DEFAULTS.stale_ms_of.get(venue, DEFAULTS.stale_ms)
+        age_ms = max(at_ms - heard, 0)
+        rows.append({
+            "venue": venue,
+            "line": name,
+            "state": "STALE" if age_ms > stale_ms else "UP",
+            "age_s": seconds(age_ms),
+            "gaps": gaps,
+        })  # fmt: skip
+    return rows
+
+
+def _last_heard(event: Any, said_ms: int) -> int:
+    """A line that fell silent was heard its age before; one that came back, then."""
+    return said_ms - int(getattr(event, "age_ms", 0))

@@ -1,0 +1,130 @@
+"""Sections of what is traded: signals, orders, fills, denials; and the pipelines' epochs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from ops.console.instants import ORDERS_MS, iso, market_since, seconds
+from ops.console.state import State
+from ops.console.trading import Asked, Known
+from pipelines.exact import plain
+
+LISTED: Final = 50
+ORDERS: Final = 100
+
+
+def signals(state: State, at_ms: int) -> list[dict[str, Any]]:
+    rows = []
+    for place, (event,) in state.trading.signals.since(at_ms - ORDERS_MS):
+        clipped = getattr(event, "clipped_qty", None)
+        before = getattr(event, "previous_target_qty", None)
+        why = "clipped" if clipped is not None else f"was {_number(before) or 'nothing'}"
+        target = event.target_qty if clipped is None else clipped
+        rows.append({
+            "time": iso(place.at_ms),
+            "strategy": event.strategy,
+            "instrument": event.instrument,
+            "target": plain(target),
+            "reason": why,
+        })  # fmt: skip
+    return rows
+
+
+def fills(state: State, at_ms: int) -> list[dict[str, Any]]:
+    """A fill that was told twice counts once, by its first telling."""
+    found = state.trading.fills.since(at_ms - ORDERS_MS)
+    first = {fill.identity: (place, fill.event) for place, fill in found}
+    newest = sorted(first.values(), key=lambda one: one[0], reverse=True)[:LISTED]
+    return [
+        {
+            "time": iso(place.at_ms),
+            "instrument": event.instrument,
+            "side": event.side,
+            "price": plain(event.last_px),
+            "quantity": plain(event.last_qty),
+            "cl_ord_id": event.cl_ord_id,
+        }
+        for place, event in newest
+    ]
+
+
+def orders(state: State, at_ms: int) -> list[dict[str, Any]]:
+    known = state.trading.orders
+    since_ms = at_ms - ORDERS_MS
+    shown = [(k.since, n, k) for n, k in known.items() if k.asked and k.since.at_ms >= since_ms]
+    shown.sort(key=lambda one: one[:2], reverse=True)
+    return [_order(name, one, one.asked) for _, name, one in shown[:ORDERS] if one.asked]
+
+
+def _order(name: str, one: Known, asked: Asked) -> dict[str, Any]:
+    return {
+        "cl_ord_id": name,
+        "time": iso(one.since.at_ms),
+        "strategy": asked.strategy,
+        "instrument": asked.instrument,
+        "side": asked.side,
+        "type": asked.ord_type,
+        "quantity": plain(asked.order_qty),
+        "price": _number(asked.price),
+        "state": one.state,
+        "filled": plain(one.filled),
+        "reason": one.reason,
+    }
+
+
+def denials(state: State, at_ms: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "time": iso(place.at_ms),
+            "instrument": event.instrument,
+            "strategy": event.strategy,
+            "reason": event.reason,
+            "detail": ", ".join(f"{fact.name} {fact.value}" for fact in event.facts),
+        }
+        for place, event in state.trading.denials.since(at_ms - ORDERS_MS)
+    ]
+
+
+def epochs(state: State, at_ms: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "pipeline": pipeline,
+            "shard": shard,
+            "epoch": event.sequence,
+            "time": iso(place.at_ms),
+            "events": sum(one.count for one in event.inputs),
+            "age_s": seconds(max(at_ms - place.at_ms, 0)),
+        }
+        for (pipeline, shard), (place, event) in sorted(state.desk.epochs.items())
+    ]
+
+
+def replays(state: State, at_ms: int) -> list[dict[str, Any]]:
+    """What the log says of runs compared: new code over recorded epochs, and divergences that a
+    person accepted.
+    """
+    rows = []
+    for place, (pipeline, found) in state.desk.boundaries.since(market_since(at_ms)):
+        differs = found.outputs_added or found.outputs_removed
+        rows.append({
+            "time": iso(place.at_ms),
+            "pipeline": pipeline,
+            "verdict": "DIFFERS" if differs or found.kind == "ACCEPT_DIVERGENCE" else "EQUAL",
+            "epochs": found.epochs_compared,
+            "detail": " ".join(part for part in (found.kind, found.subject, found.reason) if part),
+        })  # fmt: skip
+    return rows
+
+
+def account(state: State, _: int) -> str | None:
+    """The one whose gateway was ready last, else the only one with positions or balances."""
+    ready = state.desk.ready
+    if ready:
+        return max(ready, key=lambda name: ready[name])
+    names = {cell[0] for cell in state.desk.cells} | {*state.desk.balances}
+    return next(iter(names)) if len(names) == 1 else None
+
+
+def _number(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)

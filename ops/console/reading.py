@@ -1,0 +1,181 @@
+"""From a log or an archive to a state: where a page's records begin, and which of them tell.
+
+Of topics where only the newest record counts (quotes, marks, balances, epochs) the others are not
+even decoded, so that a market in turmoil does not slow the console.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from connectors.log.errors import TopicMissing
+from connectors.log.interface import Log, Message, Tp
+from connectors.log.places import partitions
+from ops.console.instants import FRAMES_MS, ORDERS_MS, market_since
+from ops.console.newest import Place
+from ops.console.state import (
+    EPOCHS,
+    FRAMES,
+    MARKET,
+    NEWEST_COUNTS,
+    ORDERS,
+    SNAPSHOTS,
+    WHOLE,
+    State,
+)
+from schemas.codec import FRAME_BYTES, Codec
+from schemas.errors import DecodeError
+from schemas.events import ConnectionClosed
+
+logger = logging.getLogger("tape.console")
+POLL: Final = 2_000
+POLL_S: Final = 0.1
+FEW: Final = 256
+"""Looked at of what may have been silent for long: only its newest record counts."""
+MOST: Final = {
+    FRAMES: 100_000,
+    "md.trade.v1": 500_000,
+    "md.book.v1": 200_000,
+    "md.quote.v1": 50_000,
+    "md.mark.v1": 50_000,
+    **dict.fromkeys(ORDERS, 50_000),
+}
+"""Records read back of one partition, however young they are: a start stays a matter of seconds."""
+
+
+def places(log: Log, at_ms: int) -> dict[Tp, int]:
+    """Where to begin reading each partition for a page of that time (log time, milliseconds)."""
+    since = dict.fromkeys(MARKET, market_since(at_ms)) | dict.fromkeys(ORDERS, at_ms - ORDERS_MS)
+    since |= dict.fromkeys((SNAPSHOTS, *EPOCHS), market_since(at_ms))
+    since |= {FRAMES: at_ms - FRAMES_MS} | dict.fromkeys(WHOLE, 0)
+    found = {}
+    for topic, since_ms in since.items():
+        with suppress(TopicMissing):
+            for tp in partitions(log, topic):
+                found[tp] = _start(log, tp, since_ms, at_ms)
+    return found
+
+
+def _start(log: Log, tp: Tp, since_ms: int, at_ms: int) -> int:
+    low = log.bounds(tp)[0]
+    if tp.topic in WHOLE:
+        return low
+    start, end = log.offset_at(tp, since_ms), log.offset_at(tp, at_ms + 1)
+    if tp.topic in (SNAPSHOTS, *EPOCHS):
+        return max(low, min(start, end - FEW))
+    return max(low, start, end - MOST.get(tp.topic, end))
+
+
+def past(log: Log, codec: Codec, at_ms: int) -> State:
+    """The state as it was when log time had reached `at_ms`. Raises `TapeError`."""
+    state, starts = State(), places(log, at_ms)
+    ends = {tp: log.offset_at(tp, at_ms + 1) for tp in starts}
+    telling = Telling(codec)
+    for tp, messages in until(log, starts, ends):
+        apply(state, codec, telling.of(tp, messages))
+    return state
+
+
+def until(
+    log: Log, starts: Mapping[Tp, int], ends: Mapping[Tp, int]
+) -> Iterator[tuple[Tp, list[Message]]]:
+    """Committed records in [start, end) of each partition, a batch at a time."""
+    at = {tp: start for tp, start in starts.items() if start < ends[tp]}
+    reader = log.reader(at)
+    try:
+        while at:
+            for tp, messages in reader.poll(POLL, POLL_S).items():
+                if tp in at:
+                    at[tp] = messages[-1].offset() + 1
+                    yield tp, [m for m in messages if m.offset() < ends[tp]]
+            over = [tp for tp in at if reader.end_seen(tp, at[tp]) >= ends[tp]]
+            reader.pause(over)
+            for tp in over:
+                del at[tp]
+    finally:
+        reader.close()
+
+
+def apply(state: State, codec: Codec, messages: Iterable[Message]) -> int:
+    """Folds messages of any partitions; how many. What is no event is said and left out."""
+    count = 0
+    for message in messages:
+        count += 1
+        topic = message.topic()
+        place = Place(message.timestamp()[1], topic, message.partition(), message.offset())
+        try:
+            event = codec.decode(message.value())
+        except DecodeError as error:
+            logger.warning("%s/%d/%d is not shown: %s", *place[1:], error)
+            continue
+        _frame(state, place, event) if topic == FRAMES else state.apply(place, event)
+    return count
+
+
+def _frame(state: State, place: Place, event: Any) -> None:
+    if not isinstance(event, ConnectionClosed):
+        state.heard(event.venue, event.line, place.at_ms)
+
+
+class Telling:
+    """Which records of a batch are worth decoding. `_opened`: partitions of epochs whose newest
+    record so far says that a shard opened: what follows may be a boundary.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._opened: set[Tp] = set()
+
+    def of(self, tp: Tp, messages: list[Message]) -> Iterable[Message]:
+        if tp.topic == FRAMES:
+            return _loudest(messages)
+        if tp.topic in NEWEST_COUNTS:
+            return _newest(messages, _key_of)
+        if tp.topic in EPOCHS:
+            return self._epochs(tp, messages)
+        return messages
+
+    def _epochs(self, tp: Tp, messages: list[Message]) -> Iterator[Message]:
+        """The newest, and each that follows the opening of a shard."""
+        newest = None
+        for message in messages:
+            if self._codec.name_of(message.value()) == "ShardOpened":
+                self._opened.add(tp)
+                continue
+            newest = message
+            if tp in self._opened:
+                self._opened.discard(tp)
+                yield message
+        if newest is not None:
+            yield newest
+
+
+def _newest(messages: list[Message], name: Callable[[Message], Any]) -> list[Message]:
+    """The last one of each name."""
+    return sorted({name(m): m for m in messages}.values(), key=lambda m: m.offset())
+
+
+def _loudest(messages: list[Message]) -> list[Message]:
+    """Of each line the frame with the highest log time."""
+    found: dict[bytes, Message] = {}
+    for message in messages:
+        line = _line_of(message)
+        if line not in found or message.timestamp()[1] > found[line].timestamp()[1]:
+            found[line] = message
+    return list(found.values())
+
+
+def _key_of(message: Message) -> tuple[bytes | None, bytes]:
+    return message.key(), message.value()[:FRAME_BYTES]
+
+
+def _line_of(message: Message) -> bytes:
+    """The frame, venue and line with which each event of the topic begins, undecoded."""
+    value = message.value()
+    end = FRAME_BYTES
+    for _ in range(2):
+        end += 1 + value[end] // 2  # a text's length is below 64: one byte, doubled
+    return value[:end]

@@ -1,0 +1,63 @@
+"""Everything the console knows, as the fold of the log's events: bounded, whatever comes in.
+
+Within a partition the order is the log's; partitions may be read in any order.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, Final
+
+from ops.console.desk import Desk
+from ops.console.market import Market
+from ops.console.newest import Place
+from ops.console.trading import Trading
+
+MARKET: Final = ("md.trade.v1", "md.book.v1", "md.quote.v1", "md.mark.v1", "md.feed-status.v1")
+FRAMES: Final = "md.raw.v1"
+ORDERS: Final = (
+    "signal.target.v1",
+    "oms.order-request.v1",
+    "risk.decision.v1",
+    "oms.order-event.v1",
+)
+WHOLE: Final = ("ops.control.v1", "recon.control.v1", "recon.position.v1", "recon.break.v1")
+"""Small and kept for ever; what holds now may have been said long ago."""
+EPOCHS: Final = tuple(
+    f"{name}.epochs.v1" for name in ("market", "strategy", "risk", "reconciliation")
+)
+SNAPSHOTS: Final = "venue.snapshot.v1"
+CLOCK: Final = "ops.clock.v1"
+NEWEST_COUNTS: Final = frozenset({"md.quote.v1", "md.mark.v1", SNAPSHOTS, CLOCK})
+"""Of these only the newest record of a key and event tells anything."""
+
+
+class State:
+    """`versions`: how often each (section, instrument) changed; no instrument: of the whole desk.
+    `log_ms`: the newest log time seen.
+    """
+
+    def __init__(self) -> None:
+        self.market = Market()
+        self.trading = Trading()
+        self.desk = Desk()
+        self.log_ms = 0
+        self.versions: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def apply(self, place: Place, event: Any) -> None:
+        """One more event."""
+        self.log_ms = max(self.log_ms, place.at_ms)
+        if (found := self.market.apply(place, event)) is not None:
+            self.versions[found] += 1
+            return
+        for section in (*self.desk.apply(place, event), *self.trading.apply(place, event)):
+            self.versions[section, ""] += 1
+
+    def heard(self, venue: str, line: str, at_ms: int) -> None:
+        """A frame of a line's came."""
+        self.log_ms = max(self.log_ms, at_ms)
+        self.market.heard(venue, line, at_ms)
+        self.versions["feeds", ""] += 1
+
+    def instruments(self) -> list[str]:
+        return sorted(self.market.instruments)

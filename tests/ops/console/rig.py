@@ -1,0 +1,119 @@
+"""A console on a real socket, over a real traded run held in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from connectors.gateway.flat import Cleared
+from connectors.gateway.latch import Halt
+from connectors.log.interface import Log
+from connectors.log.memory import Entry, MemoryLog
+from ops.console.application import Parts, application
+from ops.console.archived import Archived
+from ops.console.following import Follower
+from ops.console.killing import Killer
+from ops.console.rendered import Rendered, now_ms
+from ops.console.serving import Explained, bound, config
+from ops.processes.kill import Killed, Way
+from pipelines.batches import local_codec
+from replay.archive.store import FolderStore
+from schemas.codec import Codec
+from tests.replay import traded
+
+TOKEN = "the-token-of-this-start"
+HOST = "127.0.0.1"
+
+
+def newest_ms(log: MemoryLog) -> int:
+    """Log time of the newest record."""
+    parts = log.partitions.values()
+    return max(r.timestamp_ms for p in parts for _, r in p.committed(0, p.end))
+
+
+def moved(log: MemoryLog, by_ms: int) -> MemoryLog:
+    """The same records, at other times."""
+    for partition in log.partitions.values():
+        for at, entry in enumerate(partition.entries):
+            if entry.record is not None:
+                later = entry.record.timestamp_ms + by_ms
+                record = entry.record._replace(timestamp_ms=later)
+                partition.entries[at] = Entry(record, entry.transaction)
+    return log
+
+
+def lately() -> MemoryLog:
+    """The traded run as if it ended now."""
+    log = traded.load()
+    return moved(log, now_ms() - newest_ms(log))
+
+
+@dataclass
+class Console:
+    """`halts`: the kills that arrived; `outcome`: what they come to."""
+
+    log: MemoryLog
+    follower: Follower
+    port: int = 0
+    halts: list[Halt] = field(default_factory=list)
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def socket_url(self) -> str:
+        return f"ws://{HOST}:{self.port}/api/live"
+
+    def kill(self, halt: Halt) -> Killed:
+        self.halts.append(halt)
+        way = Way("latch", True, "written")
+        return Killed((way,), Cleared(True, (), detail="nothing is open"), self.alarms, 1, 2)
+
+
+@contextmanager
+def console(log: MemoryLog, root: Path) -> Iterator[Console]:
+    """Serves until the end of the block; caught up with the log before it begins."""
+    codec = local_codec()
+
+    def opened() -> tuple[Log, Codec]:
+        return log, codec
+
+    follower = Follower(opened)
+    found = Console(log, follower)
+    parts = Parts(
+        Rendered(follower),
+        Archived(FolderStore(root)),
+        Explained(opened).order,
+        Killer(found.kill),
+        TOKEN,
+    )
+    follower.start()
+    try:
+        with bound(HOST, 0) as listening:
+            found.port = listening.getsockname()[1]
+            with served(uvicorn.Server(config(application(parts, HOST), HOST)), listening):
+                assert follower.ready.wait(30)
+                yield found
+    finally:
+        follower.stop()
+
+
+@contextmanager
+def served(server: uvicorn.Server, listening: Any) -> Iterator[None]:
+    """Runs the server on a thread; stops it at the end."""
+    thread = threading.Thread(target=server.run, args=([listening],))
+    listening.listen()  # whoever asks before the server runs waits for it
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
