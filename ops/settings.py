@@ -207,12 +207,13 @@ class FeedSettings(_Section):
 class DeskSettings(_Section):
     """What `tape up --all` runs. `limits`: a file put in force where none are yet.
 
-    With `simulated`, a simulated venue comes along; its account begins with `balances`, which are
-    announced on the log.
+    With `archive`, `tape archive --follow` is one of the processes. With `simulated`, a simulated
+    venue comes along; its account begins with `balances`, which are announced on the log.
     """
 
     feeds: list[FeedSettings] = []
     limits: Path | None = None
+    archive: bool = False
     simulated: bool = True
     balances: dict[str, Decimal] = Field(
         default_factory=lambda: {"USDT": Decimal(100_000), "BTC": Decimal(1), "ETH": Decimal(10)}

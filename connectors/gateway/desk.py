@@ -43,7 +43,7 @@ class Parts(NamedTuple):
     stream; `point` names moments for tests; `silent_s`: how long risk, clock or log may say
     nothing; `dead_man_ms`: when the venue cancels by itself, 0 for never; `snapshot_every` so many
     raw events at the earliest; `read_key` gives the key of its reference again, asked every
-    `key_every_s`.
+    `key_every_s`; `probe_every_s`: how often it is asked whether the desk could flatten.
     """
 
     log: Log
@@ -66,6 +66,7 @@ class Parts(NamedTuple):
     read_key: Callable[[], Key] | None = None
     key_every_s: float = 30.0
     dead_man_ms: int = 0
+    probe_every_s: float = 60.0
     point: Callable[[str], None] = lambda _: None
     now_ns: Callable[[], int] = time.time_ns
     monotonic_ns: Callable[[], int] = time.monotonic_ns

@@ -19,6 +19,7 @@ from connectors.gateway.inputs import SWEEP_MAX_NS, Inputs
 from connectors.gateway.ledger import Ledger
 from connectors.gateway.local_socket import LocalSocket
 from connectors.gateway.past import Past, read_past
+from connectors.gateway.probe import FlattenProbe
 from connectors.gateway.questions import Questions, Quotes
 from connectors.gateway.rotation import Rotation
 from connectors.gateway.sender import Sender
@@ -86,6 +87,7 @@ class Gateway:
             self._dead_man.run(),
             self._until_stopped(),
             self._keep_state(),
+            FlattenProbe(self.desk).run(),
         ]
         if self.desk.parts.read_key is not None:
             works.append(Rotation(self.desk, self.desk.parts.read_key).run())

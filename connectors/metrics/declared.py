@@ -22,6 +22,7 @@ EVERY, PIPELINES, MARKET = "every process", "pipelines", "market"
 STRATEGY, RISK, RECONCILIATION = "strategy", "risk", "reconciliation"
 GATEWAY, CONNECTOR, CLOCK = "gateway", "connector", "clock"
 WATCH, DESK, CONSOLE = "venue-watch", "desk", "console"
+ARCHIVE = "archive (`tape archive --follow`)"
 
 BUILD_INFO = table(
     EVERY, "tape_build_info", "1; what runs: its code version.", "process", "version"
@@ -249,6 +250,13 @@ VENUE_ANSWERS = counter(
     "account",
     "outcome",
 )
+FLATTEN_PROBES = counter(
+    GATEWAY,
+    "trading_flatten_probes_total",
+    "Whether the desk could flatten, asked once a minute: ANSWERED, or what stood against it.",
+    "account",
+    "outcome",
+)
 RATE_USE = table(
     GATEWAY,
     "trading_venue_rate_limit_use_ratio",
@@ -314,6 +322,18 @@ CONSOLE_CONFLATED = counter(
 )
 CONSOLE_RECORDS = counter(
     CONSOLE, "tape_console_records_total", "Records of the log that the console has read."
+)
+
+DISK_FREE = table(DESK, "tape_disk_free_bytes", "Room left on a folder's disk.", "folder")
+DISK_SIZE = table(DESK, "tape_disk_size_bytes", "Size of a folder's disk.", "folder")
+
+ARCHIVE_BEHIND = table(
+    ARCHIVE,
+    "tape_archive_behind_seconds",
+    "Since the last round that left nothing began: all older than that is archived.",
+)
+ARCHIVE_LEFT = table(
+    ARCHIVE, "tape_archive_left_records", "Offsets that the last round had to leave.", "topic"
 )
 
 FIGURES: Final = DECLARED

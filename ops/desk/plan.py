@@ -22,6 +22,8 @@ def desk(settings: Settings) -> list[Process]:
     """Everything that the settings ask for, in starting order."""
     watching = [Process("clock", ("run", "clock")), *pipelines("market", settings)]
     watching += [one for feed in settings.desk.feeds for one in connectors(feed)]
+    if settings.desk.archive:
+        watching.append(Process("archive", ("archive", "--follow")))
     if not trades(settings):
         return [*watching, *pipelines("strategy", settings)]
     first = [venue(settings)] if settings.desk.simulated else []

@@ -29,6 +29,16 @@ INHIBITED: Final = (
     ('alertname="FeedDown"', 'alertname="FeedSilent"', ("venue", "line")),
     ('alertname="PositionDrift"', 'alertname="BreaksOpen"', ("account",)),
     ('alertname=~"Fenced|ProcessRefused|DigestMismatch"', 'alertname="ProcessDown"', ()),
+    ('alertname="DiskNearlyFull"', 'alertname="DiskFilling"', ("folder",)),
+    (
+        'alertname="GatewayNotReady"',
+        'alertname=~"GatewayBudgetBurns|FlattenBudgetBurns"',
+        ("account",),
+    ),
+    ('alertname="GatewayBudgetBurns"', 'alertname="GatewayBudgetShrinks"', ("account",)),
+    ('alertname="FlattenBudgetBurns"', 'alertname="FlattenBudgetShrinks"', ("account",)),
+    ('alertname="FeedBudgetBurns"', 'alertname="FeedBudgetShrinks"', ("venue",)),
+    ('alertname="EpochsSlow"', 'alertname="EpochBudgetShrinks"', ("pipeline",)),
     ('alertname="VenueBudgetBurns"', 'alertname="VenueBudgetShrinks"', ("account",)),
 )
 

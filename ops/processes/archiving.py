@@ -11,6 +11,8 @@ from threading import Event
 
 from connectors.log.errors import LogUnreachable
 from connectors.signing import make_key
+from ops.figures.archive import ArchiveFigures
+from ops.figures.serving import answer
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import ShardBusy, hold, owner
 from ops.settings import Settings
@@ -81,9 +83,14 @@ def archive_follow(
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    figures = ArchiveFigures()
+    answer(settings, "archive").ready = figures.why_not_ready
     while not stop.is_set():
+        began_s = figures.begin()
         try:
-            on_round(archive_once(settings, topics, EVERYTHING, accept_gap))
+            done = archive_once(settings, topics, EVERYTHING, accept_gap)
+            figures.over(began_s, done.behind)
+            on_round(done)
         except (LogUnreachable, RegistryError) as error:
             logger.warning("%s; trying again in %g s", error, every_s)
         stop.wait(every_s)

@@ -46,13 +46,15 @@ class Work(NamedTuple):
 
 @dataclass
 class Archived:
-    """What a run did. `notes`: what it could not archive yet, a line each. `signed`: days."""
+    """What a run did. `notes`: what it could not archive yet, a line each;
+    `behind`: how many offsets of which partition that is. `signed`: days."""
 
     files: list[FileManifest] = field(default_factory=list)
     days: list[str] = field(default_factory=list)
     signed: list[str] = field(default_factory=list)
     trimmed: list[Trim] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    behind: dict[Tp, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -233,6 +235,7 @@ class _Group:
         for tp, work in self._work.items():
             at = self._positions[tp]
             self._writers[tp].finish(at)
+            self._done.behind[tp] = work.end - at
             self._done.notes.append(
                 f"{tp.topic}/{tp.partition}: archived up to offset {at} of {work.end}: "
                 "a transaction left open hides the rest, or the broker does not answer"

@@ -15,7 +15,10 @@ from ops.cli import build
 from ops.settings import ROOT
 from schemas.catalog import load_catalog
 
-PAGES = sorted((ROOT / "ops" / "runbooks").glob("[A-Z][a-z]*.md"))
+FOLDER = ROOT / "ops" / "runbooks"
+ALERTS = sorted(FOLDER.glob("[A-Z][a-z]*.md"))
+SCENARIOS = sorted({*FOLDER.glob("[a-z]*.md")} - {FOLDER / "review.md"})
+PAGES = [*ALERTS, *SCENARIOS]
 WORD = {"PIPELINE", "TOPIC"}
 
 
@@ -44,9 +47,7 @@ def test_a_runbook_names_what_exists(page: Path) -> None:
     assert [one for one in commands(text) if wrong(one, root)] == []
     figures = {one.name for one in FIGURES}
     assert {*re.findall(r"`((?:tape|trading)_[a-z_]+)", text)} <= figures
-    assert all(
-        (page.parent / name).is_file() for name in re.findall(r"\]\(([A-Za-z]+\.md)\)", text)
-    )
+    assert all((page.parent / name).is_file() for name in re.findall(r"\]\(([\w-]+\.md)\)", text))
     topics = {*re.findall(r"tape tail ([a-z.-]+\.v\d+(?:\.dlq)?)", text)}
     assert topics <= {*load_catalog().topics}
 
@@ -59,5 +60,38 @@ def test_what_does_not_exist_is_seen() -> None:
 
 
 def test_the_index_lists_every_page() -> None:
-    index = (ROOT / "ops" / "runbooks" / "README.md").read_text()
-    assert {*re.findall(r"\]\((\w+)\.md\)", index)} == {page.stem for page in PAGES}
+    index = (FOLDER / "README.md").read_text()
+    found = re.findall(r"\]\(([\w-]+)\.md\)", index)
+    assert {*found} == {*(page.stem for page in PAGES), "review"}
+    assert len({*found}) == len(found)
+
+
+@pytest.mark.parametrize("page", SCENARIOS, ids=lambda page: page.stem)
+def test_a_scenario_names_the_tests_that_exercise_it(page: Path) -> None:
+    assert exercises(page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_test_that_exercises_a_runbook_exists(page: Path) -> None:
+    assert missing(exercises(page.read_text())) == []
+
+
+def test_a_test_that_does_not_exist_is_seen() -> None:
+    here = "tests/ops/test_runbooks.py"
+    text = f"Exercised: `{here}::test_a_test_that_does_not_exist_is_seen`, `{here}::test_no`"
+    assert missing(exercises(text)) == [(here, "test_no")]
+    assert missing([("tests/none.py", "test_no")]) == [("tests/none.py", "test_no")]
+
+
+def exercises(text: str) -> list[tuple[str, str]]:
+    """File and name of every test that a page names."""
+    return re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text)
+
+
+def missing(named: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(file, name) for file, name in named if name not in named_in(ROOT / file)]
+
+
+def named_in(file: Path) -> list[str]:
+    found = re.findall(r"^def (test_\w+)\(", file.read_text() if file.is_file() else "", re.M)
+    return [*found]

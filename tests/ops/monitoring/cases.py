@@ -76,6 +76,10 @@ BUCKET: Final = "trading_fill_latency_seconds_bucket"
 TAKER: Final = {**ACCOUNT, "liquidity": "TAKER"}
 PLACE: Final = {"pipeline": "market", "shard": "0", "topic": "md.raw.v1", "partition": "3"}
 REQUESTS: Final = "trading_venue_requests_total"
+AN_HOUR: Final = 260  # samples, until the windows of an hour hold nothing that was wrong
+FEED: Final = {"venue": "BINANCE"}
+PROBES: Final = "trading_flatten_probes_total"
+RUN: Final = {"folder": "run"}
 EPOCH: Final = "tape_epoch_duration_seconds"
 MARKET: Final = {"pipeline": "market"}
 
@@ -162,12 +166,47 @@ CASES: Final[tuple[Case, ...]] = (
         ACCOUNT,
         (REQUESTS, {**ACCOUNT, "outcome": "2xx"}, 90, 70),
         (REQUESTS, {**ACCOUNT, "outcome": "5xx"}, 0, 30),
-    )._replace(after=260),  # an hour without any
-    counted(
-        "EpochsSlow",
-        MARKET,
-        (f"{EPOCH}_bucket", {**MARKET, "le": "0.512"}, 10, 4),
-        (f"{EPOCH}_count", MARKET, 10, 10),
+    )._replace(after=AN_HOUR),
+    *(
+        counted(
+            alert,
+            MARKET,
+            (f"{EPOCH}_bucket", {**MARKET, "le": "0.512"}, 10, 4),
+            (f"{EPOCH}_count", MARKET, 10, 10),
+        )._replace(after=AN_HOUR)
+        for alert in ("EpochsSlow", "EpochBudgetShrinks")
+    ),
+    *(
+        Case(alert, FEED, (Series("trading_feed_connection_up", LINE, 1, 0),), AN_HOUR)
+        for alert in ("FeedBudgetBurns", "FeedBudgetShrinks")
+    ),
+    *(
+        Case(alert, ACCOUNT, (Series("trading_gateway_ready", ACCOUNT, 1, 0),), AN_HOUR)
+        for alert in ("GatewayBudgetBurns", "GatewayBudgetShrinks")
+    ),
+    *(
+        counted(
+            alert,
+            ACCOUNT,
+            (PROBES, {**ACCOUNT, "outcome": "ANSWERED"}, 0.25, 0),
+            (PROBES, {**ACCOUNT, "outcome": "VENUE_SILENT"}, 0, 0.25),
+        )._replace(after=AN_HOUR)
+        for alert in ("FlattenBudgetBurns", "FlattenBudgetShrinks")
+    ),
+    gauge("ArchiveBehind", "tape_archive_behind_seconds", {"process": "archive"}, 30, 901),
+    Case(
+        "DiskNearlyFull",
+        RUN,
+        (
+            Series("tape_disk_free_bytes", RUN, 11 * 2**30, 9 * 2**30),
+            Series("tape_disk_size_bytes", RUN, 100 * 2**30, 100 * 2**30),
+        ),
+    ),
+    Case(
+        "DiskFilling",
+        RUN,
+        (Series("tape_disk_free_bytes", RUN, 50 * 2**30, 50 * 2**30, grows=-(2**27)),),
+        AN_HOUR,
     ),
 )
 

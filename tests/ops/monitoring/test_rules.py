@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from connectors.metrics.declared import FIGURES
-from ops.monitoring import config
+from ops.monitoring import config, objectives
 from ops.settings import ROOT, MonitoringSettings
 from tests.ops.monitoring.cases import CASES, STEP_S, played, selector
 from tests.programs import program
@@ -70,6 +70,11 @@ def test_the_watchdog_never_stops(tmp_path: Path) -> None:
 def test_every_alert_has_a_case() -> None:
     assert {case.alert for case in CASES} | {"Watchdog"} == {*ALERTS}
     assert len(CASES) == len({case.alert for case in CASES})
+
+
+def test_the_objectives_are_those_of_the_code() -> None:
+    written = (config.RULES / "slo.yaml").read_text()
+    assert written == objectives.page(), "python -m ops.monitoring.objectives > .../slo.yaml"
 
 
 def test_the_rules_are_rules() -> None:

@@ -19,12 +19,14 @@ from connectors.log.interface import OutRecord, Tp
 from ops import cli
 from ops.settings import ROOT
 from ops.stack import StackInfo
+from ops.stack.ports import HOST, free_ports
 from ops.stack.processes import wait_for
 from replay.archive.reader import index
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
 from tests.faults import cluster
+from tests.ops.exposed import ready, shown
 from tests.replay.archive.rig import DAY_MS, facts
 
 CLOCK = Tp("ops.clock.v1", 0)
@@ -79,13 +81,16 @@ def test_archive_trim_and_follow(
 
     command = [sys.executable, "-m", "ops.cli", "archive", "--topic", CLOCK.topic]
     command += ["--follow", "--every", "0.1"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    [port] = free_ports(1)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TAPE_METRICS__PORT": str(port)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as following:
         try:
             writer.begin()
             writer.send(records(63, 5, 2))
             writer.commit()
             assert wait_for(lambda: index(store)[CLOCK][-1].end == 69, PATIENCE_S)
+            assert wait_for(lambda: ready(f"{HOST}:{port}"), PATIENCE_S)
+            assert {"tape_archive_behind_seconds"} <= shown([f"{HOST}:{port}"])
             following.send_signal(signal.SIGTERM)
             assert following.wait(PATIENCE_S) == 0
         finally:
