@@ -7,10 +7,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,11 +21,11 @@ from replay.backtest.report import page
 from replay.backtest.store import store
 from replay.backtest.story import Story
 from replay.backtest.summary import summary
+from tests.browser import chromium, visit
 from tests.replay.backtest.test_run import example, setting
 
 FACTS = {"configuration": "tape.toml", "configuration_sha256": "00", "code_version": "11"}
 GIVEN = {**FACTS, "parameters": {}, "assumed": {"order_ms": "5"}}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -80,36 +77,18 @@ def test_the_report_asks_nobody_for_anything(tmp_path: Path) -> None:
 
 
 def test_a_browser_shows_the_report(tmp_path: Path) -> None:
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        if "browser" in os.environ.get("TAPE_REQUIRE", "").split(","):
-            pytest.fail("TAPE_REQUIRE=browser, and there is none")
-        pytest.skip("no browser is here")
     run = store(example(), GIVEN, tmp_path)
-    dom = looked_at(browser, run.report, tmp_path, "--dump-dom")
+    with chromium() as browser, visit(browser, (1200, 2600)) as seen:
+        seen.page.goto(run.report.as_uri())
+        dom, picture = seen.page.content(), seen.page.screenshot()
+        assert seen.said == []
+        assert seen.asked == [run.report.as_uri()]
     assert dom.count("<svg") == 7, "profit, drawdown, exposure, two instruments, slippage, denials"
     assert (
         dom.count('<polygon class="buy"') + dom.count('<polygon class="sell"')
         == (run.numbers["fills"])
     )
-    picture = tmp_path / "report.png"
-    looked_at(browser, run.report, tmp_path, f"--screenshot={picture}")
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert picture.stat().st_size > 40_000, "an empty page compresses to far less"
-
-
-def looked_at(browser: str, report: Path, folder: Path, what: str) -> str:
-    command = [
-        browser,
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--window-size=1200,2600",
-    ]
-    command += ["--window-size=1200,2600", f"--user-data-dir={folder / 'profile'}"]
-    command += [what, report.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
+    assert len(picture) > 40_000, "an empty page compresses to far less"
 
 
 def test_a_run_without_a_single_fill_has_a_report() -> None:

@@ -1,0 +1,39 @@
+/* Risk limits as bars. Beside the bar stand the exact figures; a mark says in words what is near. */
+
+import { byId, el, mark, sync, write } from "./dom.js";
+import { number, percent, words } from "./format.js";
+
+const NEAR = 0.8;
+
+const levelOf = (share) => (share >= 1 ? "over" : share >= NEAR ? "near" : "calm");
+const MARKS = { over: "▲ over", near: "△ near", calm: "" };
+const TONES = { over: "bad", near: "warn", calm: null };
+
+export function show({ limits }) {
+  const rows = [...limits].sort((a, b) => Number(b.share) - Number(a.share));
+  const high = rows.filter((row) => levelOf(Number(row.share)) !== "calm").length;
+  write(byId("limits-note"), high ? `${high} near or over` : String(rows.length || ""));
+  mark(byId("limits-note"), "data-tone", high ? "bad" : null);
+  sync(byId("limits"), rows, (row) => `${row.name} ${row.scope}`, line, fill);
+}
+
+function line() {
+  const head = el("span", { class: "head" }, el("span", { class: "name" }), el("span", { class: "word" }), el("span", { class: "figures" }));
+  return el("li", {}, head, el("span", { class: "track", "aria-hidden": "true" }, el("span", { class: "fill" })));
+}
+
+function fill(node, row) {
+  const share = Number(row.share);
+  const level = levelOf(share);
+  const [name, word, figures] = node.firstElementChild.children;
+  mark(node, "data-level", level);
+  mark(node, "title", `${row.name} ${row.scope}`);
+  write(name, `${words(row.name).replace(/ max$/, "")} · ${scope(row.scope)}`);
+  write(word, MARKS[level]);
+  mark(word, "data-tone", TONES[level]);
+  write(figures, `${number(row.used)} of ${number(row.limit)} · ${percent(row.share)}`);
+  node.lastElementChild.firstElementChild.style.setProperty("--share", String(Math.max(0, Math.min(1, share || 0))));
+}
+
+// A scope is account/strategy/instrument, and "*" is any of them, which need not be said.
+const scope = (text) => text.split("/").filter((part) => part !== "*").join(" ") || "all";

@@ -1,0 +1,97 @@
+/* The console: one page document on the screen, the live one or one of the past. */
+
+import * as book from "./book.js";
+import { Chart } from "./chart.js";
+import { byId } from "./dom.js";
+import * as explain from "./explain.js";
+import * as head from "./head.js";
+import * as kill from "./kill.js";
+import * as limits from "./limits.js";
+import { Link } from "./link.js";
+import { changed } from "./pages.js";
+import { Past } from "./past.js";
+import * as tables from "./tables.js";
+import * as theme from "./theme.js";
+
+const TABLES = ["trades", "orders", "signals", "fills", "denials", "positions", "feeds", "breaks", "epochs", "replays"];
+const DRAWN = ["signals", "fills", "orders"];
+
+const chart = new Chart();
+let instrument = new URLSearchParams(location.search).get("instrument");
+let live = null;
+let past = null;
+let seen = null; // the instrument that the chart was fitted to
+
+const shown = () => past ?? live;
+
+function showAll(page) {
+  const key = `${page.instrument} ${page.interval_s}`;
+  chart.show(page, key !== seen);
+  seen = key;
+  for (const name of TABLES) tables.show(name, page);
+  head.instruments(page.instruments, instrument ?? page.instrument);
+  for (const show of [book.show, limits.show, head.last, head.trading]) show(page);
+  head.time(page.at);
+}
+
+/** Shows the sections that changed, and nothing else. */
+function showSome(page, sections) {
+  const names = Object.keys(sections);
+  for (const name of names) tables.show(name, page);
+  if (sections.candles) chart.change(page, sections.candles);
+  else if (names.some((name) => DRAWN.includes(name))) chart.points(page);
+  if (sections.book !== undefined) book.show(page);
+  if (sections.limits) limits.show(page);
+  if (sections.trading) head.trading(page);
+  if (sections.instruments) head.instruments(page.instruments, instrument);
+  if (sections.trades || sections.candles) head.last(page);
+  head.time(page.at);
+}
+
+/** What is true now, whatever moment is looked at: the latch and the account that a kill is for. */
+function always(page) {
+  head.latch(page);
+  kill.of(page.account);
+}
+
+const link = new Link(instrument, {
+  page(page) {
+    live = page;
+    instrument = page.instrument;
+    always(live);
+    if (!past) showAll(live);
+  },
+  change(message) {
+    if (!live) return;
+    live = changed(live, message);
+    always(live);
+    if (!past) showSome(live, message.sections);
+  },
+  beat: (iso) => past || head.time(iso),
+  state: head.link,
+});
+
+const player = new Past(() => instrument, {
+  page(page) {
+    past = page;
+    head.past(page);
+    if (shown()) showAll(shown());
+  },
+  refused(text) {
+    head.refused(text);
+  },
+});
+
+byId("instrument").addEventListener("change", (event) => {
+  instrument = event.target.value;
+  history.replaceState(null, "", `?${new URLSearchParams({ instrument })}`);
+  explain.close();
+  link.watch(instrument);
+  player.again();
+});
+
+tables.build((id, from) => explain.open(id, from, player.at));
+explain.start();
+kill.start();
+head.past(null);
+theme.start(() => chart.paint());

@@ -1,0 +1,21 @@
+/* The page document, live and past. Changes go to the live one, which is kept while the past is shown. */
+
+const CANDLES_MAX = 300;
+
+/** The document with a change's sections instead of its own; candles are merged by their time. */
+export function changed(page, message) {
+  const { candles, ...whole } = message.sections;
+  const next = { ...page, ...whole, at: message.at };
+  if (candles) next.candles = merged(page.candles, candles);
+  return next;
+}
+
+/** Candles, oldest first, the later value of a time winning. */
+export function merged(before, later) {
+  if (!later.length) return before;
+  const from = later[0].time;
+  const rest = before.filter((candle) => candle.time < from);
+  const replaced = new Map(before.filter((candle) => candle.time >= from).map((candle) => [candle.time, candle]));
+  for (const candle of later) replaced.set(candle.time, candle);
+  return [...rest, ...[...replaced.values()].sort((a, b) => a.time - b.time)].slice(-CANDLES_MAX);
+}

@@ -1,0 +1,93 @@
+/* Any past moment: a slider in steps of a second over what the archive holds, a field for an exact
+   time, a minute back and on. */
+
+import * as api from "./api.js";
+import { byId, mark, write } from "./dom.js";
+import { moment } from "./format.js";
+
+const AGAIN_MS = 60_000;
+const MINUTE = 60;
+
+export class Past {
+  /** `on`: {page(page | null), refused(text)}; `instrument()`: the one that is looked at. */
+  constructor(instrument, on) {
+    this.instrument = instrument;
+    this.on = on;
+    this.at = null;
+    byId("to-live").addEventListener("click", () => this.live());
+    byId("minute-back").addEventListener("click", () => this.step(-MINUTE));
+    byId("minute-on").addEventListener("click", () => this.step(MINUTE));
+    byId("slider").addEventListener("input", () => this.label(this.slid()));
+    byId("slider").addEventListener("change", () => this.go(this.slid()));
+    byId("moment").addEventListener("change", () => this.typed());
+    this.read();
+    setInterval(() => this.read(), AGAIN_MS);
+  }
+
+  async read() {
+    try {
+      this.span = await api.span();
+    } catch {
+      return; // the banner of the link tells it already
+    }
+    const { first, last } = this.span;
+    const slider = byId("slider");
+    for (const id of ["slider", "minute-back", "minute-on", "moment"]) byId(id).disabled = !first;
+    write(byId("span"), first ? `archive ${moment(first)} – ${moment(last)}` : "no archive: tape archive writes one");
+    if (!first) return;
+    slider.max = String(Math.ceil((Date.parse(last) - Date.parse(first)) / 1000));
+    if (!this.at) slider.value = slider.max;
+    this.label(this.at ?? last);
+  }
+
+  slid() {
+    return new Date(Date.parse(this.span.first) + Number(byId("slider").value) * 1000).toISOString();
+  }
+
+  typed() {
+    const at = Date.parse(`${byId("moment").value}Z`);
+    if (!Number.isNaN(at)) this.go(new Date(at).toISOString());
+  }
+
+  step(seconds) {
+    const from = Date.parse(this.at ?? this.span.last);
+    this.go(new Date(from + seconds * 1000).toISOString());
+  }
+
+  /** Shows the page of a moment, held to what the archive has. */
+  async go(wanted) {
+    const [first, last] = [Date.parse(this.span.first), Date.parse(this.span.last)];
+    this.at = new Date(Math.max(first, Math.min(last, Date.parse(wanted)))).toISOString();
+    this.label(this.at);
+    this.asking?.abort();
+    this.asking = new AbortController();
+    mark(byId("desk"), "aria-busy", "true");
+    try {
+      this.on.page(await api.page(this.instrument(), this.at, this.asking.signal));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.on.refused(error.message);
+    }
+    mark(byId("desk"), "aria-busy", null);
+  }
+
+  /** The same moment for another instrument. */
+  again() {
+    if (this.at) this.go(this.at);
+  }
+
+  live() {
+    this.asking?.abort();
+    this.at = null;
+    mark(byId("desk"), "aria-busy", null);
+    if (this.span?.first) this.label(this.span.last);
+    this.on.page(null);
+  }
+
+  label(iso) {
+    mark(byId("to-live"), "aria-pressed", this.at ? "false" : "true");
+    byId("slider").value = String((Date.parse(iso) - Date.parse(this.span.first)) / 1000);
+    mark(byId("slider"), "aria-valuetext", moment(iso));
+    byId("moment").value = iso.slice(0, 19);
+  }
+}

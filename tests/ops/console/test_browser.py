@@ -1,0 +1,399 @@
+"""The console's page in a real browser.
+
+1. Candles of a real traded run are on the screen, pixel by pixel, with fills and signals on them.
+2. Everything of the page document is shown as it is; text never becomes markup.
+3. Changes arrive; a dead link is told, and mended when the server is back.
+4. A past moment stands still under changes; an order is explained; the kill switch asks twice.
+5. Desktop and phone, light and dark: readable, nothing beside the screen.
+6. Nobody else is asked for anything, and the browser has nothing to complain of.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ops.settings import ROOT
+from tests.browser import DESKTOP, PHONE, Seen, Theme, chromium, visit
+from tests.ops.console.looks import Columns, columns, script
+from tests.ops.console.stub import Stub
+
+PAGE: dict[str, Any] = json.loads((ROOT / "tests/data/console/page.json").read_text())
+ACCOUNT = "sim-1"
+ORDER = PAGE["orders"][0]["cl_ord_id"]
+STEP: dict[str, Any] = {
+    "event": "TradePrinted",
+    "place": "md.trade.v1/1/223",
+    "id": "",
+    "at_ns": 1723161268533000001,
+    "clock": "socket",
+    "since_tick_ns": 0,
+    "since_parent_ns": None,
+    "versions": {"pipeline": "market-0"},
+    "fields": {"event": "TradePrinted", "last_px": "61827.9900000000", "last_qty": "0.00009"},
+    "children": [],
+}
+CHILD = {
+    **STEP,
+    "event": "OrderFilled",
+    "at_ns": 1723161268583418001,
+    "since_parent_ns": 50418000,
+}
+EXPLAINED = {
+    "cl_ord_id": ORDER,
+    "tick_ns": 1723161268533000001,
+    "notes": ["its signal is gone"],
+    "steps": [{**STEP, "children": [CHILD]}],
+}
+UP, DOWN, SIGNAL, UP_IN_LIGHT = "#3ec396", "#f0716a", "#6cb2ff", "#08775a"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    one = Stub(copy.deepcopy(PAGE) | {"account": ACCOUNT}, {ORDER: EXPLAINED})
+    one.start()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def seen(browser: Browser, stub: Stub) -> Iterator[Seen]:
+    """The console on a desktop; afterwards the browser must have had nothing to say."""
+    with visit(browser) as one:
+        opened(one.page, stub)
+        yield one
+        assert one.said == []
+        assert {name for name in one.asked if not name.startswith(own(stub))} == set()
+
+
+def own(stub: Stub) -> tuple[str, str, str]:
+    return stub.url, stub.url.replace("http", "ws"), "data:"
+
+
+def opened(page: Page, stub: Stub, fragment: str = "") -> None:
+    page.goto(stub.url + fragment)
+    state(page, "live")
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def state(page: Page, link: str) -> None:
+    page.wait_for_function("want => document.documentElement.dataset.link === want", arg=link)
+
+
+def cells(page: Page, table: str, row: int = 1) -> list[str]:
+    return page.locator(f"[data-table={table}] tbody tr:nth-child({row}) td").all_inner_texts()
+
+
+# ---- the chart -----------------------------------------------------------------------------------
+
+
+def drawn(browser: Browser, page: Page, *colours: str) -> list[Columns]:
+    return columns(browser, page.locator("#chart").screenshot(), *colours)
+
+
+def clusters(found: list[int]) -> int:
+    """Runs of neighbouring columns."""
+    return sum(1 for place, x in enumerate(found) if place == 0 or x - found[place - 1] > 1)
+
+
+def test_candles_are_on_the_screen_where_their_prices_are(browser: Browser, stub: Stub) -> None:
+    stub.page |= {"signals": [], "fills": [], "orders": []}
+    with visit(browser, (2200, 900)) as seen:
+        opened(seen.page, stub)
+        both = drawn(browser, seen.page, UP, DOWN)
+    candles = stub.page["candles"]
+    tops = {x: min(rows) for colour in both for x, rows in colour}
+    shown = [one for one in candles if one["high"] != one["low"]]
+    assert clusters(sorted(tops)) >= 0.8 * len(shown)
+    highest = max(range(len(candles)), key=lambda place: float(candles[place]["high"]))
+    first, last = min(tops), max(tops)
+    at = (min(tops, key=lambda x: tops[x]) - first) / max(1, last - first)
+    assert abs(at - highest / max(1, len(candles) - 1)) < 2 / len(candles) + 0.01
+    rising = [one for one in candles if float(one["close"]) > float(one["open"])]
+    assert (len(both[0]) > 0) == (len(rising) > 0)
+
+
+def test_fills_and_signals_are_drawn_on_the_candles(
+    browser: Browser, stub: Stub, seen: Seen
+) -> None:
+    [marks] = drawn(browser, seen.page, SIGNAL)
+    assert marks
+    stub.change(signals=[])
+    seen.page.wait_for_function(
+        "() => !document.querySelector('[data-table=signals] tbody').children.length"
+    )
+    assert drawn(browser, seen.page, SIGNAL) == [[]]
+
+
+def test_a_changed_candle_is_drawn(browser: Browser, stub: Stub, seen: Seen) -> None:
+    before = drawn(browser, seen.page, UP)
+    last = stub.page["candles"][-1]
+    risen = {**last, "close": "99999.5", "high": "99999.5"}
+    stub.change(candles=[risen])
+    expect(seen.page.locator("#legend")).to_contain_text("C 99,999.5")
+    assert drawn(browser, seen.page, UP) != before
+
+
+# ---- what is shown -------------------------------------------------------------------------------
+
+
+def test_every_row_is_there(seen: Seen, stub: Stub) -> None:
+    tables = seen.page.locator("[data-table]")
+    names = tables.evaluate_all("all => all.map(one => one.dataset.table)")
+    assert len(names) == 10
+    for name in names:
+        table = seen.page.locator(f"[data-table={name}]")
+        expect(table.locator("tbody tr")).to_have_count(len(stub.page[name]))
+        expect(table.locator(".empty")).to_be_visible(visible=not stub.page[name])
+
+
+def test_numbers_stay_exact_and_text_stays_text(stub: Stub, seen: Seen) -> None:
+    order = {
+        **stub.page["orders"][0],
+        "cl_ord_id": "EXACT",
+        "quantity": "1234567890123456789.0123456789",
+        "price": "0.1000000000",
+        "reason": "<img src=x onerror=alert(1)>",
+        "strategy": "<b>bold</b>",
+    }
+    stub.change(orders=[order])
+    expect(seen.page.locator("[data-table=orders] tbody tr")).to_have_count(1)
+    row = cells(seen.page, "orders")
+    assert "1,234,567,890,123,456,789.0123456789" in row
+    assert "<b>bold</b>" in row
+    assert seen.page.locator("main img, main b").count() == 0
+
+
+def test_a_row_stays_the_same_element_while_others_come(stub: Stub, seen: Seen) -> None:
+    button = seen.page.locator("[data-table=orders] button").first
+    button.focus()
+    name = button.inner_text()
+    fresh = {**stub.page["orders"][0], "cl_ord_id": "NEWEST00"}
+    stub.change(orders=[fresh, *stub.page["orders"][:50]])
+    expect(seen.page.locator("[data-table=orders] button").first).to_have_text("NEWEST00")
+    assert seen.page.evaluate("document.activeElement.textContent") == name
+
+
+def test_limits_say_in_words_what_is_near(stub: Stub, seen: Seen) -> None:
+    shares = ("0.1", "0.81", "1.2")
+    rows = [
+        {"name": f"L{share}_MAX", "scope": "desk", "used": share, "limit": "1", "share": share}
+        for share in shares
+    ]
+    stub.change(limits=rows)
+    expect(seen.page.locator("#limits li")).to_have_count(3)
+    assert seen.page.locator("#limits .word").all_inner_texts() == ["▲ over", "△ near", ""]
+    assert [text.rpartition(" · ")[2] for text in figures(seen.page)] == ["120 %", "81 %", "10 %"]
+    fills = seen.page.locator("#limits .fill").evaluate_all(
+        "bars => bars.map(bar => Math.round(100 * bar.clientWidth / bar.parentNode.clientWidth))"
+    )
+    assert fills == [100, 81, 10]
+
+
+def figures(page: Page) -> list[str]:
+    return page.locator("#limits .figures").all_inner_texts()
+
+
+def test_a_page_without_anything_says_so(browser: Browser, stub: Stub) -> None:
+    lists: dict[str, Any] = {name: [] for name, value in PAGE.items() if isinstance(value, list)}
+    stub.page |= {**lists, "book": None, "account": None}
+    with visit(browser) as seen:
+        seen.page.goto(stub.url)
+        state(seen.page, "live")
+        expect(seen.page.locator("#legend")).to_have_text("no trades yet")
+        expect(seen.page.locator("#book")).to_contain_text("no quotes yet")
+        assert seen.said == []
+
+
+def test_another_instrument_is_asked_for(stub: Stub, seen: Seen) -> None:
+    other = next(name for name in PAGE["instruments"] if name != PAGE["instrument"])
+    seen.page.select_option("#instrument", other)
+    expect(seen.page).to_have_title(
+        f"{seen.page.locator('#last-price').inner_text()} {other} · Tape"
+    )
+    assert stub.watched == [other]
+
+
+# ---- the link ------------------------------------------------------------------------------------
+
+
+def test_a_silent_link_is_told_and_mended(stub: Stub, seen: Seen) -> None:
+    banner = seen.page.locator("#banner-link")
+    expect(banner).to_be_hidden()
+    stub.silent = True
+    state(seen.page, "dead")
+    expect(banner).to_contain_text("No link to the server")
+    stub.silent = False
+    state(seen.page, "live")
+    expect(banner).to_be_hidden()
+
+
+def test_a_server_that_comes_back_is_found_again(browser: Browser, stub: Stub) -> None:
+    with visit(browser) as seen:
+        opened(seen.page, stub)
+        stub.stop()
+        state(seen.page, "connecting")
+        stub.page["orders"] = stub.page["orders"][:1]
+        stub.start()
+        state(seen.page, "live")
+        expect(seen.page.locator("[data-table=orders] tbody tr")).to_have_count(1)
+        assert [text for text in seen.said if "ERR_CONNECTION" not in text] == []
+
+
+# ---- the past ------------------------------------------------------------------------------------
+
+FIRST, LAST = "2026-03-03T14:00:00.000Z", "2026-03-03T15:00:00.000Z"
+
+
+@pytest.fixture
+def archived(stub: Stub) -> Stub:
+    stub.span |= {"first": FIRST, "last": LAST}
+    return stub
+
+
+def test_a_past_moment_stands_still(archived: Stub, seen: Seen) -> None:
+    page = seen.page
+    expect(page.locator("#span")).to_contain_text("2026-03-03 14:00:00 UTC")
+    page.click("#minute-back")
+    banner = page.locator("#banner-past")
+    expect(banner).to_contain_text("You look at the past: 2026-03-03 14:59:00 UTC")
+    assert archived.asked[-1]["at"] == "2026-03-03T14:59:00.000Z"
+    expect(page.locator("[data-table=orders] tbody tr")).to_have_count(0)
+    archived.change(trades=[{**PAGE["trades"][0], "price": "1"}])
+    archived.change(kill={"latched": True, "reason": "seen at any time", "since": LAST})
+    expect(page.locator("#banner-kill")).to_contain_text("seen at any time")
+    expect(page.locator("[data-table=trades] tbody tr")).to_have_count(0)
+    page.click("#to-live")
+    expect(banner).to_be_hidden()
+    expect(page.locator("[data-table=trades] tbody tr")).to_have_count(1)
+    expect(page.locator("[data-table=orders] tbody tr")).to_have_count(len(PAGE["orders"]))
+
+
+def test_the_slider_and_the_field_go_to_any_moment(archived: Stub, seen: Seen) -> None:
+    page = seen.page
+    expect(page.locator("#slider")).to_be_enabled()
+    page.locator("#slider").focus()
+    page.keyboard.press("Home")
+    expect(page.locator("#banner-past")).to_contain_text("14:00:00")
+    page.locator("#moment").fill("2026-03-03T14:03:07")
+    expect(page.locator("#banner-past")).to_contain_text("14:03:07")
+    assert page.locator("#slider").input_value() == "187"
+    archived.refusal = 404, "nothing is archived then"
+    page.locator("#moment").fill("2026-03-03T14:04:00")
+    expect(page.locator("#banner-past")).to_have_text("Not shown: nothing is archived then")
+    seen.said.clear()
+
+
+# ---- an order explained --------------------------------------------------------------------------
+
+
+def test_an_order_is_explained_and_the_focus_comes_back(stub: Stub, seen: Seen) -> None:
+    page = seen.page
+    button = page.locator("[data-table=orders] button").first
+    button.focus()
+    page.keyboard.press("Enter")
+    steps = page.locator("#explain details")
+    expect(steps).to_have_count(2)
+    assert "61,827.99" in steps.first.inner_text()
+    assert "23:54:28.533000 our socket" in steps.first.inner_text()
+    assert "+50.418 ms" in steps.nth(1).inner_text()
+    expect(page.locator("#explain .note")).to_have_text("its signal is gone")
+    steps.first.locator("summary").click()
+    expect(steps.first.locator("dd").first).to_have_text("md.trade.v1/1/223")
+    page.keyboard.press("Escape")
+    expect(page.locator("#explain")).to_be_hidden()
+    assert page.evaluate("document.activeElement.textContent") == button.inner_text()
+
+
+def test_what_cannot_be_explained_says_why(stub: Stub, seen: Seen) -> None:
+    stub.orders.clear()
+    seen.page.locator("[data-table=orders] tbody tr").nth(2).click()
+    expect(seen.page.locator("#explain .refused")).to_have_text("no order begins so")
+    seen.said.clear()
+
+
+# ---- the kill switch -----------------------------------------------------------------------------
+
+
+def test_without_the_token_nothing_can_be_killed(stub: Stub, seen: Seen) -> None:
+    page = seen.page
+    page.click("#kill-open")
+    page.fill("#kill-reason", "drill")
+    page.fill("#kill-confirm", ACCOUNT)
+    expect(page.locator("#kill-said")).to_contain_text("no token")
+    expect(page.locator("#kill-send")).to_be_disabled()
+    page.keyboard.press("Enter")
+    assert stub.kills == []
+
+
+def test_a_kill_needs_reason_and_account_and_shows_its_latch(browser: Browser, stub: Stub) -> None:
+    with visit(browser) as seen:
+        page = seen.page
+        opened(page, stub, "#token=s3cret")
+        assert page.url == stub.url
+        page.click("#kill-open")
+        send = page.locator("#kill-send")
+        page.fill("#kill-confirm", ACCOUNT)
+        expect(send).to_be_disabled()
+        page.fill("#kill-reason", "drill")
+        page.fill("#kill-confirm", ACCOUNT[:-1])
+        expect(send).to_be_disabled()
+        page.fill("#kill-confirm", ACCOUNT)
+        stub.refusal = 403, "another site asked"
+        send.click()
+        expect(page.locator("#kill-said")).to_contain_text("Not done: another site asked")
+        stub.refusal, stub.alarms = None, ["the venue does not answer"]
+        send.click()
+        expect(page.locator("#kill-said")).to_contain_text("not sure: the venue does not answer")
+        stub.alarms = []
+        send.click()
+        expect(page.locator("#kill-said")).to_contain_text(f"Killed: {ACCOUNT}")
+        told = {"account": ACCOUNT, "reason": "drill", "confirm": ACCOUNT}
+        assert stub.kills == [("Bearer s3cret", told)] * 3
+        page.click("#kill-cancel")
+        stub.change(kill={"latched": True, "reason": "drill", "since": FIRST})
+        expect(page.locator("#banner-kill")).to_contain_text("Kill switch on since 2026-03-03")
+        assert all("s3cret" not in name for name in seen.asked)
+
+
+# ---- sizes, themes, access -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_it_fits_and_can_be_read(
+    browser: Browser, archived: Stub, size: tuple[int, int], theme: Theme
+) -> None:
+    with visit(browser, size, theme) as seen:
+        page = seen.page
+        opened(page, archived)
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+        assert page.evaluate(script("faint")) == []
+        assert page.evaluate(script("nameless")) == []
+        box = page.locator("#chart").bounding_box()
+        assert box is not None
+        assert box["height"] > 200
+        assert seen.said == []
+
+
+def test_the_theme_can_be_chosen_and_stays(browser: Browser, stub: Stub, seen: Seen) -> None:
+    page = seen.page
+    assert drawn(browser, page, UP)[0] != []
+    page.click("#theme")
+    lighter = drawn(browser, page, UP, UP_IN_LIGHT)
+    assert (bool(lighter[0]), bool(lighter[1])) == (False, True)
+    page.reload()
+    state(page, "live")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
