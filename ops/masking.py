@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ops.settings import REFERENCE, Option, Settings
+from ops.references import REFERENCE, Option
+from ops.settings import Settings
 
 MASK = "********"
 _SECRET = re.compile(r"password|secret|token|sasl\.jaas|ssl\.key\.pem|credential", re.IGNORECASE)

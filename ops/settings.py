@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -24,16 +24,17 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from schemas.errors import TapeError
+from ops.references import (
+    REFERENCE,
+    Option,
+    SettingsError,
+    key_reference,
+    own_key,
+    pem_reference,
+    resolved,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = re.compile(r"(env|file):(.+)", re.DOTALL)
-
-Option = str | int | float | bool
-
-
-class SettingsError(TapeError):
-    """A setting is missing, of the wrong type or unknown."""
 
 
 class _Section(BaseModel):
@@ -54,7 +55,7 @@ class KafkaSettings(_Section):
 
     def client_options(self) -> dict[str, Option]:
         """The options with their secrets read. Raises `SettingsError` for a dangling reference."""
-        return {name: _resolved(name, value) for name, value in self.options.items()}
+        return {name: resolved(name, value) for name, value in self.options.items()}
 
 
 class RegistrySettings(_Section):
@@ -65,7 +66,7 @@ class RegistrySettings(_Section):
 
     def client_options(self) -> dict[str, Option]:
         """The options with their secrets read. Raises `SettingsError` for a dangling reference."""
-        return {name: _resolved(name, value) for name, value in self.options.items()}
+        return {name: resolved(name, value) for name, value in self.options.items()}
 
 
 class StackSettings(_Section):
@@ -137,13 +138,7 @@ class RiskSettings(_Section):
     @field_validator("signing_key")
     @classmethod
     def _by_reference(cls, signing_key: str | None) -> str | None:
-        return _pem_reference(signing_key)
-
-
-def _pem_reference(key: str | None) -> str | None:
-    if key is not None and not REFERENCE.fullmatch(key):
-        raise ValueError("a key is given by reference: env:NAME or file:PATH")
-    return key
+        return pem_reference(signing_key)
 
 
 class GatewaySettings(_Section):
@@ -165,13 +160,7 @@ class GatewaySettings(_Section):
     @field_validator("key")
     @classmethod
     def _by_reference(cls, key: str | None) -> str | None:
-        return _key_reference(key)
-
-
-def _key_reference(key: str | None) -> str | None:
-    if key is not None and not re.match("(env|file|age|aws):.", key):
-        raise ValueError("a key is given by reference: env:NAME, file:PATH, age:PATH or aws:NAME")
-    return key
+        return key_reference(key)
 
 
 class WatchSettings(_Section):
@@ -183,7 +172,7 @@ class WatchSettings(_Section):
     @field_validator("key")
     @classmethod
     def _by_reference(cls, key: str | None) -> str | None:
-        return _key_reference(key)
+        return key_reference(key)
 
 
 class ReconciliationSettings(_Section):
@@ -234,7 +223,7 @@ class ArchiveSettings(_Section):
     @field_validator("signing_key")
     @classmethod
     def _by_reference(cls, signing_key: str | None) -> str | None:
-        return _pem_reference(signing_key)
+        return pem_reference(signing_key)
 
 
 class MetricsSettings(_Section):
@@ -243,6 +232,27 @@ class MetricsSettings(_Section):
     """
 
     port: int = Field(default=0, ge=0, le=65535)
+
+
+class TracesSettings(_Section):
+    """Spans to an OTLP endpoint over HTTP (docs/traces.md); none where no endpoint is set.
+
+    `endpoint` is its base, as `OTEL_EXPORTER_OTLP_ENDPOINT` is, which serves where this is not set.
+    `share` of the traces that no order is in are kept.
+    """
+
+    endpoint: str | None = None
+    share: float = Field(default=0.01, ge=0.0, le=1.0)
+    queue_max: int = Field(default=10_000, ge=1)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _without_secrets(cls, endpoint: str | None) -> str | None:
+        """What signs in goes by `OTEL_EXPORTER_OTLP_HEADERS`: an address is shown."""
+        parts = urlsplit(endpoint or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("an address of the form http://host:port, without a name to sign in")
+        return endpoint
 
 
 class MonitoringSettings(_Section):
@@ -265,7 +275,7 @@ class MonitoringSettings(_Section):
         named = {"page_url": self.page_url, "slack_url": self.slack_url}
         named["watchdog_url"] = self.watchdog_url
         return tuple(
-            None if url is None else str(_resolved(f"monitoring.{name}", url)).strip()
+            None if url is None else str(resolved(f"monitoring.{name}", url)).strip()
             for name, url in named.items()
         )
 
@@ -306,6 +316,7 @@ class Settings(BaseSettings):
     desk: DeskSettings = DeskSettings()
     archive: ArchiveSettings = ArchiveSettings()
     metrics: MetricsSettings = MetricsSettings()
+    traces: TracesSettings = TracesSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
@@ -365,7 +376,7 @@ class Settings(BaseSettings):
     def archive_pem(self) -> str:
         """The archive's private key. Raises `SettingsError` for a dangling reference."""
         reference = self.archive.signing_key or f"file:{self.own_archive_key}"
-        return str(_resolved("archive.signing_key", reference))
+        return str(resolved("archive.signing_key", reference))
 
     @property
     def own_signing_key(self) -> Path:
@@ -375,7 +386,7 @@ class Settings(BaseSettings):
     def signing_pem(self) -> str:
         """Risk's private key. Raises `SettingsError` for a dangling reference."""
         reference = self.risk.signing_key or f"file:{self.own_signing_key}"
-        return str(_resolved("risk.signing_key", reference))
+        return str(resolved("risk.signing_key", reference))
 
     @property
     def simulated_folder(self) -> Path:
@@ -396,23 +407,23 @@ class Settings(BaseSettings):
         """The trading key's text: the one referred to, else the one for the desk's own simulated
         venue. Raises `SettingsError` for a missing or dangling reference.
         """
-        reference = self.gateway.key or _own(self.own_trading_key)
+        reference = self.gateway.key or own_key(self.own_trading_key)
         if reference is None:
             raise SettingsError("no trading key: set TAPE_GATEWAY__KEY to a reference")
-        return str(_resolved("gateway.key", reference))
+        return str(resolved("gateway.key", reference))
 
     def watch_key(self) -> str:
         """The watching key's text, found as the trading key's is. Raises `SettingsError`."""
-        reference = self.watch.key or _own(self.own_reading_key)
+        reference = self.watch.key or own_key(self.own_reading_key)
         if reference is None:
             raise SettingsError("no key to watch with: set TAPE_WATCH__KEY to a reference")
-        return str(_resolved("watch.key", reference))
+        return str(resolved("watch.key", reference))
 
     def risk_pems(self) -> list[bytes]:
         """Risk's public keys. Raises `SettingsError` for a dangling reference."""
         own = f"file:{self.own_signing_key}.pub"
         named = self.gateway.risk_keys or [own]
-        return [str(_resolved("gateway.risk_keys", one)).encode() for one in named]
+        return [str(resolved("gateway.risk_keys", one)).encode() for one in named]
 
     def _recorded(self, name: str, variable: str) -> str:
         try:
@@ -459,26 +470,6 @@ def load_file(file: Path, **overrides: Any) -> Settings:
         return _Alone(**overrides)
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
-
-
-def _own(key: Path) -> str | None:
-    """A reference to a key that lies in the run folder, if it does."""
-    return f"file:{key}" if key.is_file() else None
-
-
-def _resolved(name: str, value: Option) -> Option:
-    reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
-    if reference is None:
-        return value
-    kind, target = reference.groups()
-    if kind == "env":
-        if target not in os.environ:
-            raise SettingsError(f"{name} refers to environment variable {target}, which is not set")
-        return os.environ[target]
-    try:
-        return Path(target).read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"{name} refers to {target}: {error.strerror}") from None
 
 
 def _one_line(error: ValidationError) -> str:

@@ -21,7 +21,8 @@ import yaml
 from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import shard_of
 from ops.processes.sources import Source, opened
-from ops.settings import ROOT, Settings, SettingsError, config_file, load
+from ops.references import SettingsError
+from ops.settings import ROOT, Settings, config_file, load
 from ops.stack.progress import Report, silent
 from replay.canary.decisions import CannotDecide, Decision, Turn, turns
 from replay.canary.run import Comparison, compare

@@ -7,7 +7,7 @@ import pytest
 
 from ops import settings
 from ops.masking import MASK, masked
-from ops.settings import SettingsError
+from ops.references import SettingsError
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 
 from connectors.log.interface import Tp
 from ops.processes.auditing import NoPublicKey, audit_days
-from ops.settings import SettingsError, load
+from ops.references import SettingsError
+from ops.settings import load
 from replay.archive import days
 from replay.archive.errors import ArchiveCorrupt
 from replay.archive.reader import index

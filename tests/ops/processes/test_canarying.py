@@ -13,7 +13,8 @@ import pytest
 from ops.processes import canarying
 from ops.processes.canarying import NoSuchSide, Task, canary, overlaid, side, worktree
 from ops.processes.sources import Source
-from ops.settings import ROOT, Settings, SettingsError, load
+from ops.references import SettingsError
+from ops.settings import ROOT, Settings, load
 from pipelines.batches import local_codec
 from replay.archive.run import archive
 from replay.archive.store import FolderStore

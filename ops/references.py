@@ -1,0 +1,53 @@
+"""Secrets by reference: `env:NAME`, `file:PATH`. What a setting holds is the reference, and it is
+resolved only where a client is built.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import TapeError
+
+REFERENCE: Final = re.compile(r"(env|file):(.+)", re.DOTALL)
+
+Option = str | int | float | bool
+
+
+class SettingsError(TapeError):
+    """A setting is missing, of the wrong type or unknown."""
+
+
+def pem_reference(key: str | None) -> str | None:
+    if key is not None and not REFERENCE.fullmatch(key):
+        raise ValueError("a key is given by reference: env:NAME or file:PATH")
+    return key
+
+
+def key_reference(key: str | None) -> str | None:
+    if key is not None and not re.match("(env|file|age|aws):.", key):
+        raise ValueError("a key is given by reference: env:NAME, file:PATH, age:PATH or aws:NAME")
+    return key
+
+
+def own_key(key: Path) -> str | None:
+    """A reference to a key that lies in the run folder, if it does."""
+    return f"file:{key}" if key.is_file() else None
+
+
+def resolved(name: str, value: Option) -> Option:
+    """What a reference leads to; any other value itself. Raises `SettingsError`."""
+    reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if reference is None:
+        return value
+    kind, target = reference.groups()
+    if kind == "env":
+        if target not in os.environ:
+            raise SettingsError(f"{name} refers to environment variable {target}, which is not set")
+        return os.environ[target]
+    try:
+        return Path(target).read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{name} refers to {target}: {error.strerror}") from None
