@@ -38,6 +38,7 @@ class Committer:
         self._parts = parts
         self._floors: dict[Tp, int] = {}
         self.transaction_s = 0.0  # how long the newest transaction took
+        self.ends: Mapping[Tp, int] = {}  # where what it wrote ends, by partition
 
     def commit(
         self, flight: Flight, stands: Standing, records: list[OutRecord], body: StateBody | None
@@ -58,7 +59,8 @@ class Committer:
         key = str(shard.number).encode()
         writer.send([*chunks, OutRecord(*shard.epochs, key, value, stamp)])
         parts.point("epoch-sent")
-        self._floors.update(writer.commit())
+        self.ends = writer.commit()
+        self._floors.update(self.ends)
         self.transaction_s = time.monotonic() - begun_s
         parts.point("committed")
         return epoch

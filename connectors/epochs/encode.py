@@ -10,7 +10,7 @@ from typing import Any
 from connectors.epochs.model import Shard
 from connectors.log.interface import Log, Message, OutRecord
 from connectors.partitioner import murmur2_partition
-from connectors.tracing import TRACE_HEADER, traceparent
+from connectors.traces.ids import TRACE_HEADER, traceparent
 from pipelines.items import Decided, Encoded
 from pipelines.logic import Output, Position
 from schemas.codec import Codec
@@ -61,8 +61,7 @@ class Encoder:
             identifier = b"%b%d/%b%d" % (prefix, offset, suffix, index)
             headers = [(ID_HEADER, identifier), *constant]
             if traced and event.correlation_id:
-                trace = traceparent(event.correlation_id, event.causation_id)
-                headers.append((TRACE_HEADER, trace))
+                headers.append((TRACE_HEADER, traceparent(event, identifier.decode())))
             if detail:
                 headers.append((DETAIL_HEADER, detail.encode()[:DETAIL_BYTES_MAX]))
             record = (topic, partition, raw_key, encode(event), timestamp_ms, headers)

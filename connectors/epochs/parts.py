@@ -12,7 +12,7 @@ from connectors.epochs.points import Point, nothing
 from connectors.epochs.runs import Slice
 from connectors.epochs.verify import Verifier
 from connectors.log.interface import Log, Writer
-from connectors.metrics.epochs import EpochFigures
+from connectors.metrics.epochs import Observer
 from pipelines.items import Carried
 from schemas.codec import Codec
 from schemas.events import Boundary, EpochCommitted
@@ -52,4 +52,4 @@ class Parts:
     instance: str = ""
     point: Point = nothing
     until: Callable[[], bool] = lambda: False  # live runs only: asked when nothing is waiting
-    figures: EpochFigures | None = None
+    observers: Sequence[Observer] = ()

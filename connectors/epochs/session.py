@@ -101,7 +101,7 @@ class Session:
             self._settle_group()
             return []
         self._flight = flight
-        flight.began_s = self.turned_s
+        flight.began_s = time.monotonic()
         self.parts.point("epoch-cut")
         items: list[Item] = []
         if not self._restored:
@@ -242,17 +242,19 @@ class Session:
         if record.snapshot_taken and record.snapshot is not None:
             self._clock.taken(record.snapshot.size)
         self.progress.epochs_verified += 1
-        if self.parts.figures is not None:
-            self.parts.figures.verified()
+        for observer in self.parts.observers:
+            observer.verified()
         self.progress.snapshots += body is not None
 
     def _commit(self, flight: Flight, records: list[OutRecord], body: StateBody | None) -> None:
         assert self._committer is not None, "a replay has no writer and only recorded epochs"
         stands = Standing(self._chain, self._snapshot, self._supply.log_time_ms)
         epoch = self._committer.commit(flight, stands, records, body)
-        if self.parts.figures is not None:
-            took_s = self._committer.transaction_s
-            self.parts.figures.committed(Committed(epoch, flight.began_s, took_s))
+        if self.parts.observers:
+            took_s, ends = self._committer.transaction_s, self._committer.ends
+            done = Committed(epoch, flight.began_s, took_s, ends)
+            for observer in self.parts.observers:
+                observer.committed(done)
         self._sequence, self._chain, self._snapshot = epoch.sequence, epoch.chain, epoch.snapshot
         if body is not None:
             self._clock.taken(len(body.body))

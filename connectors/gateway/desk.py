@@ -22,6 +22,7 @@ from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport,
 from connectors.log.errors import Aborted
 from connectors.log.interface import Abort, Log
 from connectors.orderport.interface import OrderPort, Request, Signed
+from connectors.traces.orders import OrderSpans
 from pipelines.gateway.caps import Caps, Quote
 from pipelines.gateway.fold import OrderFold
 from pipelines.gateway.gate import Gate
@@ -93,6 +94,7 @@ class Desk:
         self.use(parts.key)
         self._held_until_ns = 0
         self.figures = GatewayFigures(self)
+        self.spans: OrderSpans | None = None
         self._numbers = itertools.count(1)
         ledger.lost = self._keep
 
@@ -137,7 +139,10 @@ class Desk:
         """To the log; without it, to the local journal, raw events alone: the rest is derived."""
         self.figures.count(found)
         if not self.cancel_only and self.ledger.broken is None:
-            return self.ledger.put(found)
+            written = self.ledger.put(found)
+            if self.spans is not None:
+                self.spans.told(found, written)
+            return written
         self._keep(found)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)

@@ -20,7 +20,7 @@ from connectors.gateway.transport import boottime_ns
 from connectors.log.errors import Fenced, WriterError
 from connectors.log.interface import Abort, Log, OutRecord, Tp, Writer
 from connectors.log.places import place_of
-from connectors.tracing import TRACE_HEADER, traceparent
+from connectors.traces.ids import TRACE_HEADER, traceparent
 from schemas.codec import Codec
 
 RAW: Final = "venue.raw.v1"
@@ -164,7 +164,6 @@ class Ledger:
             ("ce_source", self._source),
         ]
         if getattr(event, "correlation_id", None):
-            trace = traceparent(event.correlation_id, event.causation_id)
-            headers.append((TRACE_HEADER, trace))
+            headers.append((TRACE_HEADER, traceparent(event, headers[0][1].decode())))
         value, at_ms = self._codec.encode(event), self._now_ns() // 1_000_000
         return OutRecord(topic, self._partitions[topic], self._key, value, at_ms, headers)

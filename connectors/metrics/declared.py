@@ -29,6 +29,8 @@ BUILD_INFO = table(
 )
 READY = table(EVERY, "tape_ready", "1 where the process may do its work, as `/readyz` says.")
 LOG_LINES = counter(EVERY, "tape_log_lines_total", "Lines said, also those left out.", "level")
+SPANS_SENT = counter(EVERY, "tape_spans_sent_total", "Spans delivered to the OTLP endpoint.")
+SPANS_DROPPED = counter(EVERY, "tape_spans_dropped_total", "Spans lost on the way there.", "reason")
 
 EPOCHS = counter(PIPELINES, "tape_epochs_total", "Epochs committed.", "pipeline", "shard", "reason")
 EPOCHS_VERIFIED = counter(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 from connectors.log.interface import Tp
@@ -26,11 +27,21 @@ MARKET: Final = ("TradePrinted", "QuoteChanged", "BookChanged")
 
 
 class Committed(NamedTuple):
-    """An epoch on the log. `began_s`: monotonic seconds at which it was handed out."""
+    """An epoch on the log. `began_s`: monotonic seconds at which it was handed out; `ends`: one
+    past the last record of each partition written.
+    """
 
     epoch: EpochCommitted
     began_s: float
     transaction_s: float
+    ends: Mapping[Tp, int] = MappingProxyType({})
+
+
+class Observer(Protocol):
+    """Who looks at epochs as they are settled; none decides anything."""
+
+    def verified(self) -> None: ...
+    def committed(self, done: Committed) -> None: ...
 
 
 class Stands(Protocol):

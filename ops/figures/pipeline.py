@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,10 @@ from connectors import log_lines
 from connectors.epochs.session import Session
 from connectors.metrics.epochs import EpochFigures
 from connectors.metrics.server import Health
+from connectors.traces.epochs import EpochSpans
 from ops.figures import reconciliation, risk
-from ops.figures.serving import answer
+from ops.figures.serving import VERSION_DIGITS, answer
+from ops.figures.tracing import spans_of
 from ops.processes.catalog import Pipeline
 from ops.settings import Settings
 from pipelines.items import Decided, Encoded
@@ -39,12 +40,15 @@ class Seen:
 
 
 class Shown:
-    """What is between a pipeline and its figures; nothing at all where no port is set."""
+    """What is between a pipeline and its figures and spans; nothing where neither is asked for."""
 
     def __init__(self, made: Pipeline, number: int, settings: Settings) -> None:
         self._made, self._number, self._settings = made, number, settings
         self.figures: EpochFigures | None = None
         self.logic: Logic[Any] = made.logic
+        put = spans_of(settings, f"{made.name}-{number}", made.version[:VERSION_DIGITS])
+        share = settings.traces.share
+        self.spans = None if put is None else EpochSpans(made.name, number, put, share)
         if settings.metrics.port:
             self.figures = EpochFigures(made.name, number)
             self.logic = seen = Seen(made.logic)
@@ -52,15 +56,19 @@ class Shown:
                 SHOWN[made.name](lambda: seen.state)
 
     def encode(self, encode: Callable[[Decided], Encoded]) -> Callable[[Decided], Encoded]:
-        figures = self.figures
-        if figures is None:
+        figures, spans = self.figures, self.spans
+        if figures is None and spans is None:
             return encode
 
-        def counted(decided: Decided) -> Encoded:
-            figures.decided(decided.outputs)
-            return encode(decided)
+        def seen(decided: Decided) -> Encoded:
+            encoded = encode(decided)
+            if figures is not None:
+                figures.decided(decided.outputs)
+            if spans is not None:
+                spans.decided(decided.outputs, encoded.records)
+            return encoded
 
-        return counted
+        return seen
 
     def begin(self) -> Health:
         """Answers from here on, not ready yet."""
@@ -69,14 +77,10 @@ class Shown:
 
     def follow(self, session: Session, health: Health) -> None:
         """The session is open: its health is the process's."""
-        session.parts.figures = figures = self.figures
+        figures = self.figures
+        session.parts.observers = [one for one in (figures, self.spans) if one is not None]
         log_lines.follow_epoch(lambda: session.sequence)
         health.ready = lambda: "" if session.live else f"re-runs epoch {session.sequence + 1}"
         health.turned_s = lambda: session.turned_s
         if figures is not None:
             figures.follow(session)
-
-
-def age_s(at_ns: int) -> float:
-    """Seconds of wall time since then."""
-    return max(0, time.time_ns() - at_ns) / 1e9

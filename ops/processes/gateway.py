@@ -19,7 +19,10 @@ from connectors.gateway.secrets_manager import secret_text
 from connectors.log.errors import WriterError
 from connectors.metrics.server import Health
 from connectors.orderport import order_port
+from connectors.traces.orders import OrderSpans
+from connectors.traces.spans import Put
 from ops.figures.serving import answer
+from ops.figures.tracing import spans_of
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.lock import hold
@@ -44,7 +47,8 @@ def run_gateway(settings: Settings, *, takeover: bool, live: bool) -> None:
     lock = None if takeover else hold(settings.run_dir, name)
     try:
         health = answer(settings, name)
-        asyncio.run(_run(parts_of(settings, caps, takeover=takeover), health))
+        put = spans_of(settings, name)
+        asyncio.run(_run(parts_of(settings, caps, takeover=takeover), health, put))
     except WriterError as error:
         die(error.exit_code, str(error))
     finally:
@@ -52,8 +56,9 @@ def run_gateway(settings: Settings, *, takeover: bool, live: bool) -> None:
             lock.close()
 
 
-async def _run(parts: Parts, health: Health) -> None:
+async def _run(parts: Parts, health: Health, put: Put | None) -> None:
     gateway = open_gateway(parts)
+    gateway.desk.spans = None if put is None else OrderSpans(put)
     gateway.desk.figures.show()
     health.ready = gateway.desk.figures.why_not_ready
     health.turned_s = lambda: gateway.turned_s
