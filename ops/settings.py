@@ -13,7 +13,7 @@ import os
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -33,6 +33,7 @@ from ops.references import (
     pem_reference,
     resolved,
 )
+from replay.archive.options import S3Options
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -214,11 +215,19 @@ class DeskSettings(_Section):
 class ArchiveSettings(_Section):
     """Where the archive lies: a folder, or `s3://bucket/prefix`; default: in the run folder.
 
-    `signing_key`: a private key in PEM, by reference; closed days are signed with it.
+    `signing_key`: a private key in PEM, by reference; closed days are signed with it. The rest is
+    for S3: see `replay.archive.options`.
     """
 
     root: str | None = None
     signing_key: str | None = None
+    endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^/@]+(/[^@]*)?$")
+    encryption: Literal["AES256", "aws:kms"] | None = None
+    kms_key: str | None = None
+    cache: Path | None = None
+    cache_bytes: int = Field(default=S3Options.cache_bytes, ge=1)
+    attempts: int = Field(default=S3Options.attempts, ge=1)
+    timeout_s: float = Field(default=S3Options.timeout_s, gt=0.0)
 
     @field_validator("signing_key")
     @classmethod

@@ -38,7 +38,7 @@ def scan(
         return pl.LazyFrame(schema=_schema(topic))
     # A file of an older version lacks the columns of newer events.
     found = pl.scan_parquet(
-        [store.open(name.path) for name in files.names],
+        [store.local(name.path) for name in files.names],
         schema=_schema(topic),
         missing_columns="insert",
         extra_columns="ignore",

@@ -57,15 +57,15 @@ def sql(
     """Ask the archive in SQL (DuckDB): a view per event, and orders, fills, decisions, bars and
     more. `tape sql "SHOW TABLES"` lists them. Only files of the days asked for are opened.
     """
+    from ops.archives import archive_of
     from ops.settings import load
-    from replay.archive.store import store_at
     from replay.sql.session import ask, write_database
     from schemas.catalog import load_catalog
 
     if examples:
         _list_examples()
         return
-    span, store = span_of(start, end, date), store_at(archive or load().archive_root)
+    span, store = span_of(start, end, date), archive_of(load(), archive)
     if database is not None:
         count = write_database(store, load_catalog(), database, span)
         print(f"{database}: {count} views and macros over {store.root}")

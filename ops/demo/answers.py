@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ops.processes.archiving import archive_of
+from ops.archives import archive_of
 from ops.processes.sources import Source, opened
 from ops.settings import Settings
 from replay.explain.chain import explain

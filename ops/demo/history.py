@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from connectors.log.kafka import KafkaLog
-from ops.processes.archiving import archive_of
+from ops.archives import archive_of
 from ops.settings import Settings
 from ops.stack.progress import Report
 from replay.archive.run import archive

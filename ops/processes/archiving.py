@@ -11,6 +11,7 @@ from threading import Event
 
 from connectors.log.errors import LogUnreachable
 from connectors.signing import make_key
+from ops.archives import archive_of
 from ops.figures.archive import ArchiveFigures
 from ops.figures.serving import answer
 from ops.processes.clients import codec_of, kafka_log
@@ -18,9 +19,8 @@ from ops.processes.lock import ShardBusy, hold, owner
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
 from ops.trimming import delete_before
-from replay.archive.errors import ArchiveError
+from replay.archive.errors import ArchiveAway, ArchiveError
 from replay.archive.run import Archived, archive, topics_of
-from replay.archive.store import Store, store_at
 from replay.archive.trim import plan, trimmable
 from replay.rerun import EVERYTHING, Span
 from replay.verify.signature import sign_days
@@ -31,11 +31,6 @@ logger = logging.getLogger("tape.archive")
 
 class ArchiveBusy(ArchiveError):
     """Another process writes the archive."""
-
-
-def archive_of(settings: Settings) -> Store:
-    """The archive that the settings name."""
-    return store_at(settings.archive_root)
 
 
 @contextmanager
@@ -77,7 +72,8 @@ def archive_follow(
     accept_gap: bool,
     on_round: Callable[[Archived], None],
 ) -> None:
-    """Again and again until SIGTERM or SIGINT; a broker or a registry that is away is waited for.
+    """Again and again until SIGTERM or SIGINT; a broker, a registry or S3 that is away is
+    waited for.
     Raises every other `TapeError`.
     """
     stop = Event()
@@ -91,7 +87,7 @@ def archive_follow(
             done = archive_once(settings, topics, EVERYTHING, accept_gap)
             figures.over(began_s, done.behind)
             on_round(done)
-        except (LogUnreachable, RegistryError) as error:
+        except (LogUnreachable, RegistryError, ArchiveAway) as error:
             logger.warning("%s; trying again in %g s", error, every_s)
         stop.wait(every_s)
 

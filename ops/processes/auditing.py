@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from ops.archives import archive_of
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
 from replay.archive import days
 from replay.archive.errors import ArchiveError
-from replay.archive.store import Store, store_at
+from replay.archive.store import Store
 from replay.verify.audit import NothingArchived, verify
 from replay.verify.findings import Audit
 from schemas.catalog import load_catalog
@@ -28,7 +29,7 @@ def audit_days(
     report: Report = silent,
 ) -> list[Audit]:
     """The audits of some days, of every closed one where none is named. Raises `TapeError`."""
-    store, catalog = store_at(root or settings.archive_root), load_catalog()
+    store, catalog = archive_of(settings, root), load_catalog()
     own = settings.own_archive_key
     pem = _pem(public_key or own.with_name(f"{own.name}.pub"))
     return [

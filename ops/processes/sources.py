@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from connectors.log.interface import Log
-from ops.processes.archiving import archive_of
+from ops.archives import archive_of
 from ops.processes.clients import codec_of, kafka_log
 from ops.settings import Settings
 from replay.archive.schemas import archived_ids, joined_ids

@@ -11,13 +11,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from connectors.cache_folder import cache_folder
 from ops.stack.download import Artifact, download
 from ops.stack.errors import DiskFull
 from ops.stack.progress import Report, silent
@@ -37,15 +37,6 @@ def pinned(listing: Path = PINNED) -> list[Artifact]:
     """The artifacts that `listing` pins."""
     rows = (line.split() for line in listing.read_text().splitlines() if line[:1] not in ("#", ""))
     return [Artifact(sha256, int(size), path) for sha256, size, path in rows]
-
-
-def cache_folder() -> Path:
-    """The folder that all run folders share."""
-    named = os.environ.get("TAPE_CACHE")
-    if named:
-        return Path(named).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "tape"
 
 
 def fetch(repository: str | None = None, report: Report = silent, listing: Path = PINNED) -> Files:

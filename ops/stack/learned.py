@@ -11,7 +11,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from ops.stack.artifacts import PINNED, cache_folder
+from connectors.cache_folder import cache_folder
+from ops.stack.artifacts import PINNED
 
 OUTPUT = "learned.aot"
 OLDEST = 25

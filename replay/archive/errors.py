@@ -19,3 +19,11 @@ class OtherLog(ArchiveError):
 
 class ArchiveGap(ArchiveError):
     """Offsets are neither in the archive nor on the log any more."""
+
+
+class ArchiveAway(ArchiveError):
+    """The archive's storage does not answer, or not now: it may be tried again."""
+
+
+class ArchiveConflict(ArchiveError):
+    """Somebody else wrote to the archive at the same time."""

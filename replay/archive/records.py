@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -116,25 +115,29 @@ def tables(
     except (OSError, pa.ArrowException) as error:
         raise _corrupt(store, name, f"{error}") from None
     finally:
-        file.close()
+        file.close(force=True)
 
 
 def checked(store: Store, name: FileName) -> Any:
     """A file opened with pyarrow, proven to be what its manifest says."""
     said = manifest.read(store, name)
-    source = store.open(name.path)
+    handle = store.open(name.path)
     try:
-        with Path(source).open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        if digest != said.sha256:
+        if hashlib.file_digest(handle, "sha256").hexdigest() != said.sha256:
             raise _corrupt(store, name, "it is not the file that its manifest describes")
-        file = pq.ParquetFile(source)
+        handle.seek(0)
+        file = pq.ParquetFile(handle)
+        if file.metadata.num_rows != said.rows:
+            raise _corrupt(store, name, f"{file.metadata.num_rows} rows, not {said.rows}")
     except OSError as error:
+        handle.close()
         raise ArchiveError(f"{store.root}/{name.path}: {error.strerror or error}") from None
     except pa.ArrowException as error:
+        handle.close()
         raise _corrupt(store, name, f"{error}") from None
-    if file.metadata.num_rows != said.rows:
-        raise _corrupt(store, name, f"{file.metadata.num_rows} rows, not {said.rows}")
+    except ArchiveCorrupt:
+        handle.close()
+        raise
     return file
 
 

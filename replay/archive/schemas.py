@@ -28,7 +28,8 @@ def keep(store: Store, ids: SchemaIds, numbers: Iterable[int]) -> list[str]:
             found[number] = ids.schema_of(number)
         except UnknownSchemaError:
             continue
-    known = kept_ids(store)
+    kept = kept_ids(store)
+    known = dict(kept)
     fresh = {number: schema.fingerprint.hex() for number, schema in found.items()}
     for number, fingerprint in fresh.items():
         if known.setdefault(number, fingerprint) != fingerprint:
@@ -38,7 +39,7 @@ def keep(store: Store, ids: SchemaIds, numbers: Iterable[int]) -> list[str]:
             )
     for schema in found.values():
         _keep(store, schema)
-    if known != kept_ids(store):
+    if known != kept:
         entries = {str(number): known[number] for number in sorted(known)}
         store.write(IDS, canonical(entries))
     return sorted(set(fresh.values()))

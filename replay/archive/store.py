@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+import pyarrow as pa
 
 from connectors.durable import sync_folder
 from replay.archive.errors import ArchiveError
+from replay.archive.options import S3Options, of_environment
 
 UNFINISHED = ".tmp"
 
@@ -21,14 +24,23 @@ class Store(Protocol):
 
     root: str
 
+    @property
+    def folder(self) -> str:
+        """The local folder in which `local` files lie: the root itself where it is one."""
+        ...
+
     def names(self, folder: str = "") -> list[str]:
         """Everything below a folder, sorted; nothing where it does not exist."""
         ...
 
     def read(self, name: str) -> bytes: ...
     def exists(self, name: str) -> bool: ...
-    def open(self, name: str) -> Any:
-        """What pyarrow can open: a local path, or a file object that reads on demand."""
+    def open(self, name: str) -> pa.NativeFile:
+        """A file from its beginning; whoever opens it closes it."""
+        ...
+
+    def local(self, name: str) -> Path:
+        """A path at which it can be read until this process ends, below `folder`."""
         ...
 
     def write(self, name: str, data: bytes) -> None: ...
@@ -64,7 +76,17 @@ class FolderStore:
     def exists(self, name: str) -> bool:
         return (self._root / name).is_file()
 
-    def open(self, name: str) -> Path:
+    @property
+    def folder(self) -> str:
+        return self.root
+
+    def open(self, name: str) -> pa.NativeFile:
+        try:
+            return pa.OSFile(str(self._root / name))
+        except OSError as error:
+            raise ArchiveError(f"{self._root / name}: {os.strerror(error.errno or 0)}") from None
+
+    def local(self, name: str) -> Path:
         return self._root / name
 
     def write(self, name: str, data: bytes) -> None:
@@ -100,8 +122,14 @@ class FolderStore:
         (self._root / name).unlink(missing_ok=True)
 
 
-def store_at(root: str) -> Store:
-    """The archive at a folder or at `s3://bucket/prefix`. Raises `ArchiveError`."""
+def store_at(root: str, options: S3Options | None = None) -> Store:
+    """The archive at a folder or at `s3://bucket/prefix`; without options those of the environment.
+    Raises `ArchiveError`.
+    """
+    if root.startswith("s3://"):
+        from replay.archive.s3 import S3Store  # boto3 is slow to import
+
+        return S3Store(root, options or of_environment(os.environ))
     if "://" in root:
-        raise ArchiveError(f"an archive lies in a folder, not at {root}")
+        raise ArchiveError(f"an archive lies in a folder or at s3://bucket/prefix, not at {root}")
     return FolderStore(Path(root).expanduser().absolute())

@@ -67,7 +67,7 @@ class Definitions:
         files = files_of(self._store, topic, self._span)
         if not files.names:
             require_archive(self._store)
-        paths = [str(self._store.open(name.path)) for name in files.names]
+        paths = [str(self._store.local(name.path)) for name in files.names]
         return topic_sql(self._catalog, topic, paths, files.bounds)
 
     def _archived(self) -> str:

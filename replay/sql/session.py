@@ -64,7 +64,7 @@ def define(connection: duckdb.DuckDBPyConnection, views: Definitions, question: 
 
 def lock(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
     """From here on nothing but the archive's files can be opened."""
-    connection.execute("SET allowed_directories = [?]", [store.root])
+    connection.execute("SET allowed_directories = [?]", [store.folder])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
@@ -75,6 +75,11 @@ def write_database(store: Store, catalog: Catalog, file: Path, span: Span = EVER
     """
     if file.exists():
         raise SqlError(f"{file} exists: name a file that does not")
+    if store.folder != store.root:
+        raise SqlError(
+            f"a database names files of a folder: copy {store.root} to one first "
+            "(`aws s3 sync`), and name that with --archive"
+        )
     views = Definitions(store, catalog, span)
     try:
         connection = duckdb.connect(str(file), config=_CONFIG)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -67,11 +66,5 @@ class Files:
 
 @contextmanager
 def _file(store: Store, path: str) -> Iterator[Any]:
-    opened: Any = store.open(path)
-    if isinstance(opened, Path):
-        try:
-            opened = opened.open("rb")
-        except OSError as error:
-            raise ArchiveError(f"{path}: {error.strerror}") from None
-    with opened:
+    with store.open(path) as opened:
         yield opened
