@@ -45,7 +45,7 @@ def fill_archive(settings: Settings, events: int, _: dict[str, Any]) -> Sample:
 def write_by_hand(settings: Settings, store: Store) -> None:
     """One file without the archive's columns, sorted by time."""
     names = [name for files in index(store, [TRADES]).values() for name in files]
-    paths = [str(store.open(name.path)) for name in names]
+    paths = [str(store.local(name.path)) for name in names]
     with duckdb.connect() as connection:
         connection.execute(
             f"COPY (SELECT {COLUMNS} FROM read_parquet($paths, hive_partitioning = false) "

@@ -14,13 +14,13 @@ import uvicorn
 
 from connectors.gateway.latch import Halt
 from connectors.log.interface import Log
+from ops.archives import archive_of
 from ops.console.application import Parts, application
 from ops.console.archived import Archived
 from ops.console.following import Follower
 from ops.console.killing import Killer, make_token
 from ops.console.rendered import Rendered, now_ms
 from ops.figures.serving import answer
-from ops.processes.archiving import archive_of
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.kill import Killed, kill
 from ops.settings import Settings

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from ops.archives import archive_of
 from ops.processes.archiving import alone, archive_key
 from ops.settings import Settings
 from ops.stack.progress import Report
-from replay.archive.store import Store, store_at
+from replay.archive.store import Store
 from replay.history import binance, table
 from replay.history.files import Parse, trades_of
 from replay.history.imports import Import
@@ -58,7 +59,7 @@ def import_csv(
 def _import(
     settings: Settings, root: str, files: Iterator[Wanted], report: Report
 ) -> list[tuple[Source, Import | None]]:
-    store = store_at(root)
+    store = archive_of(settings, root)
     with alone(settings):
         done = [_one(store, *file, report) for file in files]
         sign_days(store, archive_key(settings))

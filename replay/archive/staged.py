@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from replay.archive.store import Store
 
@@ -27,8 +28,15 @@ class Staged:
     def exists(self, name: str) -> bool:
         return name in self._texts or self._store.exists(name)
 
-    def open(self, name: str) -> Any:
+    @property
+    def folder(self) -> str:
+        return self._store.folder
+
+    def open(self, name: str) -> pa.NativeFile:
         return self._store.open(name)
+
+    def local(self, name: str) -> Path:
+        return self._store.local(name)
 
     def write(self, name: str, data: bytes) -> None:
         self._texts[name] = data
