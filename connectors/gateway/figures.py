@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from connectors.metrics import declared
 from connectors.metrics.kinds import Rows, Table
 from connectors.metrics.orders import Figures
 from pipelines.gateway.gate import STEPS
-from schemas.events import VenueResponseReceived
+from schemas.events import OrderFilled, VenueResponseReceived
 
 if TYPE_CHECKING:
     from connectors.gateway.desk import Desk
@@ -32,6 +33,15 @@ class GatewayFigures:
         for event in events:
             if isinstance(event, VenueResponseReceived) and event.used_weight is not None:
                 self._used = event.used_weight, self._desk.parts.monotonic_ns()
+            elif isinstance(event, OrderFilled):
+                self._slipped(event)
+
+    def _slipped(self, fill: OrderFilled) -> None:
+        """An order that the fold has forgotten has no mark any more."""
+        entry = self._desk.fold.book.entries.get(fill.cl_ord_id)
+        if entry is not None:
+            about = fill.account, fill.instrument, fill.last_liquidity
+            declared.FILL_SLIPPAGE.labels(*about).observe(slippage(fill, entry.approved.mark_px))
 
     def show(self) -> None:
         """How this gateway stands, at every scrape from here on."""
@@ -70,3 +80,9 @@ class GatewayFigures:
         if self._used is None or desk.parts.monotonic_ns() - self._used[1] > MINUTE_NS:
             return {(desk.account,): 0}
         return {(desk.account,): self._used[0] / desk.parts.port.weight_per_minute}
+
+
+def slippage(fill: OrderFilled, mark_px: Decimal) -> float:
+    """The share of the mark that was paid too much, or received too little."""
+    worse = fill.last_px - mark_px if fill.side == "BUY" else mark_px - fill.last_px
+    return float(worse / mark_px)

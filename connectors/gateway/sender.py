@@ -14,6 +14,8 @@ from typing import Final
 from connectors.gateway.desk import Desk, log
 from connectors.gateway.transport import OVER_LIMIT, Answer, Failure
 from connectors.log.errors import WriterError
+from connectors.metrics import declared
+from connectors.metrics.kinds import Rows
 from connectors.orderport.interface import Request, Signed
 from pipelines.gateway import admission, answers, breaker
 from pipelines.gateway.admission import Moment
@@ -37,6 +39,13 @@ class Sender:
         self._canceled_ns: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
+        declared.BREAKER_OPEN.read = self._open
+
+    def _open(self) -> Rows:
+        """By endpoint; orders' own always."""
+        at_ns, paths = self._desk.parts.monotonic_ns(), {self._desk.parts.port.order_path}
+        circuits = {path: self._breakers[path].circuit(at_ns) for path in paths | {*self._breakers}}
+        return {(self._desk.account, path): int(one != "CLOSED") for path, one in circuits.items()}
 
     def approve(self, order: OrderApproved, *, signed: bool) -> None:
         """Takes an approval from the log: sends it or says why not."""

@@ -16,6 +16,20 @@ from connectors.metrics.kinds import DECLARED, REGISTRY, counter, histogram, tab
 SHORT_S: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5)
 # What an order waits for: a venue answers in 1 to 300 ms; a second is the bound that is alerted on.
 ORDER_S: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+# Between paying a fifth of a percent too much and as much too little; a tick is often 1e-6.
+SLIPPAGE: Final = (
+    -0.002,
+    -0.001,
+    -0.0005,
+    -0.0002,
+    -0.0001,
+    0,
+    0.0001,
+    0.0002,
+    0.0005,
+    0.001,
+    0.002,
+)
 RECORDS: Final = (0, 1, 10, 100, 1_000, 5_000, 10_000, 20_000)
 
 EVERY, PIPELINES, MARKET = "every process", "pipelines", "market"
@@ -86,6 +100,7 @@ MARKET_DATA_AGE = table(
     "Since the newest trade, quote or depth was received at our socket.",
     "instrument",
 )
+MARK_PRICE = table(MARKET, "trading_mark_price_quote", "Newest mark.", "instrument")
 FEED_GAPS = counter(MARKET, "trading_feed_gaps_total", "Gaps in a sequence.", "venue", "line")
 FEED_DIVERGENCES = counter(
     MARKET, "trading_feed_divergences_total", "Lines that disagree about one message.", "venue"
@@ -97,6 +112,13 @@ FEED_FAILOVERS = counter(
 
 TARGETS = counter(
     STRATEGY, "trading_targets_total", "Wanted positions changed.", "strategy", "instrument"
+)
+TARGET = table(
+    STRATEGY,
+    "trading_target_quantity",
+    "Wanted position in base units, since it last changed while this process ran.",
+    "strategy",
+    "instrument",
 )
 REQUESTS = counter(
     STRATEGY, "trading_order_requests_total", "Orders asked for.", "strategy", "instrument", "side"
@@ -196,6 +218,23 @@ FILLS = counter(
     "side",
     "liquidity",
 )
+FILL_PRICE = table(
+    GATEWAY,
+    "trading_fill_price_quote",
+    "Price of the newest fill while this process ran.",
+    "account",
+    "instrument",
+    "side",
+)
+FILL_SLIPPAGE = histogram(
+    GATEWAY,
+    "trading_fill_slippage_ratio",
+    "How much worse a fill's price is than the mark that risk used, of that mark; below 0: better.",
+    SLIPPAGE,
+    "account",
+    "instrument",
+    "liquidity",
+)
 FILL_SECONDS = histogram(
     GATEWAY,
     "trading_fill_latency_seconds",
@@ -258,6 +297,13 @@ FLATTEN_PROBES = counter(
     "Whether the desk could flatten, asked once a minute: ANSWERED, or what stood against it.",
     "account",
     "outcome",
+)
+BREAKER_OPEN = table(
+    GATEWAY,
+    "trading_venue_breaker_open",
+    "1 where an endpoint has failed too often and gets no request, or one to try.",
+    "account",
+    "endpoint",
 )
 RATE_USE = table(
     GATEWAY,
@@ -326,6 +372,16 @@ CONSOLE_RECORDS = counter(
     CONSOLE, "tape_console_records_total", "Records of the log that the console has read."
 )
 
+CANARY_DECISIONS = table(
+    DESK, "tape_canary_decisions", "Decisions that the newest canary compared.", "pipeline"
+)
+CANARY_CHANGES = table(
+    DESK,
+    "tape_canary_changed_decisions",
+    "Those in which the candidate differs, by kind.",
+    "pipeline",
+    "kind",
+)
 DISK_FREE = table(DESK, "tape_disk_free_bytes", "Room left on a folder's disk.", "folder")
 DISK_SIZE = table(DESK, "tape_disk_size_bytes", "Size of a folder's disk.", "folder")
 

@@ -112,8 +112,11 @@ class EpochFigures:
     def _note_ages(self) -> None:
         for output in self._outputs[-NEWEST:]:
             event: Any = output.event
-            if type(event).__name__ in MARKET:
+            name = type(event).__name__
+            if name in MARKET:
                 self._received_ns[event.instrument] = event.ts_recv_ns
+            elif name == "MarkPublished":
+                declared.MARK_PRICE.note((event.instrument,), event.mark_px)
 
     def _ages(self) -> Rows:
         now_ns = time.time_ns()

@@ -44,11 +44,17 @@ class Table(Collector):
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
         self._name, self._text, self._labels = name, text, labels
         self.read: Callable[[], Rows] = dict
+        self._noted: dict[tuple[str, ...], float | int | Decimal] = {}
         REGISTRY.register(self)
 
     def show(self, rows: Rows) -> None:
         """These rows from here on."""
         self.read = lambda: rows
+
+    def note(self, labels: tuple[str, ...], value: float | int | Decimal) -> None:
+        """One row beside those noted before, in place of its last value."""
+        self._noted[labels] = value
+        self.read = self._noted.copy  # in one step, for another thread reads it
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         family = GaugeMetricFamily(self._name, self._text, labels=self._labels)

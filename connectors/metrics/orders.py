@@ -74,7 +74,7 @@ class Figures:
             OrderRejected: lambda e: declared.REJECTIONS.labels(e.account, e.reason).inc(),
             OrderRequested: _requested,
             OrderSubmitting: self._submitting,
-            TargetChanged: lambda e: declared.TARGETS.labels(e.strategy, e.instrument).inc(),
+            TargetChanged: _wanted,
             VenueRequestFailed: lambda e: declared.VENUE_ANSWERS.labels(e.account, "FAILED").inc(),
             VenueRequestSent: self._request_sent,
             VenueResponseReceived: _answered,
@@ -110,6 +110,7 @@ class Figures:
     def _filled(self, event: OrderFilled) -> None:
         about = event.account, event.instrument, event.side, event.last_liquidity
         declared.FILLS.labels(*about).inc()
+        declared.FILL_PRICE.note(about[:3], event.last_px)
         sent_ns = self._sent.at_ns(event.cl_ord_id)
         if sent_ns is not None:
             found = declared.FILL_SECONDS.labels(event.account, event.last_liquidity)
@@ -122,6 +123,11 @@ def _observe(histogram: Histogram, from_ns: int, to_ns: int) -> None:
 
 def _dead_lettered(event: DeadLettered) -> None:
     declared.DEAD_LETTERS.labels(event.pipeline, event.topic, event.reason).inc()
+
+
+def _wanted(event: TargetChanged) -> None:
+    declared.TARGETS.labels(event.strategy, event.instrument).inc()
+    declared.TARGET.note((event.strategy, event.instrument), event.target_qty)
 
 
 def _requested(event: OrderRequested) -> None:

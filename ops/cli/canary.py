@@ -41,6 +41,7 @@ def canary(
 
     Exit code 0: within the policy. 1: beyond it. 2: could not run.
     """
+    from ops.figures.canary import keep
     from ops.processes.canarying import Task
     from ops.processes.canarying import canary as run
     from ops.processes.sources import source_of
@@ -50,9 +51,11 @@ def canary(
     from replay.canary.report import markdown
 
     span, limits = span_of(start, end, date), load_policy(policy) if policy else Policy()
+    settings = load()
     task = Task(pipeline, span, shards, source_of(source), own_state(state))
     with Bars() as bars:
-        found = run(load(), task, baseline, candidate, bars)
+        found = run(settings, task, baseline, candidate, bars)
+    keep(settings.run_dir, pipeline, found.as_json())
     broken = list(breaches(limits, found))
     text = markdown(f"{pipeline}, {baseline} against {candidate}", found, broken)
     if report is not None:

@@ -16,7 +16,7 @@ from typing import Final, get_args
 
 from connectors.metrics import declared
 from connectors.metrics.kinds import Rows
-from ops.figures import disk
+from ops.figures import canary, disk
 from ops.figures.serving import answer
 from ops.settings import MetricsSettings, Settings
 from ops.stack.ports import HOST, reserve
@@ -49,6 +49,7 @@ def shown(settings: Settings, standings: Standings) -> Iterator[Own]:
     health.ready = lambda: why_not_ready(standings())
     declared.PROCESS_STATE.read = lambda: states(standings())
     disk.show(settings)
+    canary.show(settings)
     declared.PROCESS_RESTARTS.read = lambda: {(one.name,): one.restarts for one in standings()}
     try:
         yield own

@@ -43,7 +43,9 @@ INHIBITED: Final = (
 )
 
 
-def prometheus(run_dir: Path, alertmanager: str, every_s: int) -> dict[str, Any]:
+def prometheus(
+    run_dir: Path, alertmanager: str, every_s: int, rules: Path = RULES
+) -> dict[str, Any]:
     """Scrapes whatever the supervisor says it runs."""
     return {
         "global": {
@@ -51,7 +53,7 @@ def prometheus(run_dir: Path, alertmanager: str, every_s: int) -> dict[str, Any]
             "scrape_timeout": f"{every_s}s",
             "evaluation_interval": f"{every_s}s",
         },
-        "rule_files": [f"{RULES}/*.yaml"],
+        "rule_files": [f"{rules}/*.yaml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
         "scrape_configs": [
             {

@@ -206,7 +206,13 @@ class Round:
             raise Chaos(f"seed {self.seed}: {error}") from error
 
 
-RARE = {"trading_gateway_silent", "trading_dead_man_age_seconds", "tape_snapshot_bytes"}
+RARE = {
+    "trading_gateway_silent",
+    "trading_dead_man_age_seconds",
+    "tape_snapshot_bytes",
+    "trading_target_quantity",  # none where its process was killed after the last one
+    "trading_fill_price_quote",
+}
 
 
 def looks(supervisor: Supervisor) -> None:

@@ -7,5 +7,6 @@ from typing import Any
 
 def made(kind: Any, **fields: Any) -> Any:
     """An event with these fields; numbers are 0, the others empty."""
-    rest = {name: 0 if name.endswith(("_ns", "_ms")) else "" for name in kind._fields}
+    numbers = ("_ns", "_ms", "_px", "_qty")
+    rest = {name: 0 if name.endswith(numbers) else "" for name in kind._fields}
     return kind(**{**rest, **fields})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from connectors.gateway.figures import slippage
 from connectors.metrics.kinds import REGISTRY
 from connectors.metrics.orders import SENT_MAX, Figures, Sent
 from schemas.events import (
@@ -16,6 +18,7 @@ from schemas.events import (
     OrderFilled,
     OrderRejected,
     OrderSubmitting,
+    TargetChanged,
     VenueRequestFailed,
     VenueRequestSent,
     VenueResponseReceived,
@@ -115,3 +118,31 @@ def test_only_the_newest_sendings_are_remembered() -> None:
     for number in range(SENT_MAX + 1):
         sent.note(str(number), number)
     assert (sent.at_ns("0"), sent.at_ns("1")) == (None, 1)
+
+
+def test_the_newest_wanted_position_and_fill_price() -> None:
+    instrument = ABOUT["instrument"]
+    for qty, price in (("0", "100.25"), ("0.5", "101")):
+        Figures().count(
+            [
+                event(TargetChanged, strategy="m-9", target_qty=Decimal(qty)),
+                event(OrderFilled, account="m-9", side="BUY", last_px=Decimal(price)),
+            ]
+        )
+    assert value("trading_target_quantity", strategy="m-9", instrument=instrument) == 0.5
+    about = {"account": "m-9", "instrument": instrument, "side": "BUY"}
+    assert value("trading_fill_price_quote", **about) == 101
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "ratio"),
+    [
+        pytest.param("BUY", "100.1", 0.001, id="bought too high"),
+        pytest.param("BUY", "99.9", -0.001, id="bought lower"),
+        pytest.param("SELL", "99.9", 0.001, id="sold too low"),
+        pytest.param("SELL", "100", 0, id="at the mark"),
+    ],
+)
+def test_slippage_is_what_was_worse_than_the_mark(side: str, price: str, ratio: float) -> None:
+    fill = event(OrderFilled, side=side, last_px=Decimal(price))
+    assert slippage(fill, Decimal(100)) == pytest.approx(ratio)

@@ -1,0 +1,26 @@
+"""A canary's result outlives its command, as figures of the supervisor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ops.figures import canary
+
+FOUND = {"decisions": 40, "counts": {"ADDED": 2, "REMOVED": 0}, "changed": ["large"]}
+
+
+def test_the_newest_of_each_pipeline_is_shown(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    assert canary.decisions(canary.kept(run_dir)) == {}
+    canary.keep(run_dir, "strategy", FOUND)
+    canary.keep(run_dir, "risk", {**FOUND, "decisions": 7})
+    canary.keep(run_dir, "strategy", {**FOUND, "decisions": 41})
+    found = canary.kept(run_dir)
+    assert canary.decisions(found) == {("strategy",): 41, ("risk",): 7}
+    assert canary.changes(found)["risk", "ADDED"] == 2
+    assert len(canary.changes(found)) == 4
+
+
+def test_a_file_that_is_not_ours_shows_nothing(tmp_path: Path) -> None:
+    (tmp_path / canary.FILE).write_text("{")
+    assert canary.kept(tmp_path) == {}
