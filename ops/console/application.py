@@ -19,7 +19,7 @@ from ops.console.archived import Archived, NotArchived
 from ops.console.guard import Guard
 from ops.console.killing import BODY_BYTES, Killer, asked_of, is_allowed
 from ops.console.rendered import Rendered
-from ops.console.speaking import Speakers
+from ops.console.speaking import STEP_S, Speakers
 from replay.explain.errors import OrderNotFound
 from schemas.errors import TapeError
 
@@ -29,13 +29,16 @@ Answer = Callable[..., Any]
 
 
 class Parts(NamedTuple):
-    """What answers. `order`: `tape explain` of an order, from the log."""
+    """What answers. `order`: `tape explain` of an order, from the log. `step_s`: between messages
+    to one client.
+    """
 
     rendered: Rendered
     archived: Archived
     order: Callable[[str], dict[str, Any]]
     killer: Killer
     token: str
+    step_s: float = STEP_S
 
 
 def application(parts: Parts, host: str) -> ASGIApp:
@@ -48,7 +51,7 @@ def application(parts: Parts, host: str) -> ASGIApp:
             Route("/api/span", asked.span),
             Route("/api/orders/{name}", asked.order),
             Route("/api/kill", asked.kill, methods=["POST"]),
-            WebSocketRoute("/api/live", Speakers(parts.rendered).serve),
+            WebSocketRoute("/api/live", Speakers(parts.rendered, parts.step_s).serve),
             Mount("/static", StaticFiles(directory=PAGE)),
         ],
         exception_handlers={HTTPException: _refused, TapeError: _failed, Exception: _broken},

@@ -33,12 +33,13 @@ from schemas.events import ConnectionClosed
 logger = logging.getLogger("tape.console")
 POLL: Final = 2_000
 POLL_S: Final = 0.1
+BOOKS: Final = "md.book.v1"
 FEW: Final = 256
 """Looked at of what may have been silent for long: only its newest record counts."""
 MOST: Final = {
     FRAMES: 100_000,
     "md.trade.v1": 500_000,
-    "md.book.v1": 200_000,
+    BOOKS: 100_000,
     "md.quote.v1": 50_000,
     "md.mark.v1": 50_000,
     **dict.fromkeys(ORDERS, 50_000),
@@ -50,7 +51,7 @@ def places(log: Log, at_ms: int) -> dict[Tp, int]:
     """Where to begin reading each partition for a page of that time (log time, milliseconds)."""
     since = dict.fromkeys(MARKET, market_since(at_ms)) | dict.fromkeys(ORDERS, at_ms - ORDERS_MS)
     since |= dict.fromkeys((SNAPSHOTS, *EPOCHS), market_since(at_ms))
-    since |= {FRAMES: at_ms - FRAMES_MS} | dict.fromkeys(WHOLE, 0)
+    since |= {FRAMES: at_ms - FRAMES_MS} | dict.fromkeys((BOOKS, *WHOLE), 0)
     found = {}
     for topic, since_ms in since.items():
         with suppress(TopicMissing):
@@ -122,12 +123,14 @@ def _frame(state: State, place: Place, event: Any) -> None:
 
 class Telling:
     """Which records of a batch are worth decoding. `_opened`: partitions of epochs whose newest
-    record so far says that a shard opened: what follows may be a boundary.
+    record so far says that a shard opened: what follows may be a boundary. `_whole`: keys of books
+    of which a snapshot was seen.
     """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._opened: set[Tp] = set()
+        self._whole: set[bytes | None] = set()
 
     def of(self, tp: Tp, messages: list[Message]) -> Iterable[Message]:
         if tp.topic == FRAMES:
@@ -136,7 +139,17 @@ class Telling:
             return _newest(messages, _key_of)
         if tp.topic in EPOCHS:
             return self._epochs(tp, messages)
-        return messages
+        return self._books(messages) if tp.topic == BOOKS else messages
+
+    def _books(self, messages: list[Message]) -> list[Message]:
+        """Of each book its newest snapshot and what follows; nothing before its first one."""
+        begins = {m.key(): at for at, m in enumerate(messages) if _is_snapshot(m)}
+        self._whole.update(begins)
+        return [
+            message
+            for at, message in enumerate(messages)
+            if message.key() in self._whole and at >= begins.get(message.key(), 0)
+        ]
 
     def _epochs(self, tp: Tp, messages: list[Message]) -> Iterator[Message]:
         """The newest, and each that follows the opening of a shard."""
@@ -175,7 +188,19 @@ def _key_of(message: Message) -> tuple[bytes | None, bytes]:
 def _line_of(message: Message) -> bytes:
     """The frame, venue and line with which each event of the topic begins, undecoded."""
     value = message.value()
+    return value[: _after_two_texts(value)]
+
+
+def _is_snapshot(message: Message) -> bool:
+    """The flag behind venue and instrument of a BookChanged, undecoded."""
+    value = message.value()
+    at = _after_two_texts(value)
+    return value[at : at + 1] == b"\x01"
+
+
+def _after_two_texts(value: bytes) -> int:
+    """Where the third field begins; a text's length is below 64: one byte, doubled."""
     end = FRAME_BYTES
     for _ in range(2):
-        end += 1 + value[end] // 2  # a text's length is below 64: one byte, doubled
-    return value[:end]
+        end += 1 + value[end] // 2
+    return end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -52,6 +53,9 @@ def run_console(settings: Settings, host: str, port: int, show: Callable[[str], 
         parts = parts_of(settings, follower, token)
         server = uvicorn.Server(config(application(parts, host), host))
         shown = f"[{host}]" if ":" in host else host
+        listening.listen()  # who comes before the server runs waits for it
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: setattr(server, "should_exit", True))
         show(f"http://{shown}:{listening.getsockname()[1]}/#token={token}")
         server.run([listening])
     return 0

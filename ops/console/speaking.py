@@ -28,8 +28,8 @@ TOO_MANY: Final = 1013  # "try again later", RFC 6455's registry
 class Speakers:
     """The clients there are."""
 
-    def __init__(self, rendered: Rendered) -> None:
-        self._rendered = rendered
+    def __init__(self, rendered: Rendered, step_s: float) -> None:
+        self._rendered, self._step_s = rendered, step_s
         self.count = 0
         declared.CONSOLE_CLIENTS.read = lambda: {(): self.count}
 
@@ -42,7 +42,7 @@ class Speakers:
         self.count += 1
         try:
             wanted = socket.query_params.get("instrument", "")
-            await Speaker(socket, self._rendered, wanted).run()
+            await Speaker(socket, self._rendered, wanted, self._step_s).run()
         finally:
             self.count -= 1
 
@@ -50,22 +50,24 @@ class Speakers:
 class Speaker:
     """`wanted`: the instrument asked for; `shown`: the one of the last page message."""
 
-    def __init__(self, socket: WebSocket, rendered: Rendered, wanted: str) -> None:
-        self._socket, self._rendered = socket, rendered
+    def __init__(self, socket: WebSocket, rendered: Rendered, wanted: str, step_s: float) -> None:
+        self._socket, self._rendered, self._step_s = socket, rendered, step_s
         self.wanted = wanted
         self.shown: str | None = None
         self._sent: dict[str, Text] = {}
 
     async def run(self) -> None:
-        speaking = asyncio.create_task(self._speak())
+        """Until the client goes, whichever side notices first."""
+        tasks = {asyncio.create_task(self._listen()), asyncio.create_task(self._speak())}
         try:
-            await self._listen()
-        except WebSocketDisconnect:
-            pass
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            speaking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await speaking
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            with contextlib.suppress(WebSocketDisconnect):
+                task.result()
 
     async def _listen(self) -> None:
         """What the client asks for; only the newest wish counts."""
@@ -83,9 +85,9 @@ class Speaker:
             if time.monotonic() >= beat_s:
                 beat_s = time.monotonic() + BEAT_S
                 await self._send(dumped({"type": "beat", "at": iso(now_ms())}))
-            late = int((time.monotonic() - began_s) / STEP_S)
+            late = int((time.monotonic() - began_s) / self._step_s)
             declared.CONSOLE_CONFLATED.inc(late)
-            await asyncio.sleep(STEP_S)
+            await asyncio.sleep(self._step_s)
 
     async def _tell(self) -> None:
         if self.shown is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
@@ -94,6 +94,7 @@ def console(log: MemoryLog, root: Path) -> Iterator[Console]:
         Explained(opened).order,
         Killer(found.kill),
         TOKEN,
+        step_s=0.02,
     )
     follower.start()
     try:
@@ -107,9 +108,10 @@ def console(log: MemoryLog, root: Path) -> Iterator[Console]:
 
 
 @contextmanager
-def served(server: uvicorn.Server, listening: Any) -> Iterator[None]:
+def served(server: uvicorn.Server, listening: socket.socket) -> Iterator[None]:
     """Runs the server on a thread; stops it at the end."""
     thread = threading.Thread(target=server.run, args=([listening],))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # who does not read is felt
     listening.listen()  # whoever asks before the server runs waits for it
     thread.start()
     try:
