@@ -25,6 +25,7 @@ from connectors.log.interface import Log, OutRecord, Tp
 from pipelines.flow import build_flow
 from pipelines.logic import Logic
 from replay.compare import Difference, differences
+from replay.pace import Pace, at_once, log_time
 from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
@@ -42,6 +43,9 @@ __all__ = [
     "no_writer",
     "rerun",
 ]
+
+
+Keep = Callable[[EpochCommitted, Sequence[OutRecord]], None]
 
 
 class NothingRecorded(TapeError):
@@ -90,9 +94,11 @@ def rerun(
     logic: Logic[Any],
     span: Span = EVERYTHING,
     on_epoch: Callable[[int, int], None] = lambda done, total: None,
+    pace: Pace = at_once,
+    keep: Keep | None = None,
 ) -> Verdict:
-    """Re-runs the epochs of a span. Raises `TapeError` when it cannot run; a difference is in
-    the verdict.
+    """Re-runs the epochs of a span; `keep` is given each with what it gave. Raises `TapeError` when
+    it cannot run; a difference is in the verdict.
     """
     ledger, history = history_of(log, codec, shard, span)
     carry = Carrying(accepted=accepted_in(history.epochs))
@@ -111,6 +117,9 @@ def rerun(
 
     verifier.on_divergence = note
     session = Session(Parts(log, codec, shard, history.base, epochs, verifier, carry=carry))
+    early = span.from_ms if span.from_ms is not None else -1
+    session.goes_on = lambda epoch: log_time(epoch) < early or pace(epoch)
+    session.on_rerun = keep
     verdict = Verdict(
         shard.pipeline,
         shard.number,
@@ -129,6 +138,8 @@ def rerun(
         verdict.finding = Finding(finding.sequence, finding.what, str(finding), shown)
     verdict.epochs, verdict.records = session.progress.epochs_verified, session.progress.records
     verdict.outputs, verdict.snapshots = session.progress.outputs, session.progress.snapshots
+    if verdict.clean and verdict.epochs < len(epochs):
+        verdict.notes.append(f"ended after {verdict.epochs} of {len(epochs)} epochs")
     return verdict
 
 
@@ -163,10 +174,6 @@ def require_inputs(log: Log, epochs: Sequence[EpochCommitted]) -> None:
 
 def no_writer(code: int, message: str) -> NoReturn:
     raise AssertionError(f"a replay writes nothing, yet: {message}")
-
-
-def log_time(epoch: EpochCommitted) -> int:
-    return max((r.log_time_ms for r in epoch.inputs), default=-1)
 
 
 def history_of(log: Log, codec: Codec, shard: Shard, span: Span) -> tuple[Ledger, History]:

@@ -45,6 +45,9 @@ class Session:
         self.parts = parts
         self.progress = Progress()
         self.on_settled: Callable[[Progress], None] | None = None  # for progress bars
+        # A replay's: asked before a recorded epoch is handed out (False: no more), told after it.
+        self.goes_on: Callable[[EpochCommitted], bool] = lambda record: True
+        self.on_rerun: Callable[[EpochCommitted, Sequence[OutRecord]], None] | None = None
         self.stop_requested = False  # once the history is re-run: a last epoch with a snapshot
         self.interrupted = False  # also before that: an unfinished re-run is simply left
         self.snapshot_requested = False
@@ -118,7 +121,7 @@ class Session:
 
     def _next_flight(self) -> Flight | None:
         record = next(self._recorded, None)
-        if record is not None and self.interrupted:
+        if record is not None and (self.interrupted or not self.goes_on(record)):
             self._supply.close()
             raise StopIteration  # nothing is lost: the next start re-runs the same epochs
         if record is not None:
@@ -211,6 +214,8 @@ class Session:
         body = next((item for item in items if isinstance(item, StateBody)), None)
         if flight.recorded is not None:
             self._check(flight, flight.recorded, records, body)
+            if self.on_rerun is not None:
+                self.on_rerun(flight.recorded, records)
         else:
             self._commit(flight, records, body)
         self.progress.records += sum(s.count for s in flight.slices)

@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Protocol
 import msgspec
 
 from connectors.simulated.errors import VenueError
+from connectors.simulated.journal import encode
 from pipelines.logic import Position
 from pipelines.matching.model import CancelOrder, Fees, Instrument, PlaceOrder, Request, Transfer
 
@@ -58,7 +59,6 @@ class Moved(msgspec.Struct, array_like=True, tag="transfer", gc=False):
 
 
 Arrival = Opened | Heard | Placed | Cancelled | Moved
-_encode: Final = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
 _decode: Final = msgspec.json.Decoder(Arrival).decode
 
 
@@ -96,7 +96,7 @@ class FileArrivals:
             raise VenueError(f"cannot keep {self.path}: {error.strerror}") from None
 
     def note(self, arrival: Arrival) -> None:
-        self._lot += _encode(arrival) + b"\n"
+        self._lot += encode(arrival) + b"\n"
         if len(self._lot) >= LOT_BYTES:
             self.flush()
 

@@ -29,7 +29,9 @@ log = logging.getLogger("tape.venue")
 FILE: Final = "journal.jsonl"
 Events = list[OrderAdded | OrderTraded | OrderEnded | Transferred]
 
-_encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode  # the hook: `Exact`
+encode: Final = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
+"""JSON of what a venue notes: numbers as text (the hook is for `Exact`), equal for equal events."""
+
 _decode = msgspec.json.Decoder(Events).decode
 
 
@@ -115,7 +117,7 @@ class FileJournal:
             raise self._failed
 
     def append(self, events: Events) -> int:
-        body = _encode(events)
+        body = encode(events)
         self._pending.append(b"%08x %b\n" % (crc32(body), body))
         self._appended += 1
         self._work.set()

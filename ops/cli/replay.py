@@ -18,6 +18,7 @@ from ops.cli.run import Signal, with_signals
 if TYPE_CHECKING:
     from ops.processes.sources import Source
     from replay.orders import OrdersVerdict
+    from replay.outputs import Kept
     from replay.rerun import Span, Verdict
     from replay.what_if import WhatIf
 
@@ -47,6 +48,13 @@ def replay(
     source: Annotated[
         str, typer.Option(help="log|archive|auto: auto takes the archive, and the log behind it")
     ] = "log",
+    speed: Annotated[
+        str,
+        typer.Option(help="max, step (one epoch per key or line), or times as fast as received"),
+    ] = "max",
+    out: Annotated[
+        Path | None, typer.Option(help="keep what comes out as Parquet, in a folder in this one")
+    ] = None,
     output: Output = Form.TEXT,
 ) -> None:
     """Run recorded epochs again in this process and compare every digest and snapshot; `orders`:
@@ -54,21 +62,26 @@ def replay(
 
     Exit code 0: equal. 1: the first epoch that differs is shown, event by event. 2: could not run.
     """
-    from ops.processes.replaying import replay_shards
+    from ops.processes.replaying import Way, replay_shards
     from ops.processes.sources import source_of
-    from ops.stack.progress import Bars
+    from ops.processes.stepping import pace_of
+    from ops.stack.progress import Bars, silent
 
-    span, chosen = span_of(start, end, date), source_of(source)
+    span, chosen, way = span_of(start, end, date), source_of(source), Way(pace_of(speed), out)
+    if (pipeline == "orders" or limits is not None) and (speed != "max" or out is not None):
+        raise typer.BadParameter("--speed and --out are for the epochs of a pipeline")
     if pipeline == "orders":
         replay_the_orders(account, span, chosen, output)
         return
     if limits is not None:
         replay_other(pipeline, limits, span, chosen, output)
         return
+    settings = with_signals(signal)
     with Bars() as bars:
-        verdicts = replay_shards(pipeline, with_signals(signal), span, shards, shard, bars, chosen)
-    emit(output, [as_json(v) for v in verdicts], "\n".join(as_text(v) for v in verdicts))
-    if not all(v.clean for v in verdicts):
+        report = silent if speed == "step" else bars  # a bar and keys share no terminal
+        done = replay_shards(pipeline, settings, span, shards, shard, report, chosen, way)
+    emit(output, [as_json(*one) for one in done], "\n".join(as_text(*one) for one in done))
+    if not all(one.verdict.clean for one in done):
         raise typer.Exit(FINDING)
 
 
@@ -127,15 +140,22 @@ def what_if_text(found: WhatIf) -> str:
     return "\n".join([head, *([columns([names, *rows]), *counts] if rows else [])])
 
 
-def as_json(verdict: Verdict) -> dict[str, Any]:
+def as_json(verdict: Verdict, kept: Kept | None = None) -> dict[str, Any]:
     finding = verdict.finding
     shown = None
     if finding is not None:
         shown = {**finding._asdict(), "differences": [d._asdict() for d in finding.differences]}
-    return {**vars(verdict), "finding": shown, "clean": verdict.clean}
+    run = {} if kept is None else {"folder": kept.folder, "run": kept.manifest}
+    return {**vars(verdict), "finding": shown, "clean": verdict.clean, **run}
 
 
-def as_text(verdict: Verdict) -> str:
+def as_text(verdict: Verdict, kept: Kept | None = None) -> str:
+    """The verdict, what was kept, what else there is to say."""
+    run = [] if kept is None else [f"run: {kept.folder}"]
+    return "\n".join([verdict_text(verdict), *verdict.notes, *run])
+
+
+def verdict_text(verdict: Verdict) -> str:
     base = "a snapshot" if verdict.from_snapshot else "the first record"
     head = (
         f"{verdict.pipeline}-{verdict.shard}: {verdict.epochs} epochs from {verdict.from_sequence} "

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
+from connectors.epochs.model import Shard
+from connectors.log.interface import Log
 from ops.limits import load_limits
 from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import shard_of
 from ops.processes.sources import Source, opened
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
+from pipelines.logic import Logic
+from replay.kept import canonical
 from replay.orders import OrdersVerdict, accounts, refold
+from replay.outputs import Kept, Outputs
+from replay.pace import Pace, at_once
 from replay.rerun import NothingRecorded, Span, Verdict, rerun
 from replay.what_if import WhatIf, what_if
+from schemas.codec import Codec
 from schemas.errors import TapeError
+
+
+class Way(NamedTuple):
+    """How to replay: `pace` makes the pace of one shard, `out` is the folder that keeps runs."""
+
+    pace: Callable[[], Pace] = lambda: at_once
+    out: Path | None = None
+
+
+class Replayed(NamedTuple):
+    """One shard's verdict, and what was kept of it."""
+
+    verdict: Verdict
+    kept: Kept | None = None
+
+
+AT_ONCE: Final = Way()
 
 
 def replay_shards(
@@ -25,18 +52,57 @@ def replay_shards(
     only: int | None = None,
     report: Report = silent,
     source: Source = Source.LOG,
-) -> list[Verdict]:
+    way: Way = AT_ONCE,
+) -> list[Replayed]:
     """One verdict per shard. Raises `TapeError` when it cannot run."""
     log, codec = opened(settings, source)
     made = made_of(name, settings)
     count = 1 if made.one_shard else shards if shards is not None else settings.shards
-    verdicts = []
+    done = []
     for number in range(count) if only is None else [only]:
         made = made_of(name, settings)
         shard = shard_of(made, number, count, settings)
         step = partial(report, f"replay {name}-{number}")
-        verdicts.append(rerun(log, codec, shard, made.logic, span, step))
-    return verdicts
+        done.append(_one(log, codec, shard, made.logic, span, step, way, settings))
+    return done
+
+
+def _one(
+    log: Log,
+    codec: Codec,
+    shard: Shard,
+    logic: Logic[Any],
+    span: Span,
+    step: Callable[[int, int], None],
+    way: Way,
+    settings: Settings,
+) -> Replayed:
+    """One shard; what it gave is kept where `way` says."""
+    if way.out is None:
+        return Replayed(rerun(log, codec, shard, logic, span, step, way.pace()))
+    keep = Outputs(way.out, f"{shard.pipeline}-{shard.number}", codec, log.partition_count, span)
+    try:
+        found = rerun(log, codec, shard, logic, span, step, way.pace(), keep)
+        return Replayed(found, keep.finish(_facts(shard, span, found, settings)))
+    finally:
+        keep.discard()
+
+
+def _facts(shard: Shard, span: Span, found: Verdict, settings: Settings) -> dict[str, Any]:
+    """What made this run this run. Nothing is drawn by chance, so there is no seed to tell."""
+    chosen = getattr(settings, shard.pipeline, None)
+    values = {} if chosen is None else chosen.model_dump(mode="json")
+    return {
+        "pipeline": shard.pipeline,
+        "shard": shard.number,
+        "shards": shard.shards,
+        "code_version": shard.version,
+        "recorded_versions": found.versions,
+        "configuration_sha256": sha256(canonical(values).encode()).hexdigest(),
+        "seed": None,
+        "span": span._asdict(),
+        "finding": None if found.finding is None else found.finding.message,
+    }
 
 
 def replay_limits(

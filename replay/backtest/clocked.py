@@ -7,11 +7,12 @@ the desk for dead.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from connectors.clock import TOPIC
-from connectors.log.interface import Log, Message, OutRecord, Reader, Tp, Writer
+from connectors.log.interface import Log, Message, OutRecord, Reader, Tp
 from connectors.log.memory import MemoryLog
+from replay.archive.source import ReadOnly
 from replay.backtest.feed import Range
 from schemas.codec import Codec
 from schemas.events import ClockTick
@@ -54,14 +55,14 @@ class Clocked:
     def opener(self, positions: Mapping[Tp, int]) -> Callable[[], Reader] | None:
         return None
 
-    def writer(self, transactional_id: str) -> Writer:
-        return self._log.writer(transactional_id)
+    def writer(self, transactional_id: str) -> NoReturn:
+        raise ReadOnly(f"{transactional_id}: the log of a backtest is not written to")
 
     def group_offsets(self, group: str, tps: Sequence[Tp]) -> Mapping[Tp, int]:
         return self._log.group_offsets(group, tps)
 
     def commit_group(self, group: str, positions: Mapping[Tp, int]) -> None:
-        self._log.commit_group(group, positions)
+        """Nobody is told how far a backtest read."""
 
     def close(self) -> None:
         self._log.close()

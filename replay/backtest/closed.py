@@ -22,7 +22,7 @@ from connectors.log.interface import Log, Message, Tp
 from connectors.orderport.interface import OrderPort
 from connectors.simulated.arrivals import Arrival, Heard, Moved, Opened, Placed, arrivals_of
 from connectors.simulated.errors import Refusal, VenueError
-from connectors.simulated.journal import Events, FileJournal
+from connectors.simulated.journal import Events, FileJournal, encode
 from connectors.simulated.venue import Report, Venue
 from pipelines.exact import plain
 from pipelines.matching.model import PlaceOrder
@@ -35,7 +35,6 @@ from schemas.events import OrderApproved, VenueFrameReceived
 READ_S: Final = 30.0
 LOT: Final = 5_000
 OnArrival = Callable[[int, int], None]
-_encode: Final = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -110,7 +109,7 @@ class Rerun:
     def _deliver(self, report: Report) -> None:
         told = report.forms[0]
         if told["e"] == "executionReport":
-            self.reports[report.account, told["I"]] = _decode(_encode(told))
+            self.reports[report.account, told["I"]] = _decode(encode(told))
 
 
 class _Kept:
@@ -177,7 +176,7 @@ def _journal(state: Path) -> Iterator[Events]:
 
 def decisions_link(rerun: Rerun, journal: Sequence[Events]) -> Link:
     """What the venue decided."""
-    was, now = list(map(_encode, journal)), list(map(_encode, rerun.decisions))
+    was, now = list(map(encode, journal)), list(map(encode, rerun.decisions))
     names = [f"decision {number}" for number in range(1, len(was) + 1)]
     beside = {"from before the first arrival": rerun.before}
     return _link("venue decisions", was, now, names, beside)
@@ -189,8 +188,8 @@ def reports_link(rerun: Rerun, log: Log, codec: Codec) -> Link:
     for account, told in _frames(log, codec):
         place = account, told["I"]
         heard[place] += 1
-        was.append(_encode(told))
-        now.append(_encode(rerun.reports.get(place)))
+        was.append(encode(told))
+        now.append(encode(rerun.reports.get(place)))
         names.append(f"report {told['I']} of {account}, order {told['i']}")
     silent = sum(account in {a for a, _ in heard} for account, _ in rerun.reports) - len(heard)
     twice = sum(count - 1 for count in heard.values())
@@ -214,7 +213,7 @@ def requests_link(rerun: Rerun, log: Log, codec: Codec, port: OrderPort) -> Link
 
 def _terms(order: PlaceOrder) -> bytes:
     """One form for equal numbers, however they were written."""
-    return _encode([plain(one) if isinstance(one, Decimal) else one for one in order])
+    return encode([plain(one) if isinstance(one, Decimal) else one for one in order])
 
 
 def _link(

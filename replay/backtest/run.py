@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from connectors.clock import TOPIC as CLOCK
 from connectors.log.interface import Log
@@ -32,19 +32,6 @@ class Done(NamedTuple):
     market: int
     clock: bool
     quotes: bool = True
-
-    @property
-    def inputs(self) -> list[dict[str, Any]]:
-        """The ranges, as JSON."""
-        return [
-            {
-                "topic": one.tp.topic,
-                "partition": one.tp.partition,
-                "start": one.start,
-                "end": one.end,
-            }
-            for one in self.ranges
-        ]
 
 
 def backtest(

@@ -6,21 +6,17 @@ Named by what was run, with no time of its making in it: the same again gives th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from connectors.durable import sync_folder
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
 from replay.backtest.report import page
 from replay.backtest.run import Done
 from replay.backtest.story import Story
 from replay.backtest.summary import summary
-
-NAME_DIGITS: Final = 12
+from replay.kept import MANIFEST, canonical, input_ranges, name_of, schema_hashes, write
 
 
 class Run(NamedTuple):
@@ -46,20 +42,18 @@ def store(done: Done, facts: Mapping[str, Any], root: Path) -> Run:
     assert not kept.notes, kept.notes
     title = f"Backtest of {manifest['configuration']}"
     shown = page(title, done.story, numbers, _facts(manifest))
-    _write(folder / "summary.json", canonical(numbers))
-    _write(folder / "report.html", shown)
-    _write(folder / "run.json", canonical(manifest))  # last: a folder without it is unfinished
+    write(folder / "summary.json", canonical(numbers))
+    write(folder / "report.html", shown)
+    write(folder / MANIFEST, canonical(manifest))
     return Run(folder, manifest, numbers)
 
 
 def manifest_of(done: Done, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What makes this run this run, and the digests of what came of it."""
     catalog = done.records.codec.catalog
-    schemas = {name: event.fingerprint.hex() for name, event in catalog.events.items()}
-    given = {**facts, "inputs": done.inputs, "schemas": schemas}
-    name = sha256(canonical(given).encode()).hexdigest()[:NAME_DIGITS]
+    given = {**facts, "inputs": input_ranges(done.ranges), "schemas": schema_hashes(catalog)}
     return {
-        "run": name,
+        "run": name_of(given),
         **given,
         "clock": "of the log" if done.clock else "made for the run",
         "quotes": "of the log" if done.quotes else "implied by trades",
@@ -69,10 +63,6 @@ def manifest_of(done: Done, facts: Mapping[str, Any]) -> dict[str, Any]:
             for topic, digest in done.records.digests().items()
         },
     }
-
-
-def canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n"
 
 
 def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -94,13 +84,5 @@ def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def keep_report(folder: Path, title: str, story: Story, facts: Sequence[tuple[str, str]]) -> Path:
     """A report alone, for what was not simulated."""
-    _write(folder / "report.html", page(title, story, summary(story), facts))
+    write(folder / "report.html", page(title, story, summary(story), facts))
     return folder / "report.html"
-
-
-def _write(path: Path, text: str) -> None:
-    """In one step: a reader sees the old or the new one."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, "utf-8")
-    fresh.replace(path)
-    sync_folder(path.parent)

@@ -90,7 +90,7 @@ def test_it_is_the_same_from_the_archive(tmp_path: Path) -> None:
     catalog = CODEC.catalog
     done = backtest(ArchiveLog(store), Codec(catalog, archived_ids(store, catalog)), setting())
     assert done.records.digests() == example().records.digests()
-    assert (done.market, done.inputs) == (example().market, example().inputs)
+    assert (done.market, done.ranges) == (example().market, example().ranges)
 
 
 def test_the_order_of_the_market_does_not_depend_on_its_chunks() -> None:
