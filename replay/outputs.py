@@ -32,8 +32,8 @@ from schemas.events import EpochCommitted
 Counts = Callable[[str], int]
 
 
-class NothingToKeep(TapeError):
-    """A run without an epoch in its span."""
+class NoDay(TapeError):
+    """Outputs without a time, which lie in no day."""
 
 
 class Kept(NamedTuple):
@@ -89,15 +89,17 @@ class Outputs:
         self._writers[tp].add(Records(offsets, *columns))
         self._ends[tp] += len(records)
 
-    def finish(self, facts: Mapping[str, Any]) -> Kept:
-        """A run of the same name is the same and is replaced. Raises `NothingToKeep`."""
+    def finish(self, facts: Mapping[str, Any]) -> Kept | None:
+        """A run of the same name is the same and is replaced; None where no epoch of the span was
+        run. Raises `NoDay`.
+        """
         if not self._epochs:
-            raise NothingToKeep("no epoch of that span was run: nothing is kept")
+            return None
         for tp, writer in self._writers.items():
             writer.finish(self._ends[tp])
         written, given = sum(made.rows for made in self._written), self._ends.total()
         if written != given:
-            raise NothingToKeep(f"{given - written} outputs have no time, so no day to lie in")
+            raise NoDay(f"{given - written} outputs have no time, so no day to lie in")
         topics = {tp.topic for tp in self._ends}
         keep_partitions(self._store, {topic: self._counts(topic) for topic in sorted(topics)})
         days.write(self._store, index(self._store), {made.day for made in self._written})

@@ -26,7 +26,7 @@ from ops.stack import StackInfo
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
 from replay.backtest.clocked import Clocked
-from replay.outputs import Kept, NothingToKeep, Outputs
+from replay.outputs import Kept, Outputs
 from replay.pace import BadSpeed, Pace, Paced, at_once, factor
 from replay.rerun import EVERYTHING, Span, Verdict, rerun
 from replay.sql.session import ask
@@ -39,10 +39,12 @@ from tests.replay.test_rerun import START_MS, STEP_MS, recorded_log, small
 FACTS: dict[str, Any] = {"pipeline": "toy", "code_version": "1", "seed": None}
 
 
-def kept(log: Any, root: Path, span: Span = EVERYTHING, salt: str = "") -> tuple[Verdict, Kept]:
+def kept(log: Any, root: Path, span: Span = EVERYTHING) -> tuple[Verdict, Kept]:
     outputs = Outputs(root, "toy-0", toy.CODEC, log.partition_count, span)
-    found = rerun(log, toy.CODEC, small(), toy.ToyLogic(salt), span, keep=outputs)
-    return found, outputs.finish(FACTS)
+    found = rerun(log, toy.CODEC, small(), toy.ToyLogic(), span, keep=outputs)
+    run = outputs.finish(FACTS)
+    assert run is not None
+    return found, run
 
 
 # ---- pace ----------------------------------------------------------------------------------------
@@ -155,8 +157,12 @@ def test_a_span_keeps_its_own_epochs(tmp_path: Path) -> None:
 
 
 def test_what_differs_is_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(NothingToKeep):
-        kept(recorded_log(40), tmp_path, salt="changed")
+    log = recorded_log(40)
+    outputs = Outputs(tmp_path, "toy-0", toy.CODEC, log.partition_count)
+    found = rerun(log, toy.CODEC, small(), toy.ToyLogic("changed"), keep=outputs)
+    assert found.finding is not None
+    assert outputs.finish(FACTS) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sql_reads_a_run(tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""`tape replay` by command, from an archive alone: a strategy that was recorded in memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from connectors.epochs.batch import Decoder
+from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
+from connectors.epochs.encode import Encoder, counts_of
+from connectors.epochs.model import Intent
+from connectors.epochs.opening import open_session
+from connectors.log.memory import MemoryLog
+from ops import cli
+from ops.processes.catalog import strategy
+from ops.processes.run import shard_of
+from ops.settings import load
+from pipelines.flow import build_flow
+from replay.archive.run import archive
+from replay.archive.store import FolderStore
+from tests.connectors.epochs import toy
+from tests.replay.backtest.market import CODEC, TOPICS, captured, log_of
+
+SIGNALS = """
+[[strategy.signals]]
+name = "ema-cross"
+uses = "ema-cross"
+instruments = ["BTCUSDT.BINANCE"]
+options = { fast_span = 20, slow_span = 80, size = "0.02" }
+
+[epochs]
+records_max = 1000
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the settings and the archive."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "tape.toml").write_text(SIGNALS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAPE_CONFIG", str(folder / "tape.toml"))
+        log = run_live()
+    archive(log, CODEC, FolderStore(folder / "archive"), tuple(CODEC.catalog.topics))
+    return folder
+
+
+def run_live() -> MemoryLog:
+    """The strategy over a captured market, epochs and all, as its process runs it."""
+    settings = load()
+    made = strategy(settings)
+    shard = shard_of(made, 0, 1, settings)
+    market = log_of(one for one in captured(10.0) if one.topic in TOPICS[:2])
+    log = MemoryLog({name: topic.partitions for name, topic in CODEC.catalog.topics.items()})
+    for tp, partition in market.partitions.items():
+        for _, record in partition.committed(0, partition.end):
+            log.append(record)
+        assert log.partition_count(tp.topic) >= 1
+    intent = Intent(start="earliest")
+    session = open_session(log, CODEC, shard, intent, until=lambda: True)
+    encode = Encoder(shard, CODEC, counts_of(log))
+    source, sink = EpochSource(session), EpochSink(session, toy.never_exit)
+    run_flow(build_flow(source, sink, made.logic, Decoder(CODEC, "strategy"), encode))
+    return log
+
+
+def tape(folder: Path, patch: pytest.MonkeyPatch, *arguments: str, keys: str = "") -> Result:
+    patch.setenv("TAPE_CONFIG", str(folder / "tape.toml"))
+    patch.setenv("TAPE_ARCHIVE__ROOT", str(folder / "archive"))
+    patch.setenv("TAPE_RUN_DIR", str(folder / "run"))
+    command = ["replay", "strategy", "--source", "archive", *arguments]
+    return CliRunner().invoke(cli.build(), command, input=keys)
+
+
+def test_what_comes_out_is_kept(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = tape(recorded, monkeypatch, "--out", str(tmp_path), "--output", "json")
+    assert done.exit_code == 0, done.output
+    [found] = json.loads(done.stdout)
+    assert found["clean"]
+    assert found["outputs"] > 0
+    run = json.loads((Path(found["folder"]) / "run.json").read_text())
+    assert run == found["run"]
+    assert run["outputs"]["signal.target.v1"]["records"] == found["outputs"]
+    assert (run["pipeline"], run["shard"], run["seed"]) == ("strategy", 0, None)
+    assert len(run["configuration_sha256"]) == len(run["code_version"]) == 64
+    assert list(tmp_path.iterdir()) == [Path(found["folder"])]
+
+
+def test_epochs_go_line_by_line(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = tape(recorded, monkeypatch, "--speed", "step", keys="\n\n")
+    assert done.exit_code == 0, done.output
+    assert "2 epochs from 0 on" in done.stdout
+    assert "ended after 2 of " in done.stdout
+    assert done.stderr.count("epoch ") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--speed", "quick"), "--speed is max, step or a number above 0, not quick"),
+        (("--limits", "README.md", "--speed", "2"), "for the epochs of a pipeline"),
+    ],
+)
+def test_what_cannot_be_asked(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], says: str
+) -> None:
+    done = tape(recorded, monkeypatch, *arguments)
+    assert done.exit_code == 2
+    assert says in done.stderr
