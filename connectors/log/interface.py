@@ -47,7 +47,9 @@ class Reader(Protocol):
     def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]: ...
 
     def end(self, tp: Tp) -> int:
-        """Where the partition ends, markers included (best knowledge, never blocks)."""
+        """Where the partition ends, markers included (best knowledge, never blocks); once all that
+        is committed was read, before what open transactions have written.
+        """
         ...
 
     def end_seen(self, tp: Tp, position: int) -> int:

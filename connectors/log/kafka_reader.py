@@ -62,6 +62,7 @@ class KafkaReader:
         self._names = {tp: name for name, tp in self._tps.items()}
         self._ends = dict(ends)  # the best knowledge of each partition's end, markers included
         self._eof = dict.fromkeys(positions, -1)
+        self._next = dict(positions)
         self._paused: set[Tp] = set()
         self._consumer.assign(
             [TopicPartition(prefix + tp.topic, tp.partition, o) for tp, o in positions.items()]
@@ -73,7 +74,10 @@ class KafkaReader:
             found += self._consumer.consume(max_records, 0)
         if any(map(KafkaMessage.error, found)):
             found = self._without_events(found)
-        return self._by_partition(found) if found else {}
+        runs = self._by_partition(found) if found else {}
+        for tp, messages in runs.items():
+            self._next[tp] = messages[-1].offset() + 1
+        return runs
 
     def _by_partition(self, found: list[Any]) -> dict[Tp, list[Message]]:
         """At least one record; most polls bring those of one partition."""
@@ -106,6 +110,8 @@ class KafkaReader:
         return [m for m in found if not m.error()]
 
     def end(self, tp: Tp) -> int:
+        if self._eof[tp] >= self._next[tp]:
+            return self._eof[tp]  # what lies behind it belongs to transactions that are open
         name, partition = self._names[tp]
         _, high = self._consumer.get_watermark_offsets(TopicPartition(name, partition), cached=True)
         self._ends[tp] = max(self._ends[tp], high)

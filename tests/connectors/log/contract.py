@@ -212,6 +212,28 @@ def sees_beyond_markers(b: Backend) -> None:
     reader.close()
 
 
+def an_open_transaction_is_no_backlog(b: Backend) -> None:
+    """What it wrote lies on the log, and may never come: nothing else waits for it."""
+    other = Tp("three", 0)
+    write(opened(b.log), *records(b"0"))
+    reader = b.log.reader({ONE: 0, other: 0})
+    assert len(gathered(reader, 1)) == 1
+    assert reached(reader, ONE, 1, 2)
+    writer = opened(b.log, "open")
+    writer.begin()
+    writer.send(records(b"1", b"2", b"3"))
+    limit = time.monotonic() + PATIENCE_S
+    while b.log.bounds(ONE)[1] < 5:
+        assert time.monotonic() < limit, "never written"
+    b.append([record(b"beside", 0, "three")])
+    assert len(gathered(reader, 1, other)) == 1
+    assert reader.end(ONE) == 2
+    writer.commit()
+    assert values(gathered(reader, 3)) == [b"1", b"2", b"3"]
+    assert reached(reader, ONE, 5, 6)
+    reader.close()
+
+
 def holds_back_paused_partitions(b: Backend) -> None:
     b.append(records(b"0", b"1"))
     reader = b.log.reader({ONE: 0})
@@ -268,6 +290,7 @@ CHECKS: tuple[Check, ...] = (
     reads_from_a_position_on,
     reads_several_partitions,
     sees_beyond_markers,
+    an_open_transaction_is_no_backlog,
     holds_back_paused_partitions,
     finds_the_first_offset_of_a_time,
     offsets_that_are_gone_are_an_error,
