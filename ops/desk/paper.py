@@ -23,6 +23,7 @@ from ops.processes.lock import hold
 from ops.settings import Settings, config_file, load_file
 from ops.stack.progress import Report
 from ops.supervisor.leftovers import end_leftovers
+from ops.supervisor.outage import needed
 from ops.supervisor.supervisor import ProcessFailed, Supervisor
 from schemas.codec import Codec
 
@@ -43,7 +44,8 @@ def run_paper(run_dir: Path, feed: str | None, seconds: float | None, report: Re
         try:
             stack.start(run_dir, ports=stack.FREE, report=report)
             prepare(settings, report)
-            with Supervisor(run_dir, environment(file, settings)) as supervisor:
+            told = environment(file, settings)
+            with Supervisor(run_dir, told, needed=needed(settings)) as supervisor:
                 follow(supervisor, settings, seconds, stop)
                 return ended(supervisor)
         finally:

@@ -19,6 +19,7 @@ from ops.processes.lock import hold
 from ops.settings import Settings, config_file
 from ops.supervisor.leftovers import SUPERVISOR, end_leftovers
 from ops.supervisor.model import Process, Standing
+from ops.supervisor.outage import needed
 from ops.supervisor.supervisor import ProcessFailed, Supervisor
 
 STEP_S = 0.05
@@ -33,7 +34,9 @@ def run_desk(settings: Settings) -> int:
     with hold(settings.run_dir, LOCK):
         end_leftovers(settings.run_dir, but=SUPERVISOR)
         with (
-            Supervisor(settings.run_dir, environment(settings), Path.cwd()) as supervisor,
+            Supervisor(
+                settings.run_dir, environment(settings), Path.cwd(), needed=needed(settings)
+            ) as supervisor,
             shown(settings, supervisor.standings) as own,
         ):
             supervise(supervisor, desk(settings), settings.run_dir, stop, own)

@@ -25,10 +25,10 @@ from ops.stack import processes
 from ops.stack.ports import HOST, reserve
 from ops.supervisor.leftovers import FOLDER, GRACE_S
 from ops.supervisor.model import BACKOFF, FAILED, Process, Standing, State, after_end
+from ops.supervisor.outage import Address, Outage, listens
 from schemas.errors import TapeError
 
 log = logging.getLogger("tape.supervisor")
-LISTENS_S = 0.2
 METRICS_PORT = "TAPE_METRICS__PORT"
 LINE_MAX = 300
 UNHURT = (0, -signal.SIGTERM)  # the second: it had only begun to load, there was nothing to finish
@@ -65,7 +65,7 @@ class Supervisor:
 
     `environment`: what every process sees, and nothing else. `cwd`: where relative paths of the
     settings begin; default: each process's own folder. `metrics`: each is given a port to show
-    itself at.
+    itself at. `needed`: what must be there for any of them to run (`ops.supervisor.outage`).
     """
 
     def __init__(
@@ -75,10 +75,12 @@ class Supervisor:
         cwd: Path | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
         metrics: bool = True,
+        needed: Sequence[Sequence[Address]] = (),
     ) -> None:
         self.folder, self._cwd = run_dir.absolute() / FOLDER, cwd
         self._environment = {**environment, "PYTHONPATH": str(ROOT)}
         self._monotonic_s, self._metrics = monotonic_s, metrics
+        self._outage = Outage(needed, monotonic_s)
         self._entries: dict[str, _Entry] = {}
 
     def __enter__(self) -> Self:
@@ -125,6 +127,8 @@ class Supervisor:
         for entry in self._entries.values():
             if entry.running is not None and (code := entry.running.poll()) is not None:
                 self._note_end(entry, code)
+        if not self._outage.look():
+            return
         for entry in self._entries.values():
             waits = entry.state in ("WAITING", "BACKING_OFF")
             if waits and self._monotonic_s() >= entry.due_s and self._may_start(entry.process):
@@ -186,6 +190,8 @@ class Supervisor:
     def _note_end(self, entry: _Entry, code: int) -> None:
         now_s = self._monotonic_s()
         entry.running, entry.code, entry.state = None, code, after_end(code)
+        if entry.state == "REFUSED" and self._outage.since(entry.started_s):
+            entry.state = "BACKING_OFF"
         if entry.state in FAILED:
             log.critical("%s is not started again: %s", entry.process.name, self._ended(entry))
         elif entry.state == "BACKING_OFF":
@@ -229,11 +235,7 @@ def environment_of(**own: str) -> dict[str, str]:
 
 
 def _listens(process: Process) -> bool:
-    if process.port is None:
-        return True
-    with socket.socket() as probe:
-        probe.settimeout(LISTENS_S)
-        return probe.connect_ex((HOST, process.port)) == 0
+    return process.port is None or listens((HOST, process.port))
 
 
 def _has_ended(process: Popen[bytes]) -> bool:

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,10 @@ WAIT_S = 20.0
 class Scripted(Supervisor):
     """Runs Python code instead of a command of Tape, by a clock of its own."""
 
-    def __init__(self, folder: Path, *, metrics: bool = True) -> None:
+    def __init__(self, folder: Path, **options: Any) -> None:
         self.now_s = 0.0
         clock = lambda: self.now_s  # noqa: E731
-        super().__init__(folder, environment_of(), monotonic_s=clock, metrics=metrics)
+        super().__init__(folder, environment_of(), monotonic_s=clock, **options)
 
     def _program(self, arguments: Sequence[str]) -> tuple[str, ...]:
         return ("-c", *arguments)
@@ -100,6 +101,49 @@ def test_a_killed_process_starts_again_after_a_pause_that_grows(tmp_path: Path) 
             assert desk.state("market") == "RUNNING"
             assert desk.pid("market") != first
         assert desk.restarts == 3
+
+
+REFUSES = """
+import signal, sys
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(2))
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def test_who_could_not_run_while_the_broker_was_away_starts_again(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    broker, address = socket.create_server(("127.0.0.1", port)), ("127.0.0.1", port)
+    with Scripted(tmp_path, needed=[[address]]) as desk:
+
+        def ends_with(state: str) -> None:
+            desk.until(lambda: "ready" in _said(desk, "market"))
+            os.kill(desk.pid("market") or 0, signal.SIGUSR1)
+            desk.until(lambda: desk.state("market") != "RUNNING")
+            assert desk.state("market") == state
+
+        desk.add(script("market", REFUSES))
+        broker.close()
+        ends_with("BACKING_OFF")
+        desk.now_s += 1_000.0
+        desk.step()
+        assert desk.state("market") == "BACKING_OFF", "nothing starts before the broker is back"
+        with socket.create_server(address):
+            desk.now_s += 1.0
+            desk.step()
+            assert (desk.state("market"), desk.restarts) == ("RUNNING", 1)
+            desk.now_s += 1.0
+            ends_with("REFUSED")
+
+
+def test_one_of_several_brokers_is_enough(tmp_path: Path) -> None:
+    [there, away] = [("127.0.0.1", port) for port in free_ports(2)]
+    with socket.create_server(there), Scripted(tmp_path, needed=[[away, there]]) as desk:
+        desk.add(script("market", STAYS))
+        assert desk.state("market") == "RUNNING"
+    with socket.create_server(there), Scripted(tmp_path, needed=[[there], [away]]) as desk:
+        desk.add(script("market", STAYS))
+        assert desk.state("market") == "WAITING"
 
 
 def test_nothing_starts_before_what_it_needs_listens(tmp_path: Path) -> None:
