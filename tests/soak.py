@@ -101,10 +101,9 @@ def logs_wiped(rig: Rig, rounds: int) -> None:
 
 def desks_under_chaos(rig: Rig, rounds: int) -> None:
     """A minute each, with everything of the desk."""
-    stack = local_stack.recorded(rig.folder)
     for number in range(rounds):
         folder = rig.scratch / f"{rig.prefix}{number}"
-        rig.counts.update(Round(stack, folder, rig.seed + number).run())
+        rig.counts.update(Round(rig.folder, folder, rig.seed + number).run())
 
 
 def archives_harmed(rig: Rig, rounds: int) -> None:

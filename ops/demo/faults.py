@@ -97,6 +97,8 @@ class Stranger:
     def __init__(self, operator: Operator, settings: Settings) -> None:
         self._operator, self._settings = operator, settings
         self._orders: list[int] = []
+        self._port = order_port(settings.gateway.venue)
+        self._instrument = f"{SYMBOL}.{settings.gateway.venue}"
 
     def place(self) -> bool:
         """False where the venue has no market yet, or one too low to stay below. Raises
@@ -117,21 +119,22 @@ class Stranger:
         return True
 
     def cancel(self) -> None:
-        """All that were placed. Raises `FaultsUnreachable`."""
-        while self._orders:
-            query = (("symbol", SYMBOL), ("orderId", str(self._orders[-1])))
+        """All that were placed and are open: the venue's dead-man's switch ends a stranger's orders
+        too. Raises `FaultsUnreachable`.
+        """
+        listed = self._port.read_open_orders(self._ask(self._port.open_orders(self._instrument)))
+        for number in {int(one.order_id) for one in listed} & {*self._orders}:
+            query = (("symbol", SYMBOL), ("orderId", str(number)))
             self._ask(Request("DELETE", "/api/v3/order", query))
-            self._orders.pop()
+        self._orders.clear()
 
     def _bid(self) -> Decimal:
-        port = order_port(self._settings.gateway.venue)
-        instrument = f"{SYMBOL}.{self._settings.gateway.venue}"
-        return port.read_quote(self._ask(port.quote(instrument)))[0]
+        return self._port.read_quote(self._ask(self._port.quote(self._instrument)))[0]
 
     def _ask(self, request: Request) -> bytes:
         key = parse_key(self._settings.gateway_key())
         stamp = Stamp(time.time_ns() // 1_000_000, RECV_WINDOW_MS)
-        signed = order_port(self._settings.gateway.venue).sign(request, key, stamp)
+        signed = self._port.sign(request, key, stamp)
         url = self._settings.gateway.url + signed.target.decode()
         try:
             answer = httpx.request(

@@ -26,7 +26,7 @@ from ops.stack.ports import DEFAULT, FREE, Ports, Wanted, choose, is_taken
 from ops.stack.progress import Report, silent
 
 __all__ = ["DEFAULT", "FREE", "Ports", "StackInfo", "Wanted"]
-__all__ += ["kill_broker", "recorded", "restart_broker", "start", "status", "stop"]
+__all__ += ["kill_broker", "kill_registry", "recorded", "restart_broker", "start", "status", "stop"]
 
 ANYTHING = Wanted()
 START_S_MAX = 90.0
@@ -139,8 +139,14 @@ def kill_broker(run_dir: Path) -> None:
         raise StackError(f"no broker runs in {run_dir}")
 
 
+def kill_registry(run_dir: Path) -> None:
+    """Ends the registry as a crash would. Raises `StackError` if it does not run."""
+    if not processes.kill(run_dir.absolute() / "registry"):
+        raise StackError(f"no registry runs in {run_dir}")
+
+
 def restart_broker(run_dir: Path, report: Report = silent) -> StackInfo:
-    """The broker started again on the ports it had; running clients find it again."""
+    """What was killed, started again on the ports it had; running clients find it again."""
     before = _recorded_ports(run_dir.absolute())
     if before is None:
         raise StackError(f"no stack was ever started in {run_dir}")

@@ -23,8 +23,8 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="tape-chaos-"))
     print(f"seed {chosen.seed}, run folder {folder}", flush=True)
     try:
-        stack = local_stack.start(folder / "stack", ports=local_stack.FREE)
-        counts = Round(stack, folder / "desk", chosen.seed, Plan(chosen.seconds)).run()
+        local_stack.start(folder / "stack", ports=local_stack.FREE)
+        counts = Round(folder / "stack", folder / "desk", chosen.seed, Plan(chosen.seconds)).run()
     finally:
         local_stack.stop(folder / "stack")
     for name, count in sorted(counts.items()):

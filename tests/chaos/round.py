@@ -2,8 +2,9 @@
 and the venue misbehaves, all drawn from one seed.
 
 1. The desk of `ops/desk/example` starts on a log of its own, with a venue of its own.
-2. While the slice plays: every so often a random process is killed (SIGKILL) and a random fault
-   armed. The supervisor starts again what was killed.
+2. While the slice plays: every so often a random process, the broker or the registry is killed
+   (SIGKILL) and a random fault armed. The supervisor starts again what was killed of the desk, the
+   round itself what was killed of the stack.
 3. Faults end, the desk comes to rest, strategy and gateway stop.
 4. `verdict` compares the log with what the venue remembers, and every pipeline replays.
 """
@@ -26,6 +27,7 @@ from connectors.feed.server import Options
 from connectors.log.kafka import KafkaLog
 from connectors.metrics import declared
 from connectors.metrics.declared import FIGURES
+from ops import stack as local_stack
 from ops.demo.books import read_all, still_open
 from ops.demo.faults import FOREIGN, FaultsUnreachable, Operator, Stranger
 from ops.demo.play import Player
@@ -38,9 +40,11 @@ from ops.stack import StackInfo
 from ops.stack.processes import wait_for
 from ops.stack.progress import silent
 from ops.supervisor.model import FAILED
+from ops.supervisor.outage import needed
 from ops.supervisor.supervisor import Supervisor
 from schemas.codec import Codec
 from schemas.events import GatewayReady, OpenOrdersObserved
+from tests.chaos.outages import KILLS, Outages
 from tests.chaos.verdict import check
 from tests.ops.exposed import ready as seen_ready
 from tests.ops.exposed import shown
@@ -50,6 +54,7 @@ SLICE_S_MAX = 340.0
 START_S = REST_S = 120.0
 ROUNDS = 4  # two show a drift, one lists trades, one confirms
 STEP_S = 0.05
+AWAY_S_MAX = 4.0  # of the broker and the registry, beside what their start takes
 EVENTS, BREAKS = "oms.order-event.v1", "recon.break.v1"
 FAULTS: tuple[dict[str, object], ...] = (
     {"kind": "lost_request", "count": 1},
@@ -70,11 +75,14 @@ FAULTS: tuple[dict[str, object], ...] = (
 
 
 class Plan(NamedTuple):
-    """Seconds of play; mean seconds between kills, and between faults."""
+    """Seconds of play; mean seconds between kills, and between faults; what of the stack may be
+    killed.
+    """
 
     seconds: float = 60.0
     kill_every_s: float = 5.0
     fault_every_s: float = 2.0
+    stack: tuple[str, ...] = tuple(KILLS)
 
 
 class Chaos(AssertionError):
@@ -84,9 +92,11 @@ class Chaos(AssertionError):
 class Round:
     """A desk under chaos. `counts` is what happened and what was found."""
 
-    def __init__(self, stack: StackInfo, folder: Path, seed: int, plan: Plan = Plan()) -> None:  # noqa: B008
+    def __init__(self, stack_dir: Path, folder: Path, seed: int, plan: Plan = Plan()) -> None:  # noqa: B008
         self.seed, self.plan, self.counts = seed, plan, Counter[str]()
         self._random = random.Random(seed)
+        self._outages = Outages(stack_dir, plan.stack)
+        stack = local_stack.recorded(stack_dir)
         self.settings = settings_of(stack, folder, f"chaos{seed}-{os.getpid()}.")
 
     def run(self) -> Counter[str]:
@@ -117,7 +127,8 @@ class Round:
         return self.counts
 
     def _supervisor(self) -> Supervisor:
-        return Supervisor(self.settings.run_dir, environment(self.settings))
+        own = environment(self.settings)
+        return Supervisor(self.settings.run_dir, own, needed=needed(self.settings))
 
     def _play(
         self, supervisor: Supervisor, player: Player, operator: Operator, stranger: Stranger
@@ -135,14 +146,15 @@ class Round:
             time.sleep(STEP_S)
 
     def _kill(self, supervisor: Supervisor, operator: Operator) -> None:
-        running = [(one.name, one.pid) for one in supervisor.standings() if one.pid is not None]
-        if not running:
-            return
-        name, pid = self._random.choice(running)
+        pids = {one.name: one.pid for one in supervisor.standings() if one.pid is not None}
+        name = self._random.choice([*pids, *self._outages.names()] or [""])
         if name == "venue" and reachable(operator):
             self._count(operator)  # it forgets how often a fault struck
-        os.kill(pid, signal.SIGKILL)
-        self.counts[f"SIGKILL of {name}"] += 1
+        if name in pids:
+            os.kill(pids[name], signal.SIGKILL)
+        elif name:
+            self._outages.kill(name, self._random.uniform(0.0, AWAY_S_MAX))
+        self.counts[f"SIGKILL of {name or 'nothing'}"] += 1
 
     def _count(self, operator: Operator) -> None:
         for kind, count in operator.struck().items():
@@ -176,6 +188,7 @@ class Round:
         """Until nothing is missing: all run, the gateway is ready, the account was looked at since,
         no break is open.
         """
+        self._outages.over()
         self._until(supervisor, lambda: reachable(operator), REST_S, "the venue is back")
         self._count(operator)
         operator.disarm()
