@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from connectors.epochs.model import Intent
 from connectors.epochs.opening import open_session
 from connectors.epochs.supply import Supply
 from connectors.log.memory import MemoryLog
+from connectors.metrics.epochs import Committed
 from tests.connectors.epochs import toy
 
 
@@ -47,13 +47,17 @@ def test_an_epoch_begins_once_its_records_are_there(monkeypatch: pytest.MonkeyPa
         now_s[0] += 10.0
         return ready()
 
-    def committed(done: Any) -> None:
-        lasted_s.append(now_s[0] - done.began_s)
+    class Watch:
+        def committed(self, done: Committed) -> None:
+            lasted_s.append(now_s[0] - done.began_s)
+
+        def verified(self) -> None:
+            pass
 
     clock = SimpleNamespace(monotonic=lambda: now_s[0], sleep=lambda _: None)
     monkeypatch.setattr(sessions, "time", clock)
     monkeypatch.setattr(Supply, "ready", waits)
-    session.parts.figures = SimpleNamespace(committed=committed)  # type: ignore[assignment]
+    session.parts.observers = (Watch(),)
     toy.run(session, log)
     assert now_s[0] >= 10.0
     assert set(lasted_s) == {0.0}
