@@ -4,6 +4,7 @@ the pipelines' epochs.
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -29,7 +30,7 @@ from schemas.events import (
 
 LISTED: Final = 50
 BREAKS: Final = 1_000
-DECISIONS: Final = 10_000
+DECISIONS: Final = 1_000  # of one scope, since it was resumed
 
 
 class Latched(NamedTuple):
@@ -51,7 +52,8 @@ class Cell(NamedTuple):
 @dataclass
 class Desk:
     """`transfers`: what was moved in or out by hand, by (account, asset). `charged`: fees paid, by
-    (account, asset, instrument). `decisions`: every control event; two topics hold them.
+    (account, asset, instrument). `decisions`: of each scope the newest resumption, if there was
+    one, and what was decided after it; two topics hold them, which are not read in step.
     """
 
     cells: dict[tuple[str, str, str], Cell] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Desk:
     )
     limits: LimitsChanged | None = None
     ready: dict[str, Place] = field(default_factory=dict)
-    decisions: Newest[Any] = field(default_factory=lambda: Newest(DECISIONS))
+    decisions: dict[Scope, list[tuple[Place, Any]]] = field(default_factory=dict)
     epochs: dict[tuple[str, int], tuple[Place, EpochCommitted]] = field(default_factory=dict)
     boundaries: Newest[tuple[str, Boundary]] = field(default_factory=lambda: Newest(LISTED))
 
@@ -73,17 +75,16 @@ class Desk:
         return () if handle is None else handle(self, place, event)
 
     def latched(self) -> dict[Scope, Latched]:
-        """What holds by scope: the stricter of two, until a person resumes exactly that scope."""
+        """What holds by scope: the strictest, from when it was first decided."""
         held: dict[Scope, Latched] = {}
-        for place, event in reversed(self.decisions.since(0)):
-            scope: Scope = (event.account, event.strategy, event.instrument)
-            if isinstance(event, TradingResumed):
-                held.pop(scope, None)
-                continue
-            fresh = Latched(LATCHES[type(event)], place.at_ms, event.reason, event.person)
-            before = held.get(scope)
-            if before is None or _strictness(fresh) > _strictness(before):
-                held[scope] = fresh
+        for scope, decided in self.decisions.items():
+            for place, event in decided:
+                if isinstance(event, TradingResumed):
+                    continue
+                fresh = Latched(LATCHES[type(event)], place.at_ms, event.reason, event.person)
+                before = held.get(scope)
+                if before is None or _strictness(fresh) > _strictness(before):
+                    held[scope] = fresh
         return held
 
     def _position(self, place: Place, event: PositionChanged) -> tuple[str, ...]:
@@ -116,7 +117,13 @@ class Desk:
         return ("limits",)
 
     def _decided(self, place: Place, event: Any) -> tuple[str, ...]:
-        self.decisions.add(place, event)
+        scope: Scope = (event.account, event.strategy, event.instrument)
+        decided = self.decisions.setdefault(scope, [])
+        insort(decided, (place, event), key=lambda one: one[0])
+        resumed = [n for n, (_, one) in enumerate(decided) if isinstance(one, TradingResumed)]
+        del decided[: resumed[-1] if resumed else 0]
+        if len(decided) > DECISIONS:
+            self.decisions[scope] = _stricter(decided)
         return ("trading", "kill", "positions")
 
     def _adjusted(self, _: Place, __: PositionAdjusted) -> tuple[str, ...]:
@@ -137,6 +144,17 @@ class Desk:
 
 def _strictness(one: Latched) -> int:
     return STRICTNESS.index(one.state)
+
+
+def _stricter(decided: list[tuple[Place, Any]]) -> list[tuple[Place, Any]]:
+    """Those that are stricter than all before them: the rest changes nothing."""
+    kept: list[tuple[Place, Any]] = []
+    for one in decided:
+        state = LATCHES.get(type(one[1]))
+        before = LATCHES.get(type(kept[-1][1])) if kept else None
+        if state is None or before is None or STRICTNESS.index(state) > STRICTNESS.index(before):
+            kept.append(one)
+    return kept
 
 
 _HANDLERS: Final[dict[type[Any], Any]] = {

@@ -52,7 +52,11 @@ def fills(state: State, at_ms: int) -> list[dict[str, Any]]:
 def orders(state: State, at_ms: int) -> list[dict[str, Any]]:
     known = state.trading.orders
     since_ms = at_ms - ORDERS_MS
-    shown = [(k.since, n, k) for n, k in known.items() if k.asked and k.since.at_ms >= since_ms]
+    shown = [
+        (one.since, name, one)
+        for name, one in known.items()
+        if one.asked and (one.since.at_ms >= since_ms or one.works)
+    ]
     shown.sort(key=lambda one: one[:2], reverse=True)
     return [_order(name, one, one.asked) for _, name, one in shown[:ORDERS] if one.asked]
 

@@ -1,0 +1,137 @@
+"""The fold: what holds, whatever order the partitions were read in, and how much is kept.
+
+1. Trading states latch: the strictest of a scope, until exactly that scope is resumed.
+2. An order's topics may be read in any order.
+3. However much comes in, what is kept is bounded, and one message tells a browser all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from connectors.log.interface import Message, OutRecord, Tp
+from connectors.log.memory import MemoryLog, MemoryMessage
+from ops.console.desk import DECISIONS
+from ops.console.document import page, section
+from ops.console.following import Follower
+from ops.console.newest import Place
+from ops.console.reading import Telling, apply, places, until
+from ops.console.rendered import Rendered, change, now_ms
+from ops.console.state import State
+from pipelines.batches import local_codec
+from schemas.events import (
+    QuoteChanged,
+    TradePrinted,
+    TradingHalted,
+    TradingPaused,
+    TradingReduced,
+    TradingResumed,
+)
+from tests.ops.console.rig import newest_ms
+
+CODEC = local_codec()
+ETH = "ETHUSDT.BINANCE"
+PAUSED, REDUCED, HALTED, RESUMED = "PAUSED", "REDUCED", "HALTED", "RESUMED"
+KINDS: dict[str, Any] = {PAUSED: TradingPaused, REDUCED: TradingReduced, RESUMED: TradingResumed}
+
+
+def decision(word: str, at: int) -> Any:
+    """As written `HALTED sim-1` or `PAUSED`: the state, and the account where it has one."""
+    kind, _, account = word.partition(" ")
+    if kind == HALTED:
+        return TradingHalted(account or None, None, None, True, "OPERATOR", "ada", word, None, at)
+    return KINDS[kind](account or None, None, None, "OPERATOR", "ada", word, None, at)
+
+
+@pytest.mark.parametrize(
+    ("words", "holds", "latched"),
+    [
+        pytest.param([], [("desk", "ACTIVE")], False, id="nothing"),
+        pytest.param([PAUSED], [("desk", "PAUSED")], False, id="paused is no kill"),
+        pytest.param([HALTED, PAUSED], [("desk", "HALTED")], True, id="the stricter stays"),
+        pytest.param([PAUSED, RESUMED, REDUCED], [("desk", "REDUCING")], False, id="after it"),
+        pytest.param(
+            ["HALTED a", RESUMED], [("a/*/*", "HALTED")], True, id="another scope's resumption"
+        ),
+        pytest.param(["HALTED a", "RESUMED a"], [("desk", "ACTIVE")], False, id="its own"),
+    ],
+)
+def test_states_latch_in_whatever_order_they_are_read(
+    words: list[str], holds: list[tuple[str, str]], latched: bool
+) -> None:
+    events = [(Place(at, "ops.control.v1", 0, at), decision(w, at)) for at, w in enumerate(words)]
+    for order in permutations(events):
+        state = State()
+        for place, event in order:
+            state.apply(place, event)
+        rows = section(state, "trading", ETH, 0)
+        assert [(row["scope"], row["state"]) for row in rows] == holds
+        assert section(state, "kill", ETH, 0)["latched"] is latched
+
+
+def test_a_halt_after_many_pauses_holds() -> None:
+    state = State()
+    for at in range(DECISIONS + 5):
+        word = HALTED if at == DECISIONS + 4 else PAUSED
+        state.apply(Place(at, "ops.control.v1", 0, at), decision(word, at))
+    assert section(state, "kill", ETH, 0)["latched"]
+    assert len(next(iter(state.desk.decisions.values()))) <= DECISIONS
+
+
+def test_topics_may_be_read_in_any_order(traded_log: MemoryLog) -> None:
+    at_ms = newest_ms(traded_log)
+    starts = places(traded_log, at_ms)
+    ends = {tp: traded_log.bounds(tp)[1] for tp in starts}
+    read: dict[Tp, list[Message]] = {tp: [] for tp in starts}
+    for tp, messages in until(traded_log, starts, ends):
+        read[tp] += messages
+    pages = []
+    for order in (sorted(read), sorted(read, reverse=True)):
+        state, telling = State(), Telling(CODEC)
+        for tp in order:
+            apply(state, CODEC, telling.of(tp, read[tp]))
+        pages.append(page(state, ETH, at_ms, live=True))
+    assert pages[0] == pages[1]
+    assert {one["state"] for one in pages[0]["orders"]} > {"FILLED", "DENIED", "CANCELED"}
+
+
+def trades(count: int, at_ms: int) -> list[Message]:
+    found: list[Message] = []
+    for n in range(count):
+        price = Decimal(2_000 + n % 100)
+        event = TradePrinted("BINANCE", ETH, f"{n}", "BUY", price, price, None, 5, "A")
+        record = OutRecord("md.trade.v1", 0, ETH.encode(), CODEC.encode(event), at_ms + n)
+        found.append(MemoryMessage(record, n))
+    return found
+
+
+def test_ten_thousand_updates_are_one_message() -> None:
+    follower = Follower(lambda: (MemoryLog({}), CODEC))
+    follower.state.market.of(ETH)
+    rendered = Rendered(follower)
+    before = rendered.sections(ETH)
+    assert apply(follower.state, CODEC, trades(10_000, now_ms() - 10_000)) == 10_000
+    one = follower.state.market.instruments[ETH]
+    assert (len(one.trades) <= 200, len(one.candles) <= 2) == (True, True)
+    fresh = rendered.sections(ETH)
+    message = json.loads(change(fresh, before))
+    assert len(message["sections"]["trades"]) == 50
+    assert message["sections"]["trades"][0]["price"] == "2099"
+    assert len(change(fresh, before)) < 10_000
+    assert '"trades"' not in change(rendered.sections(ETH), fresh)
+
+
+def test_of_quotes_only_the_newest_is_decoded() -> None:
+    found: list[Message] = []
+    for n in range(10_000):
+        one, name = Decimal(n + 1), f"I{n % 3}"
+        event = QuoteChanged("V", name, n, one, one, one + 1, one, None, 5, "A")
+        record = OutRecord("md.quote.v1", 0, name.encode(), CODEC.encode(event), n)
+        found.append(MemoryMessage(record, n))
+    told = list(Telling(CODEC).of(Tp("md.quote.v1", 0), found))
+    assert [message.offset() for message in told] == [9_997, 9_998, 9_999]
