@@ -9,8 +9,7 @@ async function asked(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, { cache: "no-store", ...options });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+  } catch {
     throw new Refused("the console's server does not answer");
   }
   const text = await answer.text();
@@ -29,7 +28,7 @@ function sentence(text) {
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value));
 
 /** The page as it looked at a moment. */
-export const page = (instrument, at, signal) => asked(`/api/page?${query({ instrument, at })}`, { signal });
+export const page = (instrument, at) => asked(`/api/page?${query({ instrument, at })}`);
 
 /** What the archive holds: {first, last, instruments}. */
 export const span = () => asked("/api/span");

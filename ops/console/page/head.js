@@ -61,6 +61,11 @@ export function past(page) {
   banner("banner-past", page ? `You look at the past: ${moment(page.at)}. Nothing here moves.` : "");
 }
 
+/** The moment that the archive is being read for. */
+export function looking(iso) {
+  banner("banner-past", `Reading the archive: ${moment(iso)}…`);
+}
+
 /** Why the moment asked for is not shown. */
 export function refused(text) {
   banner("banner-past", `Not shown: ${text}`);

@@ -77,9 +77,8 @@ const player = new Past(() => instrument, {
     head.past(page);
     if (shown()) showAll(shown());
   },
-  refused(text) {
-    head.refused(text);
-  },
+  looking: head.looking,
+  refused: head.refused,
 });
 
 byId("instrument").addEventListener("change", (event) => {

@@ -9,11 +9,13 @@ const AGAIN_MS = 60_000;
 const MINUTE = 60;
 
 export class Past {
-  /** `on`: {page(page | null), refused(text)}; `instrument()`: the one that is looked at. */
+  /** `on`: {page(page | null), looking(iso), refused(text)}; `instrument()`: the one that is looked at. */
   constructor(instrument, on) {
     this.instrument = instrument;
     this.on = on;
-    this.at = null;
+    this.at = null; // null: live
+    this.wanted = false;
+    this.asking = false;
     byId("to-live").addEventListener("click", () => this.live());
     byId("minute-back").addEventListener("click", () => this.step(-MINUTE));
     byId("minute-on").addEventListener("click", () => this.step(MINUTE));
@@ -55,20 +57,35 @@ export class Past {
   }
 
   /** Shows the page of a moment, held to what the archive has. */
-  async go(wanted) {
+  go(wanted) {
     const [first, last] = [Date.parse(this.span.first), Date.parse(this.span.last)];
     this.at = new Date(Math.max(first, Math.min(last, Date.parse(wanted)))).toISOString();
     this.label(this.at);
-    this.asking?.abort();
-    this.asking = new AbortController();
+    this.on.looking(this.at);
+    this.wanted = true;
+    if (!this.asking) this.ask();
+  }
+
+  /** One question at a time, always for the newest moment: a held arrow key queues nothing. */
+  async ask() {
+    this.asking = true;
     mark(byId("desk"), "aria-busy", "true");
-    try {
-      this.on.page(await api.page(this.instrument(), this.at, this.asking.signal));
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.on.refused(error.message);
+    while (this.wanted) {
+      this.wanted = false;
+      await this.answer(this.at, this.instrument());
     }
+    this.asking = false;
     mark(byId("desk"), "aria-busy", null);
+  }
+
+  async answer(at, instrument) {
+    const still = () => !this.wanted && this.at === at;
+    try {
+      const page = await api.page(instrument, at);
+      if (still()) this.on.page(page);
+    } catch (error) {
+      if (still()) this.on.refused(error.message);
+    }
   }
 
   /** The same moment for another instrument. */
@@ -77,9 +94,8 @@ export class Past {
   }
 
   live() {
-    this.asking?.abort();
     this.at = null;
-    mark(byId("desk"), "aria-busy", null);
+    this.wanted = false;
     if (this.span?.first) this.label(this.span.last);
     this.on.page(null);
   }

@@ -1,0 +1,155 @@
+"""The page over the real server: a traded run on the log, its archive, a real browser.
+
+1. What the server knows is on the screen: candles in the colours of their direction, every table.
+2. A trade that is written to the log arrives; the server goes away and another one takes over.
+3. An order of the run is explained, a past second of it is shown, a kill reaches the desk.
+4. The browser asks nobody but the server, and has nothing to complain of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from connectors.log.interface import OutRecord
+from connectors.log.memory import MemoryLog
+from connectors.partitioner import murmur2_partition
+from ops.console.rendered import now_ms
+from pipelines.batches import local_codec
+from schemas.events import TradePrinted
+from tests.browser import Seen, chromium, visit
+from tests.ops.console.looks import columns
+from tests.ops.console.rig import TOKEN, Console, console, lately, newest_ms
+
+CODEC = local_codec()
+INSTRUMENT = "BTCUSDT.BINANCE"
+TRADES = "md.trade.v1"
+UP, DOWN = "#3ec396", "#f0716a"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def desk(traded_root: Path) -> Iterator[Console]:
+    with console(lately(), traded_root) as one:
+        yield one
+
+
+@pytest.fixture
+def seen(browser: Browser, desk: Console) -> Iterator[Seen]:
+    with visit(browser) as one:
+        one.page.goto(f"{desk.url}/?instrument={INSTRUMENT}#token={TOKEN}")
+        live(one)
+        yield one
+        assert one.said == []
+        own = (f"{desk.url}/", desk.socket_url, "data:")
+        assert [name for name in one.asked if not name.startswith(own)] == []
+        assert [name for name in one.asked if TOKEN in name.partition("#")[0]] == []
+
+
+def live(seen: Seen) -> None:
+    seen.page.wait_for_function("document.documentElement.dataset.link === 'live'")
+    expect(seen.page.locator("[data-table=orders] tbody tr").first).to_be_visible()
+
+
+def shown(seen: Seen, at: str | None = None) -> dict[str, Any]:
+    """The page document, as the server gives it."""
+    query = f"instrument={INSTRUMENT}" + (f"&at={at}" if at else "")
+    found: dict[str, Any] = seen.page.request.get(
+        seen.page.url.partition("?")[0] + f"api/page?{query}"
+    ).json()
+    return found
+
+
+def test_what_the_server_knows_is_on_the_screen(browser: Browser, seen: Seen) -> None:
+    page, known = seen.page, shown(seen)
+    for name in ("orders", "fills", "denials", "positions", "breaks", "feeds", "replays"):
+        rows = page.locator(f"[data-table={name}] tbody tr")
+        expect(rows).to_have_count(len(known[name]))
+    expect(page.locator("#limits li")).to_have_count(len(known["limits"]))
+    expect(page.locator("#book p")).to_have_count(
+        len(known["book"]["bids"]) + len(known["book"]["asks"]) + 1
+    )
+    picture = page.locator("#chart").screenshot()
+    found = dict(zip((UP, DOWN), columns(browser, picture, UP, DOWN), strict=True))
+    assert all(found[colour] for colour in directions(known["candles"]))
+
+
+def directions(candles: list[dict[str, str]]) -> set[str]:
+    moves = [Decimal(one["close"]) - Decimal(one["open"]) for one in candles]
+    return {UP if move > 0 else DOWN for move in moves if move}
+
+
+def test_a_trade_on_the_log_arrives(desk: Console, seen: Seen) -> None:
+    print_trade(desk.log, Decimal("64999.25"))
+    newest = seen.page.locator("[data-table=trades] tbody tr").first
+    expect(newest).to_contain_text("64,999.25")
+    expect(seen.page.locator("#last-price")).to_have_text("64,999.25")
+    expect(seen.page.locator("#legend")).to_contain_text("C 64,999.25")
+
+
+def print_trade(log: MemoryLog, price: Decimal) -> None:
+    event = TradePrinted(
+        venue="BINANCE",
+        instrument=INSTRUMENT,
+        trade_id="1",
+        aggressor_side="BUY",
+        last_px=price,
+        last_qty=Decimal("0.5"),
+        ts_event_ns=None,
+        ts_recv_ns=now_ms() * 1_000_000,
+        line="A",
+    )
+    key = INSTRUMENT.encode()
+    place = murmur2_partition(key, log.partition_count(TRADES))
+    log.append(OutRecord(TRADES, place, key, CODEC.encode(event), now_ms()))
+
+
+def test_an_order_of_the_run_is_explained(seen: Seen) -> None:
+    order = next(one for one in shown(seen)["orders"] if one["state"] == "FILLED")
+    seen.page.get_by_label(f"Explain order {order['cl_ord_id']}").first.click()
+    events = seen.page.locator("#explain details")
+    expect(events.first).to_be_visible()
+    names = events.evaluate_all("all => all.map(one => one.dataset.event)")
+    assert {"OrderRequested", "OrderApproved", "OrderSubmitting", "OrderFilled"} <= set(names)
+    assert names[0] in ("TradePrinted", "QuoteChanged")
+
+
+def test_a_past_second_of_the_run_is_shown(seen: Seen, traded_log: MemoryLog) -> None:
+    page = seen.page
+    expect(page.locator("#slider")).to_be_enabled()
+    page.locator("#slider").focus()
+    page.keyboard.press("End")
+    for _ in range(8):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator("#banner-past")).to_contain_text("You look at the past")
+    expect(page.locator("#desk")).not_to_have_attribute("aria-busy", "true")
+    at = page.locator("#slider").get_attribute("aria-valuetext")
+    assert at is not None
+    then = shown(seen, at[:10] + "T" + at[11:19] + "Z")
+    assert newest_ms(traded_log) > 0
+    assert 0 < len(then["orders"]) < len(shown(seen)["orders"])
+    expect(page.locator("[data-table=orders] tbody tr")).to_have_count(len(then["orders"]))
+    page.click("#to-live")
+    expect(page.locator("[data-table=orders] tbody tr")).to_have_count(len(shown(seen)["orders"]))
+
+
+def test_a_kill_reaches_the_desk(desk: Console, seen: Seen) -> None:
+    page = seen.page
+    page.click("#kill-open")
+    page.fill("#kill-reason", "a drill")
+    page.fill("#kill-confirm", "sim-1")
+    page.click("#kill-send")
+    expect(page.locator("#kill-said")).to_contain_text("Killed: sim-1")
+    assert [(one.account, one.reason, one.person) for one in desk.halts] == [
+        ("sim-1", "a drill", "console")
+    ]
