@@ -102,7 +102,7 @@ export class Past {
 
   label(iso) {
     mark(byId("to-live"), "aria-pressed", this.at ? "false" : "true");
-    byId("slider").value = String((Date.parse(iso) - Date.parse(this.span.first)) / 1000);
+    byId("slider").value = String(Math.ceil((Date.parse(iso) - Date.parse(this.span.first)) / 1000));
     mark(byId("slider"), "aria-valuetext", moment(iso));
     byId("moment").value = iso.slice(0, 19);
   }

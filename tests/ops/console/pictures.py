@@ -1,28 +1,33 @@
-"""`python -m tests.ops.console.pictures [PAGE]` writes docs/console/*.png from a page document.
+"""`python -m tests.ops.console.pictures ARCHIVE [TIME]` writes docs/console/*.png.
 
-With 256 colours, which is what keeps them small.
+The archive is what `tape demo --seconds 150` leaves in `demo/archive` of its run folder. Candles
+are of two seconds. Pictures have 256 colours, which keeps them small.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import struct
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from playwright.sync_api import Browser, Page
 
+from ops.console import document, market
+from ops.console.archived import Archived
 from ops.settings import ROOT
+from replay.archive.store import FolderStore
 from tests.browser import DESKTOP, PHONE, Theme, chromium, visit
 from tests.ops.console.looks import script
 from tests.ops.console.stub import Stub
 
 FOLDER: Final = ROOT / "docs" / "console"
 BYTES_MAX: Final = 300_000
+INSTRUMENT: Final = "BTCUSDT.BINANCE"
+CANDLE_S: Final = 2
 
 
 class Shot(NamedTuple):
@@ -30,12 +35,14 @@ class Shot(NamedTuple):
     size: tuple[int, int]
     theme: Theme
     scale: int = 1
+    explained: bool = False
 
 
 SHOTS: Final = (
     Shot("desktop-dark", DESKTOP, "dark"),
     Shot("desktop-light", DESKTOP, "light"),
     Shot("phone", PHONE, "dark", 2),
+    Shot("explain", DESKTOP, "dark", explained=True),
 )
 
 
@@ -52,6 +59,10 @@ def _taken(browser: Browser, stub: Stub, shot: Shot) -> bytes:
     with visit(browser, shot.size, shot.theme, shot.scale) as seen:
         seen.page.goto(stub.url)
         _settled(seen.page)
+        if shot.explained:
+            [name] = stub.orders
+            seen.page.get_by_label(f"Explain order {name}").first.click()
+            seen.page.locator("#explain details").nth(2).click()
         return seen.page.screenshot()
 
 
@@ -82,12 +93,25 @@ def _chunks(chunks: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
         )
 
 
+def archived(root: Path, at: str | None) -> Stub:
+    """What an archive holds of a moment, the newest by default, as if it were now."""
+    # A demo is short: a minute's candles would be few.
+    vars(document)["INTERVAL_S"] = CANDLE_S
+    vars(market).update(INTERVAL_S=CANDLE_S, INTERVAL_MS=CANDLE_S * 1_000)
+    archive = Archived(FolderStore(root))
+    span = archive.span()
+    page = archive.page(INSTRUMENT, at or span["last"]) | {"live": True}
+    filled = next(one["cl_ord_id"] for one in page["orders"] if one["cl_ord_id"] in fills(page))
+    stub = Stub(page, {filled: archive.order(filled, page["at"])})
+    stub.span |= span
+    return stub
+
+
+def fills(page: dict[str, Any]) -> set[str]:
+    return {one["cl_ord_id"] for one in page["fills"]}
+
+
 if __name__ == "__main__":
-    source = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "tests/data/console/page.json"
-    shown = Stub(json.loads(source.read_text()), {})
-    shown.span |= {
-        "first": shown.page["candles"] and "2025-06-15T15:00:00.000Z",
-        "last": shown.page["at"],
-    }
+    shown = archived(Path(sys.argv[1]), sys.argv[2] if sys.argv[2:] else None)
     shown.start()
     write(shown)
