@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.programs import program
 
@@ -19,6 +19,7 @@ FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+WAIT_MS: Final = 30_000  # for what comes at once on an idle machine
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (390, 844)
 Theme = Literal["dark", "light"]
@@ -38,6 +39,7 @@ def chromium() -> Iterator[Browser]:
     loop open in this thread, where nothing else may then run one.
     """
     path = program("browser", "chromium", "chromium-browser", "google-chrome")
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
@@ -53,7 +55,7 @@ def visit(
     context = browser.new_context(
         viewport=viewport, color_scheme=theme, device_scale_factor=scale, locale="en-GB"
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     seen = Seen(page, [], [])
     page.on("console", lambda one: seen.said.append(f"{one.type}: {one.text}"))

@@ -67,7 +67,7 @@ def _taken(browser: Browser, stub: Stub, shot: Shot) -> bytes:
 
 
 def _settled(page: Page) -> None:
-    page.wait_for_function("document.querySelector('tbody tr')")
+    page.locator("tbody tr").first.wait_for()
     page.evaluate("document.fonts.ready")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 

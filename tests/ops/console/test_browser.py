@@ -88,7 +88,7 @@ def opened(page: Page, stub: Stub, fragment: str = "") -> None:
 
 
 def state(page: Page, link: str) -> None:
-    page.wait_for_function("want => document.documentElement.dataset.link === want", arg=link)
+    expect(page.locator("html")).to_have_attribute("data-link", link)
 
 
 def cells(page: Page, table: str, row: int = 1) -> list[str]:
@@ -130,9 +130,7 @@ def test_fills_and_signals_are_drawn_on_the_candles(
     [marks] = drawn(browser, seen.page, SIGNAL)
     assert marks
     stub.change(signals=[])
-    seen.page.wait_for_function(
-        "() => !document.querySelector('[data-table=signals] tbody').children.length"
-    )
+    expect(seen.page.locator("[data-table=signals] tbody tr")).to_have_count(0)
     assert drawn(browser, seen.page, SIGNAL) == [[]]
 
 
