@@ -75,12 +75,10 @@ class _Asked:
         rendered = self._parts.rendered
         if not rendered.ready:
             return _error(NOT_READY, rendered.why)
-        names = rendered.instruments()
-        if not instrument and names:
-            instrument = names[0]
-        if instrument not in names and names:
+        chosen = rendered.chosen(instrument)
+        if instrument not in ("", chosen):
             return _error(404, f"no instrument {instrument[:64]} is on the log")
-        return _json(await run_in_threadpool(rendered.page, instrument))
+        return _json(await run_in_threadpool(rendered.page, chosen))
 
     async def span(self, _: Request) -> Response:
         return _json(await run_in_threadpool(self._parts.archived.span))

@@ -57,9 +57,7 @@ class Archived:
         at_ms = milliseconds(at)
         with self._lock:
             state = self._state(at_ms)
-        names = state.instruments()
-        chosen = instrument if instrument in names or not names else names[0]
-        return document.page(state, chosen, at_ms, live=False)
+        return document.page(state, state.chosen(instrument), at_ms, live=False)
 
     def order(self, name: str, at: str) -> dict[str, Any]:
         """An order explained by what was there at a moment. Raises `TapeError`."""

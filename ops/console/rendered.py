@@ -50,9 +50,10 @@ class Rendered:
     def ready(self) -> bool:
         return self._follower.ready.is_set()
 
-    def instruments(self) -> list[str]:
+    def chosen(self, wanted: str) -> str:
+        """See `State.chosen`."""
         with self._follower.lock:
-            return self._follower.state.instruments()
+            return self._follower.state.chosen(wanted)
 
     def page(self, instrument: str) -> dict[str, Any]:
         """The whole document, as of now."""

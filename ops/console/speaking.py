@@ -91,7 +91,7 @@ class Speaker:
 
     async def _tell(self) -> None:
         if self.shown is None:
-            self.shown = self._chosen()
+            self.shown = self._rendered.chosen(self.wanted)
             self._sent = self._rendered.sections(self.shown)
             page = self._rendered.page(self.shown)
             await self._send(dumped({"type": "page", "page": page}))
@@ -101,11 +101,6 @@ class Speaker:
         if message:
             self._sent = fresh
             await self._send(message)
-
-    def _chosen(self) -> str:
-        """What was asked for, where there is such an instrument; else the first."""
-        known = self._rendered.instruments()
-        return self.wanted if self.wanted in known or not known else known[0]
 
     async def _send(self, text: str) -> None:
         """Waits while the client does not read."""

@@ -61,3 +61,14 @@ class State:
 
     def instruments(self) -> list[str]:
         return sorted(self.market.instruments)
+
+    def chosen(self, wanted: str) -> str:
+        """The instrument to show: the one asked for if there is such a one, else one that the desk
+        may trade, else any; what was asked for where there is none at all.
+        """
+        there = self.market.instruments
+        if wanted in there or not there:
+            return wanted
+        terms = self.desk.limits.instruments if self.desk.limits else ()
+        traded = sorted(one.instrument for one in terms if one.instrument in there)
+        return traded[0] if traded else min(there)

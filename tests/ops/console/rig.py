@@ -7,14 +7,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import uvicorn
 
 from connectors.gateway.flat import Cleared
 from connectors.gateway.latch import Halt
-from connectors.log.interface import Log
+from connectors.log.interface import Log, OutRecord
 from connectors.log.memory import Entry, MemoryLog
+from connectors.partitioner import murmur2_partition
 from ops.console.application import Parts, application
 from ops.console.archived import Archived
 from ops.console.following import Follower
@@ -25,10 +27,12 @@ from ops.processes.kill import Killed, Way
 from pipelines.batches import local_codec
 from replay.archive.store import FolderStore
 from schemas.codec import Codec
+from schemas.events import TradePrinted
 from tests.replay import traded
 
 TOKEN = "the-token-of-this-start"
 HOST = "127.0.0.1"
+TRADES = "md.trade.v1"
 
 
 def newest_ms(log: MemoryLog) -> int:
@@ -78,8 +82,16 @@ class Console:
         return Killed((way,), Cleared(True, (), detail="nothing is open"), self.alarms, 1, 2)
 
 
+def trade(log: MemoryLog, number: int, name: str) -> None:
+    """One more trade on the log, now; its price is the number."""
+    price = Decimal(number)
+    event = TradePrinted("BINANCE", name, f"t{number}", "BUY", price, price, None, 5, "A")
+    place = murmur2_partition(name.encode(), log.partition_count(TRADES))
+    log.append(OutRecord(TRADES, place, name.encode(), local_codec().encode(event), now_ms()))
+
+
 @contextmanager
-def console(log: MemoryLog, root: Path) -> Iterator[Console]:
+def console(log: MemoryLog, root: Path, port: int = 0) -> Iterator[Console]:
     """Serves until the end of the block; caught up with the log before it begins."""
     codec = local_codec()
 
@@ -98,7 +110,7 @@ def console(log: MemoryLog, root: Path) -> Iterator[Console]:
     )
     follower.start()
     try:
-        with bound(HOST, 0) as listening:
+        with bound(HOST, port) as listening:
             found.port = listening.getsockname()[1]
             with served(uvicorn.Server(config(application(parts, HOST), HOST)), listening):
                 assert follower.ready.wait(30)
