@@ -36,14 +36,18 @@ def demo(
         summary = run_demo(Demo(seconds, speed_of(speed)), load().run_dir / "demo", bars)
     emit(output, summary, as_text(summary))
     if never := summary.get("faults_missed"):
-        typer.echo(f"tape: {line_of(never)}", err=True)
+        typer.echo(f"tape: {line_of(never, summary['trading'])}", err=True)
     if not summary["clean"]:
         raise typer.Exit(FINDING)
 
 
-def line_of(never: list[str]) -> str:
+def line_of(never: list[str], trading: dict[str, Any]) -> str:
     """About the faults that met no order to strike."""
-    return f"never struck: {', '.join(never)}; a longer --seconds gives them orders to meet"
+    return (
+        f"faults that never struck: {', '.join(never)}; {trading['approved']} of "
+        f"{trading['requested']} orders were approved: a longer --seconds, or a machine with less "
+        "to do, gives faults orders to meet"
+    )
 
 
 def speed_of(text: str) -> float | None:

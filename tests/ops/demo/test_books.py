@@ -127,4 +127,5 @@ def test_a_fault_that_never_struck_is_named(kind: str) -> None:
     struck = dict.fromkeys((one.kind for one in PLAN), 1)
     assert missed(struck) == []
     assert missed({**struck, kind: 0}) == [kind]
-    assert kind in line_of([kind])
+    line = line_of([kind], {"approved": 1, "requested": 7})
+    assert f"never struck: {kind}; 1 of 7 orders were approved" in line
