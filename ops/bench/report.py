@@ -49,6 +49,8 @@ class Row(NamedTuple):
         return "reached" if sign * self.value >= sign * self.target.least else "MISSED"
 
 
+SIGNALS = ("backtest_signals", "nautilus_signals")
+ORDERS = ("backtest_orders", "nautilus_orders")
 RATIOS = (
     (Target("log to columns / messages only", 0.70, 0.90), "columns", "messages"),
     (Target("`strategy` / messages only", 0.60, 0.80), "strategy", "messages"),
@@ -63,6 +65,8 @@ RATIOS = (
         "sql_bars",
         "sql_by_hand",
     ),
+    (Target("signals from the archive / nautilus_trader", 6, 15), *SIGNALS),
+    (Target("full backtest / nautilus_trader with orders", 2, 8), *ORDERS),
 )
 BESIDE = (
     ("log to columns / messages only in a tuned process", "columns", "messages_tuned"),
@@ -260,6 +264,9 @@ FIGURES = """\
   pairs, the one and the other first in turn; the interval is Student's, of the mean ratio.
 - `sql_bars`: one-minute bars of one instrument by `tape sql`, from the manifests to the answer;
   `sql_by_hand`: the same DuckDB query over one Parquet file with just its four columns, sorted.
+- `backtest_orders`: strategy with execution, risk, gateway and matching over ticks in an archive;
+  `backtest_signals`: the averages alone. `nautilus_*`: nautilus_trader's engine over the same ticks
+  in memory, market orders in place of limit orders; without its start-up and loading.
 - The latency of orders is that of the example desk with everything running, captures at their own
   pace; the venue tells its time in whole milliseconds.
 - CPU and memory count the process with the one that reads ahead for it, not the broker."""

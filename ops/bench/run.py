@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from connectors.log.interface import Tp
 from ops import stack
-from ops.bench.peers.quix_environment import NotInstalled, quix_python
+from ops.bench.peers.environment import NotInstalled, peer_python
 from ops.bench.samples import Sample, Samples
 from ops.desk.prepare import prepare_log
 from ops.processes.clients import kafka_log
@@ -79,10 +79,15 @@ class Plan(NamedTuple):
         """At the simulated venue."""
         return max(self.events // 200, 4)
 
+    @property
+    def ticks(self) -> int:
+        """Trades of a backtest."""
+        return max(self.events // 10, 300)
+
 
 GROUPS = (
     *("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth"),
-    *("archive", "risk", "venue", "trading", "seeing", "verify", "sql"),
+    *("archive", "risk", "venue", "trading", "seeing", "verify", "sql", "backtest"),
 )
 OPEN_ORDERS = (1, 100, 10_000)
 PAIRS = 3  # with figures and without, in each repetition
@@ -163,7 +168,14 @@ class Bench:
         if "market" in plan.groups:
             self._prepare(RAW)
             self._work("fill_frames", RAW, plan.frames, {})
+        if "backtest" in plan.groups:
+            self._work("fill_ticks", MAIN, plan.ticks, self._ticks)
         self._create_private()
+
+    @property
+    def _ticks(self) -> dict[str, Any]:
+        """The file that both sides of a backtest read."""
+        return {"ticks": str(self._folder / "ticks.jsonl")}
 
     def _prepare(self, prefix: str) -> None:
         prepare_log(self._settings(prefix), silent)
@@ -229,6 +241,10 @@ class Bench:
         if "sql" in plan.groups:
             yield "sql_bars", MAIN, plan.events, {}
             yield "sql_by_hand", MAIN, plan.events, {}
+        if "backtest" in plan.groups:
+            for what in ("orders", "signals"):
+                yield f"backtest_{what}", MAIN, plan.ticks, self._ticks
+                yield f"nautilus_{what}", MAIN, plan.ticks, self._ticks
 
     def _measured(
         self, name: str, prefix: str, events: int, arguments: dict[str, Any]
@@ -239,6 +255,8 @@ class Bench:
             return self._quix(events)
         if name == "market_pair":
             return self._pair(events, arguments)
+        if name.startswith("nautilus_"):
+            return self._nautilus(name, arguments["ticks"])
         sample = self._work(name, prefix, events, arguments)
         if prefix in (TWO, MANY):
             sample.work = f"{name}_{prefix.rstrip('.')}"
@@ -278,7 +296,7 @@ class Bench:
 
     def _quix(self, events: int) -> Sample | None:
         try:
-            python = quix_python(self._folder, self._report)
+            python = peer_python("quix", self._folder, self._report)
         except NotInstalled as error:
             self._found.missing["quixstreams"] = str(error)
             return None
@@ -289,6 +307,16 @@ class Bench:
         arguments = [servers, f"{MAIN}md.trade.v1", PEER_OUT, schema, events, state]
         command = [str(python), "-W", "ignore", str(app), *map(str, arguments)]
         return self._sample("quixstreams", command, MAIN)
+
+    def _nautilus(self, name: str, ticks: str) -> Sample | None:
+        try:
+            python = peer_python("nautilus", self._folder, self._report)
+        except NotInstalled as error:
+            self._found.missing["nautilus_trader"] = str(error)
+            return None
+        app = ROOT / "ops/bench/peers/nautilus/app.py"
+        command = [str(python), "-W", "ignore", str(app), ticks, name.removeprefix("nautilus_")]
+        return self._sample(name, command, MAIN)
 
     def _sample(self, name: str, command: Sequence[str], prefix: str) -> Sample:
         done = ended(command, self._folder, self._environment(prefix))

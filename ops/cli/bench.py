@@ -16,7 +16,7 @@ Names = Annotated[
     typer.Argument(
         metavar="[NAME]...",
         help="messages columns strategy stock quix market latency growth archive risk venue "
-        "trading seeing verify; default: all",
+        "trading seeing verify sql backtest; default: all",
     ),
 ]
 Events = Annotated[int, typer.Option(help="trades on the topic", min=1_000)]

@@ -16,8 +16,8 @@ import pytest
 from connectors.feed.capture import load
 from connectors.log.memory import MemoryLog
 from connectors.partitioner import murmur2_partition
-from ops.bench import data, report, run, trading, works
-from ops.bench.peers import quix_environment
+from ops.bench import backtesting, data, report, run, trading, works
+from ops.bench.peers import environment
 from ops.bench.run import GROUPS, Bench, Found, Plan
 from ops.bench.samples import Sample, ratios
 from ops.bench.verify import verify as verified
@@ -30,7 +30,7 @@ from tests.pipelines.orders.events import event
 
 EVENTS = 2_000
 WORK, ENDED = "ops.bench.work", run.ended
-MEASURED = frozenset(GROUPS) - {"growth", "trading", "risk", "venue", "verify"}
+MEASURED = frozenset(GROUPS) - {"growth", "trading", "risk", "venue", "verify", "backtest"}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def found(stack: StackInfo, stack_dir: Path, tmp_path_factory: pytest.TempPathFa
     shutil.copy(stack_dir / "stack.json", folder)
     (folder / "tape.toml").write_text(f'topic_prefix = "{run.LIVE}"\n')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quix_environment, "_uv", _no_uv)
+        patch.setattr(environment, "_uv", _no_uv)
         patch.setattr(run, "PAIRS", 1)
         patch.setattr(run, "ended", _forked)
         return Bench(Plan(MEASURED, EVENTS, 1, 2.0, 0.0), folder, silent).run()
@@ -67,7 +67,7 @@ def _measured(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 def _no_uv() -> str:
-    raise quix_environment.NotInstalled("uv is not here")
+    raise environment.NotInstalled("uv is not here")
 
 
 def test_every_measurement_saw_all_its_events(found: Found) -> None:
@@ -108,6 +108,19 @@ def test_history_is_measured_on_what_is_the_same(found: Found) -> None:
 def test_the_venue_fills_every_order_of_its_measurement(tmp_path: Path) -> None:
     measured = _measured(tmp_path, "venue", "18", "{}")
     assert (measured["events"], measured["extra"]) == (18, {"filled": 18})
+
+
+def test_a_backtest_sees_every_tick_that_the_peer_does(tmp_path: Path) -> None:
+    arguments = {"ticks": str(tmp_path / "ticks.jsonl")}
+    made = backtesting.fill_ticks(Settings(), 600, arguments)
+    assert made.events == 660
+    orders = backtesting.backtest_orders(Settings(), 600, arguments)
+    signals = backtesting.backtest_signals(Settings(), 600, arguments)
+    assert (orders.events, signals.events) == (660, 660)
+    assert orders.extra["orders"] > 0
+    assert signals.extra["changes"] > 0
+    rows = [json.loads(line) for line in Path(arguments["ticks"]).read_text().splitlines()]
+    assert [row[0] for row in rows[:3]] == ["trade", "quote", "trade"]
 
 
 def test_the_audit_of_its_measurement_reads_every_row_and_finds_nothing() -> None:

@@ -1,4 +1,4 @@
-"""An environment of its own for quixstreams, from its pinned and hashed requirements."""
+"""An environment of its own for a peer, from its pinned and hashed requirements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ops.settings import ROOT
 from ops.stack.progress import Report
 from schemas.errors import TapeError
 
-REQUIREMENTS = Path(__file__).parent / "quix" / "requirements.txt"
+REQUIREMENTS = "requirements.txt"
 INSTALL_S_MAX = 600.0
 
 
@@ -19,19 +19,19 @@ class NotInstalled(TapeError):
     """The peer's environment could not be made."""
 
 
-def quix_python(folder: Path, report: Report) -> Path:
+def peer_python(peer: str, folder: Path, report: Report) -> Path:
     """Its interpreter; the environment is made once per folder. Raises `NotInstalled`."""
-    python = folder / "quix" / "bin" / "python"
+    python = folder / peer / "bin" / "python"
     if python.exists():
         return python
-    report("install quixstreams", 0, None)
+    report(f"install {peer}", 0, None)
     uv = _uv()
-    _run([uv, "venv", "-q", "-p", sys.executable, str(folder / "quix.new")])
-    fresh = folder / "quix.new" / "bin" / "python"
+    _run([uv, "venv", "-q", "-p", sys.executable, str(folder / f"{peer}.new")])
+    fresh = folder / f"{peer}.new" / "bin" / "python"
     install = [uv, "pip", "install", "-q", "-p", str(fresh), "--require-hashes"]
-    _run([*install, "-r", str(REQUIREMENTS)])
-    (folder / "quix.new").rename(folder / "quix")
-    report("install quixstreams", 1, 1)
+    _run([*install, "-r", str(Path(__file__).parent / peer / REQUIREMENTS)])
+    (folder / f"{peer}.new").rename(folder / peer)
+    report(f"install {peer}", 1, 1)
     return python
 
 
@@ -48,4 +48,4 @@ def _run(command: list[str]) -> None:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_S_MAX)
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or str(error)
-        raise NotInstalled(f"quixstreams: {said.strip().splitlines()[-1]}") from None
+        raise NotInstalled(f"{said.strip().splitlines()[-1]}") from None

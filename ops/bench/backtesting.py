@@ -1,0 +1,147 @@
+"""A backtest of two crossing averages over the ticks that a peer is given too.
+
+python -m ops.bench.work backtest_orders 100000 '{"ticks": "FILE"}'
+
+Ticks are a random walk: a trade every millisecond, a quote with every tenth, a mark every tenth of
+a second. The market lies in an archive; reading it is part of the time, making it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, Final
+
+from connectors.epochs.tuning import tune
+from connectors.log.interface import OutRecord
+from connectors.log.memory import MemoryLog
+from ops.bench.samples import Sample
+from ops.bench.works import Watch
+from ops.processes.backtesting import Assumed, setting_of
+from ops.settings import ROOT, Settings, load_file
+from pipelines.batches import local_codec
+from pipelines.market.marks import marked
+from pipelines.strategy.logic import StrategyLogic
+from replay.archive.run import archive
+from replay.archive.schemas import archived_ids
+from replay.archive.source import ArchiveLog
+from replay.archive.store import FolderStore
+from replay.backtest.feed import Feed, ranges
+from replay.backtest.run import backtest
+from schemas.codec import Codec
+from schemas.events import ClockTick, QuoteChanged, TradePrinted
+from schemas.numbers import exact
+
+INSTRUMENT: Final = "BTCUSDT.BINANCE"
+TOPICS: Final = ("md.trade.v1", "md.quote.v1", "md.mark.v1", "ops.clock.v1")
+BEGIN_MS: Final = 1_750_000_000_000
+QUOTE_EVERY, MARK_EVERY_MS, TICK_EVERY_MS = 10, 100, 1_000
+CONFIG: Final = "ops/bench/backtest.toml"
+QTY: Final = "5.00000"
+
+
+def ticks(trades: int) -> Iterator[list[Any]]:
+    """Rows as `peers/nautilus/app.py` reads them."""
+    chance, px = random.Random(1), 60_000.0
+    for at in range(trades):
+        px *= 1 + chance.gauss(0, 0.0001)
+        ts_ns = (BEGIN_MS + at) * 1_000_000
+        side = chance.choice(("BUY", "SELL"))
+        yield [
+            "trade",
+            INSTRUMENT,
+            ts_ns,
+            f"{px:.2f}",
+            f"{chance.random() + 0.001:.5f}",
+            side,
+            str(at),
+        ]
+        if at % QUOTE_EVERY == 0:
+            yield ["quote", INSTRUMENT, ts_ns, f"{px - 0.01:.2f}", QTY, f"{px + 0.01:.2f}", QTY]
+
+
+def fill_ticks(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """The file of ticks that both sides read."""
+    rows = list(ticks(events))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    Path(arguments["ticks"]).write_text(lines)
+    return Sample("fill_ticks", len(rows), 0.0)
+
+
+def backtest_orders(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """Signals, execution, risk, gateway and matching over the archive."""
+    tune()
+    folder = Path(mkdtemp(prefix="tape-bench-"))
+    try:
+        log, codec, count = archived(folder, Path(arguments["ticks"]))
+        setting = setting_of(load_file(ROOT / CONFIG), Assumed())
+        watch = Watch()
+        done = backtest(log, codec, setting)
+        sample = watch.sample("backtest_orders", count)
+        sample.extra = {"orders": done.story.events["OrderApproved"]}
+        return sample
+    finally:
+        shutil.rmtree(folder)
+
+
+def backtest_signals(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """The same averages alone over the archive."""
+    tune()
+    folder = Path(mkdtemp(prefix="tape-bench-"))
+    try:
+        log, codec, count = archived(folder, Path(arguments["ticks"]))
+        logic = setting_of(load_file(ROOT / CONFIG), Assumed()).strategy
+        watch = Watch()
+        changes = signals(logic, log, codec)
+        sample = watch.sample("backtest_signals", count)
+        sample.extra = {"changes": changes}
+        return sample
+    finally:
+        shutil.rmtree(folder)
+
+
+def signals(logic: StrategyLogic, log: ArchiveLog, codec: Codec) -> int:
+    """Wanted positions that changed."""
+    state, changes = logic.initial(), 0
+    feed = Feed(log, codec, ranges(log, topics=TOPICS[:2]))
+    for batch in feed.batches():
+        changes += len(logic.advance(state, batch))
+    feed.close()
+    return changes
+
+
+def archived(folder: Path, file: Path) -> tuple[ArchiveLog, Codec, int]:
+    """The ticks of a file in an archive, with marks and a clock; how many ticks there are."""
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    codec, log = local_codec(), MemoryLog(dict.fromkeys(TOPICS, 1))
+    for topic, key, at_ms, event in events_of(rows):
+        log.append(OutRecord(topic, 0, key, codec.encode(event), at_ms))
+    store = FolderStore(folder)
+    archive(log, codec, store, TOPICS)
+    ids = archived_ids(store, codec.catalog)
+    return ArchiveLog(store), Codec(codec.catalog, ids), len(rows)
+
+
+def events_of(rows: Iterable[list[Any]]) -> Iterator[tuple[str, bytes, int, Any]]:
+    key, mark_ms, tick_ms = INSTRUMENT.encode(), 0, 0
+    for kind, name, ts_ns, *rest in rows:
+        at_ms = ts_ns // 1_000_000
+        if at_ms >= tick_ms:
+            tick_ms = at_ms + TICK_EVERY_MS
+            yield "ops.clock.v1", b"", at_ms, ClockTick(ts_ns)
+        if kind == "trade":
+            px, qty, side, number = rest
+            terms = ("BINANCE", name, number, side, exact(px), exact(qty))
+            yield "md.trade.v1", key, at_ms, TradePrinted(*terms, ts_ns, ts_ns, "A")
+            continue
+        bid, bid_qty, ask, ask_qty = map(exact, rest)
+        market = (bid, bid_qty, ask, ask_qty)
+        quote = QuoteChanged("BINANCE", name, at_ms, *market, ts_ns, ts_ns, "A")
+        yield "md.quote.v1", key, at_ms, quote
+        if at_ms >= mark_ms:
+            mark_ms = at_ms + MARK_EVERY_MS
+            yield "md.mark.v1", key, at_ms, marked(quote)
