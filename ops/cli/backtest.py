@@ -130,10 +130,23 @@ def as_json(run: Run) -> dict[str, Any]:
 def as_text(runs: list[Run]) -> str:
     """One run by its numbers, several as a table."""
     if len(runs) == 1:
-        return "\n".join([columns(list(_rows(runs[0]))), f"report: {runs[0].report}"])
+        rows = [*_rows(runs[0]), *_beside_live(runs[0])]
+        return "\n".join([columns(rows), f"report: {runs[0].report}"])
     names = [*runs[0].manifest["parameters"]]
     head = (*names, "profit", "drawdown", "fills", "denied", "report")
     return columns([head, *(_row(run, names) for run in runs)])
+
+
+def _beside_live(run: Run) -> list[tuple[str, str]]:
+    """Where it and the live run of its range part, in short; nothing where nobody traded live."""
+    found = run.numbers.get("live")
+    if found is None:
+        return []
+    rows = []
+    for what in ("orders", "fills"):
+        counted = (f"{count} {kind}" for kind, count in found[what].items() if count)
+        rows.append((f"{what} beside live", ", ".join(counted) or "none"))
+    return [*rows, ("why they part first", found["why"])]
 
 
 def _row(run: Run, names: list[str]) -> tuple[str, ...]:

@@ -80,8 +80,6 @@ class Feed:
     def __init__(
         self, log: Log, codec: Codec, wanted: Sequence[Range], records_max: int = RECORDS_MAX
     ) -> None:
-        """Raises `NoMarket`."""
-        require_market(wanted)
         self._codec, self._records_max = codec, records_max
         self._ends = {one.tp: one.end for one in wanted}
         self._read = {one.tp: one.start for one in wanted}

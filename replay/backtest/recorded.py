@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from connectors.control import CONTROL
 from connectors.control import TOPIC as CONTROL_TOPIC
 from connectors.log.interface import Log
-from replay.backtest.feed import Feed, ranges
+from pipelines.logic import Input
+from replay.backtest.feed import Feed, Range, ranges, require_market
+from replay.backtest.parted import Trading
 from replay.backtest.story import Story
 from replay.rerun import EVERYTHING, Span
 from schemas.codec import Codec
@@ -23,6 +26,7 @@ TOPICS: Final = (
     "oms.order-event.v1",
     "recon.position.v1",
 )
+DONE: Final = ("oms.order-request.v1", "oms.order-event.v1")
 READ_S: Final = 30.0
 
 
@@ -40,13 +44,33 @@ def recorded_story(log: Log, codec: Codec, span: Span = EVERYTHING) -> Story:
     if not limits:
         raise NothingTraded("no limits were ever set on this log: nothing was traded")
     story = Story(max(limits, key=lambda event: event.limits_version))
-    feed, at_ms = Feed(log, codec, ranges(log, span, TOPICS)), 0
-    try:
-        for batch in feed.batches():
-            for item in batch.rows():
-                at_ms = max(at_ms, item.timestamp_ms)
-                story.see(item)
-    finally:
-        feed.close()
+    wanted, at_ms = ranges(log, span, TOPICS), 0
+    require_market(wanted)
+    for item in _rows(log, codec, wanted):
+        at_ms = max(at_ms, item.timestamp_ms)
+        story.see(item)
     story.end(at_ms)
     return story
+
+
+def recorded_trading(log: Log, codec: Codec, span: Span, account: str) -> Trading | None:
+    """The account's orders and fills of a span as they were live; None where nobody asked for any.
+    What its last orders led to after the span counts too.
+    """
+    if not ranges(log, span, DONE[:1]):
+        return None
+    live = Trading(account)
+    wanted = [*ranges(log, span, DONE[:1]), *ranges(log, Span(span.from_ms), DONE[1:])]
+    for item in _rows(log, codec, wanted):
+        live.see(item)
+    return live if live.seen else None
+
+
+def _rows(log: Log, codec: Codec, wanted: Sequence[Range]) -> Iterator[Input]:
+    """In the merged order."""
+    feed = Feed(log, codec, wanted)
+    try:
+        for batch in feed.batches():
+            yield from batch.rows()
+    finally:
+        feed.close()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pipelines.exact import plain
 from replay.backtest.chart import Mark, bar_chart, clock, time_chart
+from replay.backtest.parted import rows_of
 from replay.backtest.story import Fill, Story
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -50,9 +51,15 @@ td.n, th.n { text-align: right; } code { font-size: 12px; overflow-wrap: anywher
 
 
 def page(
-    title: str, story: Story, numbers: Mapping[str, Any], facts: Sequence[tuple[str, str]]
+    title: str,
+    story: Story,
+    numbers: Mapping[str, Any],
+    facts: Sequence[tuple[str, str]],
+    apart: Mapping[str, Any] | None = None,
 ) -> str:
-    """The whole file. `numbers` is the summary, `facts` what is to be known of the run."""
+    """The whole file. `numbers` is the summary, `facts` what is to be known of the run, `apart`
+    where it and a live run part.
+    """
     account = story.account
     body = [
         f"<header><h1>{escape(title)}</h1><p>{escape(_span(story))}</p></header>",
@@ -80,6 +87,7 @@ def page(
             "denied by risk, kept back by the gateway, refused by the venue",
             bar_chart(_refusals(numbers)),
         ),
+        "" if apart is None else _apart(apart),
         _numbers(numbers),
         _facts(facts),
     ]
@@ -174,6 +182,11 @@ def _numbers(numbers: Mapping[str, Any]) -> str:
             shown = ", ".join(f"{key} {one}" for key, one in value.items()) or "none"
         rows.append((name.replace("_", " "), str(shown)))
     return _section("In numbers", "exact, as in summary.json", _table(rows))
+
+
+def _apart(found: Mapping[str, Any]) -> str:
+    says = "orders and fills of the live run of this range beside these, by the tick behind them"
+    return _section("Where live and backtest part", says, _table(list(rows_of(found))))
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:

@@ -41,7 +41,8 @@ def store(done: Done, facts: Mapping[str, Any], root: Path) -> Run:
     )
     assert not kept.notes, kept.notes
     title = f"Backtest of {manifest['configuration']}"
-    shown = page(title, done.story, numbers, _facts(manifest))
+    shown = page(title, done.story, numbers, _facts(manifest), done.apart)
+    numbers |= {} if done.apart is None else {"live": done.apart}
     write(folder / "summary.json", canonical(numbers))
     write(folder / "report.html", shown)
     write(folder / MANIFEST, canonical(manifest))
