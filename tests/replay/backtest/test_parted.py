@@ -81,7 +81,8 @@ def test_the_report_shows_it(tmp_path: Path) -> None:
     assert f"tick {kept['first']['tick']}: live" in shown
     assert "the latency model says 250 ms" in shown
     assert (
-        "Where live and backtest part" not in store(example(), GIVEN, tmp_path).report.read_text()
+        "Where live and backtest part"
+        not in store(example(), GIVEN, tmp_path / "alone").report.read_text()
     )
 
 
