@@ -28,7 +28,8 @@ of log time (the record's timestamp); lists are newest first unless said, 50 at 
 
 `WS /api/live?instrument=I` sends {"type": "page", "page"} first; then, at most five times a second,
 {"type": "change", "at", "sections": {name: its whole new value}} with what changed alone, of
-`candles` only those that changed (merge by time); and {"type": "beat", "at"} each second. A client
+`candles` only those that changed (merge by time); and {"type": "beat", "at"} each second,
+as long as the log is read: who hears nothing for three seconds shows nothing that is true. A client
 says {"type": "watch", "instrument": I} for another page message. `GET /api/page`, `/api/span`,
 `/api/orders/ID` and `POST /api/kill` are described in docs/console.md.
 """

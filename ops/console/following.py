@@ -27,10 +27,10 @@ AT_ONCE: Final = 250  # events folded before whoever renders gets its turn
 
 
 class Follower:
-    """`state` is to be read under `lock` alone."""
+    """`state` is to be read under `lock` alone. `why`: what keeps the newest from being shown."""
 
-    def __init__(self, opened: Callable[[], tuple[Log, Codec]]) -> None:
-        self._opened = opened
+    def __init__(self, opened: Callable[[], tuple[Log, Codec]], again_s: float = AGAIN_S) -> None:
+        self._opened, self._again_s = opened, again_s
         self._stop = Event()
         self._thread = Thread(target=self._run, name="console-log", daemon=True)
         self.lock = Lock()
@@ -51,9 +51,15 @@ class Follower:
             try:
                 self._follow()
             except TapeError as error:
-                self.why = " ".join(str(error).split())
-                logger.warning("%s; trying again in %g s", self.why, AGAIN_S)
-                self._stop.wait(AGAIN_S)
+                self._failed(" ".join(str(error).split()))
+            except Exception as error:  # a page that stands still and looks alive is the worst
+                logger.exception("the log cannot be followed")
+                self._failed(f"internal error: {type(error).__name__}, see the console's log")
+
+    def _failed(self, why: str) -> None:
+        self.why = why
+        logger.warning("%s; trying again in %g s", why, self._again_s)
+        self._stop.wait(self._again_s)
 
     def _follow(self) -> None:
         log, codec = self._opened()

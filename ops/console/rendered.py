@@ -35,7 +35,9 @@ def now_ms() -> int:
 
 
 class Rendered:
-    """`why`: what keeps the newest from being shown; empty where nothing does."""
+    """`why`: what keeps the newest from being shown; empty where nothing does. `ready`: whether
+    there is a state at all.
+    """
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower

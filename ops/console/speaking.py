@@ -80,9 +80,10 @@ class Speaker:
         beat_s = 0.0
         while True:
             began_s = time.monotonic()
-            if self._rendered.ready:
+            follows = not self._rendered.why  # else no beat: the page must not look alive
+            if follows:
                 await self._tell()
-            if time.monotonic() >= beat_s:
+            if follows and time.monotonic() >= beat_s:
                 beat_s = time.monotonic() + BEAT_S
                 await self._send(dumped({"type": "beat", "at": iso(now_ms())}))
             late = int((time.monotonic() - began_s) / self._step_s)

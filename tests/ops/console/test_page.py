@@ -7,26 +7,31 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from connectors.log.interface import Message, Tp
+from connectors.log.interface import Message, OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from ops.console.document import SECTIONS, page
 from ops.console.reading import Telling, apply, past, places, until
 from ops.console.state import State
 from ops.settings import ROOT
 from pipelines.batches import local_codec
+from replay.archive.run import archive
 from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
 from schemas.catalog import load_catalog
 from schemas.codec import Codec
+from schemas.events import BookChanged, FeedWentStale, FrameReceived
 from tests.ops.console.rig import newest_ms
+from tests.replay import traded
 
 CODEC = local_codec()
 SAMPLE = ROOT / "tests" / "data" / "console" / "page.json"
+ETH = "ETHUSDT.BINANCE"
 BACK_MS = (0, 3_000, 9_000, 20_000)
 
 
@@ -45,23 +50,61 @@ def followed(log: MemoryLog, at_ms: int) -> State:
     return state
 
 
+def fed(log: MemoryLog) -> MemoryLog:
+    """The run with what the recording left out: frames of two lines, one of which falls silent,
+    and a book, every 100 ms; its last snapshot lies before all moments that are looked at.
+    """
+    end_ms = newest_ms(log)
+    for n, at_ms in enumerate(range(end_ms - 30_000, end_ms, 100)):
+        for line in "AB" if n < 100 else "A":
+            frame = FrameReceived("BINANCE", line, line, at_ms, b"{}")
+            log.append(OutRecord("md.raw.v1", n % 2, b"BINANCE", CODEC.encode(frame), at_ms))
+        qtys = (Decimal(n), Decimal(n % 2))
+        prices = Decimal(2_600 + n % 7), Decimal(2_599)
+        book = BookChanged(
+            "BINANCE", ETH, n == 5, n, n, None, prices, qtys, prices, qtys, None, at_ms, "A"
+        )
+        log.append(OutRecord("md.book.v1", 0, ETH.encode(), CODEC.encode(book), at_ms))
+    stale = FeedWentStale("BINANCE", "binance:x", "B", 10_000, (end_ms - 10_000) * 1_000_000)
+    log.append(OutRecord("md.feed-status.v1", 0, b"x", CODEC.encode(stale), end_ms - 10_000))
+    return log
+
+
+@pytest.fixture(scope="module")
+def fed_log() -> MemoryLog:
+    return fed(traded.load())
+
+
+@pytest.fixture(scope="module")
+def fed_root(fed_log: MemoryLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("fed")
+    archive(fed_log, CODEC, FolderStore(root), tuple(CODEC.catalog.topics))
+    return root
+
+
 @pytest.mark.parametrize("back_ms", BACK_MS)
-@pytest.mark.parametrize("instrument", ["ETHUSDT.BINANCE", "BTC-USD.COINBASE"])
+@pytest.mark.parametrize("instrument", [ETH, "BTC-USD.COINBASE"])
 def test_the_past_is_what_the_page_was(
-    traded_log: MemoryLog, traded_root: Path, instrument: str, back_ms: int
+    fed_log: MemoryLog, fed_root: Path, instrument: str, back_ms: int
 ) -> None:
-    at_ms = newest_ms(traded_log) - back_ms
-    store, catalog = FolderStore(traded_root), load_catalog()
+    at_ms = newest_ms(fed_log) - back_ms
+    store, catalog = FolderStore(fed_root), load_catalog()
     archived = past(ArchiveLog(store), Codec(catalog, archived_ids(store, catalog)), at_ms)
-    live = followed(traded_log, at_ms)
-    assert page(archived, instrument, at_ms, live=False) == page(
-        live, instrument, at_ms, live=False
-    )
+    then = page(archived, instrument, at_ms, live=False)
+    assert then == page(followed(fed_log, at_ms), instrument, at_ms, live=False)
+    assert [one["line"] for one in then["feeds"]] == ["A", "B"]
+    assert instrument != ETH or len(then["book"]["bids"]) > 1
+
+
+def test_a_line_that_fell_silent_is_stale(fed_log: MemoryLog) -> None:
+    at_ms = newest_ms(fed_log)
+    found = page(past(fed_log, CODEC, at_ms), ETH, at_ms, live=True)["feeds"]
+    assert [(one["line"], one["state"]) for one in found] == [("A", "UP"), ("B", "STALE")]
 
 
 def test_a_page_is_the_promised_document(traded_log: MemoryLog) -> None:
     at_ms = newest_ms(traded_log) - 2_000
-    found = page(past(traded_log, CODEC, at_ms), "ETHUSDT.BINANCE", at_ms, live=True)
+    found = page(past(traded_log, CODEC, at_ms), ETH, at_ms, live=True)
     sample = json.loads(SAMPLE.read_text())
     assert found.keys() == sample.keys()
     assert {*SECTIONS} < found.keys()

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from connectors.log.interface import Message, OutRecord, Tp
+from connectors.log.errors import LogUnreachable
+from connectors.log.interface import Log, Message, OutRecord, Tp
 from connectors.log.memory import MemoryLog, MemoryMessage
 from ops.console.desk import DECISIONS
 from ops.console.document import page, section
@@ -24,6 +25,7 @@ from ops.console.reading import Telling, apply, places, until
 from ops.console.rendered import Rendered, change, now_ms
 from ops.console.state import State
 from pipelines.batches import local_codec
+from schemas.codec import Codec
 from schemas.events import (
     QuoteChanged,
     TradePrinted,
@@ -98,6 +100,32 @@ def test_topics_may_be_read_in_any_order(traded_log: MemoryLog) -> None:
         pages.append(page(state, ETH, at_ms, live=True))
     assert pages[0] == pages[1]
     assert {one["state"] for one in pages[0]["orders"]} > {"FILLED", "DENIED", "CANCELED"}
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        pytest.param(LogUnreachable("no answer\nfrom it"), "no answer from it", id="told"),
+        pytest.param(RuntimeError("bug"), "internal error: RuntimeError", id="never thought of"),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_said_and_tried_again(error: Exception, says: str) -> None:
+    told: list[str] = []
+    log = MemoryLog({name: one.partitions for name, one in CODEC.catalog.topics.items()})
+
+    def opened() -> tuple[Log, Codec]:
+        if not told:
+            told.append(says)
+            raise error
+        told.append(follower.why)
+        return log, CODEC
+
+    follower = Follower(opened, again_s=0.0)
+    follower.start()
+    assert follower.ready.wait(30)
+    follower.stop()
+    assert told[1].startswith(says)
+    assert follower.why == ""
 
 
 def trades(count: int, at_ms: int) -> list[Message]:
