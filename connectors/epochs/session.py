@@ -171,7 +171,7 @@ class Session:
             return None
         counts = self._supply.ready()
         if counts is None:
-            if not self._supply.behind() and self.parts.until():
+            if self.parts.until() and not self._supply.behind():
                 self.stop_requested = True
             return None
         if self._day_ended(counts):

@@ -93,8 +93,8 @@ class Supply:
         waiting = sum(map(len, self.buffers.values()))
         counts = self._counts() if waiting >= self._shard.records_max else []
         if sum(counts) < self._shard.records_max:
-            self._poll(0.0 if waiting and not self._blocked else POLL_S)
-            counts = self._counts()
+            found = self._poll(0.0 if waiting and not self._blocked else POLL_S)
+            counts = self._counts() if waiting or found else []  # an idle shard asks all the time
         self._blocked = not any(counts)  # what waits must wait for another partition's backlog
         return None if self._blocked else counts
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 LIMIT_S = 30.0
@@ -22,3 +23,21 @@ async def until(condition: Callable[[], object], what: str = "", limit_s: float 
                 await asyncio.sleep(0.002)
     except TimeoutError:
         raise AssertionError(f"never happened: {what or condition}") from None
+
+
+@asynccontextmanager
+async def repeated(act: Callable[[], object], every_s: float) -> AsyncIterator[None]:
+    """`act` again and again meanwhile. Raises what it raised."""
+
+    async def beat() -> None:
+        while True:
+            act()
+            await asyncio.sleep(every_s)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

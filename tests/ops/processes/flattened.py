@@ -6,14 +6,14 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any, Final
 
 from connectors.gateway.ledger import EVENTS
 from connectors.log.places import place_of
 from schemas.events import OrderFilled, OrderRequested, QuoteChanged
+from tests.connectors.asynchronous import repeated
 from tests.nursery import Running
 from tests.ops.processes.test_choices import TERMS
 from tests.ops.processes.test_gateway import BEAT_S
@@ -57,24 +57,15 @@ async def a_live_strategy_closes_and_stays_out(trade: Trade) -> None:
     await trade.resume(SCOPE)
 
 
-@asynccontextmanager
-async def quotes(trade: Trade) -> AsyncIterator[None]:
+def quotes(trade: Trade) -> AbstractAsyncContextManager[None]:
     """What is bid outweighs what is asked, at the prices of the venue."""
+    a, b, c, d = map(Decimal, ("99.5", "5", "100.5", "1"))
 
-    async def beat() -> None:
-        a, b, c, d = map(Decimal, ("99.5", "5", "100.5", "1"))
-        while True:
-            now = QuoteChanged(VENUE, INSTRUMENT, None, a, b, c, d, None, time.time_ns(), "A")
-            trade.scribe.write(QUOTES, now, INSTRUMENT)
-            await asyncio.sleep(BEAT_S)
+    def beat() -> None:
+        now = QuoteChanged(VENUE, INSTRUMENT, None, a, b, c, d, None, time.time_ns(), "A")
+        trade.scribe.write(QUOTES, now, INSTRUMENT)
 
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return repeated(beat, BEAT_S)
 
 
 async def started(trade: Trade, *first: str) -> Running:

@@ -8,8 +8,8 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from connectors.simulated.server import VenueServer
 from ops.desk.prepare import desk_file
 from ops.stack import StackInfo
 from schemas.events import ClockTick, MarkPublished, TransferAnnounced
-from tests.connectors.asynchronous import run
+from tests.connectors.asynchronous import repeated, run
 from tests.connectors.gateway.rig import key_text
 from tests.connectors.simulated.rig import API_KEY, SECRET, options, quote
 from tests.nursery import Running
@@ -74,25 +74,16 @@ async def until_told(desk: Desk, process: Running, name: str, topic: str = EVENT
         await asyncio.sleep(0.05)
 
 
-@asynccontextmanager
-async def market(scribe: Scribe) -> AsyncIterator[None]:
+def market(scribe: Scribe) -> AbstractAsyncContextManager[None]:
     """Clock and marks go on."""
 
-    async def beat() -> None:
-        while True:
-            now_ns = time.time_ns()
-            mark = MarkPublished(VENUE, INSTRUMENT, PX, PX, PX, None, now_ns)
-            scribe.write("md.mark.v1", mark, INSTRUMENT)
-            scribe.write("ops.clock.v1", ClockTick(now_ns), "")
-            await asyncio.sleep(BEAT_S)
+    def beat() -> None:
+        now_ns = time.time_ns()
+        mark = MarkPublished(VENUE, INSTRUMENT, PX, PX, PX, None, now_ns)
+        scribe.write("md.mark.v1", mark, INSTRUMENT)
+        scribe.write("ops.clock.v1", ClockTick(now_ns), "")
 
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return repeated(beat, BEAT_S)
 
 
 def test_a_request_becomes_a_fill(desk: Desk, stack: StackInfo, tmp_path: Path) -> None:

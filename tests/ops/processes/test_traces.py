@@ -13,8 +13,8 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -36,7 +36,7 @@ from ops.settings import load as load_settings
 from ops.stack import StackInfo
 from replay.rerun import rerun
 from schemas.events import ClockTick, OrderFilled, OrderRequested, TransferAnnounced
-from tests.connectors.asynchronous import run
+from tests.connectors.asynchronous import repeated, run
 from tests.connectors.gateway.rig import key_text
 from tests.connectors.simulated.rig import options, quote
 from tests.ops.processes.desk import Desk
@@ -137,21 +137,9 @@ async def trade(desk: Desk, stack: StackInfo, folder: Path) -> None:
             assert ended.code == 0, ended.err
 
 
-@asynccontextmanager
-async def beating(scribe: Scribe) -> AsyncIterator[None]:
+def beating(scribe: Scribe) -> AbstractAsyncContextManager[None]:
     """The clock goes on."""
-
-    async def beat() -> None:
-        while True:
-            scribe.write("ops.clock.v1", ClockTick(time.time_ns()), "")
-            await asyncio.sleep(BEAT_S)
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    return repeated(lambda: scribe.write("ops.clock.v1", ClockTick(time.time_ns()), ""), BEAT_S)
 
 
 def tree(traded: Traded) -> dict[tuple[str, str], Arrived]:
