@@ -143,6 +143,15 @@ def test_the_documented_list_is_the_list() -> None:
     assert all(found[name].startswith(command) for name, command in rows.items())
 
 
+def test_an_archive_is_one_of_the_processes_where_it_is_asked_for() -> None:
+    settings = load_file(desk_file("tape.toml"))
+    archived = settings.desk.model_copy(update={"archive": True})
+    asked = settings.model_copy(update={"desk": archived})
+    more = {one.name: one.arguments for one in desk(asked)}
+    assert more.pop("archive") == ("archive", "--follow")
+    assert more == {one.name: one.arguments for one in desk(settings)}
+
+
 def page() -> str:
     return (ROOT / "docs" / "processes.md").read_text()
 

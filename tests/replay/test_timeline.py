@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
 from replay.timeline.courses import SILENT_MS, GatewayCourse, ShardCourse
 from replay.timeline.moments import COUNTED, HOW, Moment, told
-from replay.timeline.run import Timeline, timeline
+from replay.timeline.reading import Records
+from replay.timeline.run import NAMES, Timeline, timeline
 from replay.timeline.text import as_json, as_markdown, cell, stamp
 from replay.times import EVERYTHING, Span
 from schemas import events
 from schemas.catalog import load_catalog
 from schemas.codec import Codec
 from schemas.events import EpochCommitted, GatewayReady, ShardOpened, TradingHalted
+from tests.connectors.epochs import toy
+from tests.connectors.epochs.crash import At, exit_of, survives
+from tests.connectors.epochs.test_law_crash import BOUNDS, short_log
 from tests.replay import traded
 
 CODEC = local_codec()
@@ -163,6 +168,37 @@ def whats(*records: tuple[int, Any], end_ms: int = 0) -> list[str]:
 )
 def test_the_course_of_a_shard(records: list[tuple[int, Any]], expected: list[str]) -> None:
     assert whats(*records) == expected
+
+
+def recorded(log: MemoryLog) -> list[Moment]:
+    """What is told of a toy shard's own records."""
+    course, records = ShardCourse("toy-0"), Records(log, toy.CODEC, EVERYTHING, NAMES)
+    return [
+        moment
+        for one in records.shards("toy.epochs.v1")
+        for moment in course.take(one.event, one.timestamp_ms, one.place)
+    ]
+
+
+@pytest.mark.parametrize("point", ["opening-sent", "epoch-cut", "epoch-sent"])
+def test_a_process_that_was_killed_is_replaced(point: str) -> None:
+    log = short_log()
+    assert not survives(partial(toy.live, log, toy.shard(**BOUNDS), point=At(point, 0)))
+    toy.live(log, toy.shard(**BOUNDS))
+    opened = [one for one in toy.committed(log, "toy.epochs.v1") if isinstance(one, ShardOpened)]
+    told = [one for one in recorded(log) if one.what in ("Started", "Replaced", "EpochsMissing")]
+    assert [one.what for one in told] == ["Started", "Replaced"][: len(opened)]
+    assert all(o.instance[:12] in t.how for o, t in zip(opened, told, strict=True))
+    assert len(opened) == (1 if point == "opening-sent" else 2)
+
+
+def test_a_process_that_was_fenced_is_replaced() -> None:
+    log = short_log()
+    successor = At("epoch-cut", 2, lambda: (toy.live(log, toy.shard(**BOUNDS)), None)[1])
+    assert exit_of(partial(toy.live, log, toy.shard(**BOUNDS), point=successor)) == "exit 70"
+    whats = [one.what for one in recorded(log)]
+    assert whats.count("Replaced") == 1
+    assert "EpochsMissing" not in whats
 
 
 def test_a_shard_that_never_came_back_is_told_at_its_last_epoch() -> None:

@@ -23,6 +23,7 @@ from connectors.gateway.keys import KeyRefused, parse_key
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import BREAKS, CONTROL
 from connectors.log.interface import Message, Tp
+from connectors.metrics import declared
 from connectors.orderport import order_port
 from connectors.signing import Scope
 from connectors.simulated.faults import Fault
@@ -289,6 +290,8 @@ def test_five_failures_open_the_circuit(tmp_path: Path) -> None:
         server.faults.arm(Fault("server_error", count=5, verb="POST"))
         for _ in range(5):
             await reaches(gateway, records.approve(), "OUTCOME_UNKNOWN")
+        account, endpoint = gateway.desk.account, gateway.desk.parts.port.order_path
+        assert declared.BREAKER_OPEN.read()[account, endpoint] == 1
         await reaches(gateway, records.approve(), "DROPPED")
 
     assert dropped(play(tmp_path, act)) == ["CIRCUIT_OPEN"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from schemas.events import (
     EpochCommitted,
     FeedGapped,
     InputRange,
+    MarkPublished,
     OutputRange,
     QuoteChanged,
     SnapshotRef,
@@ -83,6 +85,15 @@ def test_market_data_is_as_old_as_its_newest_event() -> None:
     age = value("trading_market_data_age_seconds", instrument="AGE")
     assert age is not None
     assert (time.time_ns() - now_ns) / 1e9 + 5 >= age >= 5
+
+
+def test_the_newest_mark_is_shown() -> None:
+    figures = EpochFigures("market", 6)
+    for price in ("99.5", "100.5"):
+        mark = made(MarkPublished, instrument="MARK", mark_px=Decimal(price))
+        figures.decided([Output(PLACE, 0, "md.mark.v1", "MARK", mark)])
+        figures.committed(Committed(epoch("md.mark.v1"), time.monotonic(), 0.0))
+    assert value("trading_mark_price_quote", instrument="MARK") == 100.5
 
 
 class Stood:

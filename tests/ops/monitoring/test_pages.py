@@ -1,8 +1,9 @@
 """From a fault to a page, with the real programs.
 
 1. A small desk goes up with Prometheus and Alertmanager beside it.
-2. Another instance takes the place of its `market`: the desk's own is fenced and not started again.
-3. The page arrives at a webhook; `tape down` ends everything.
+2. Prometheus answers every query of the dashboards.
+3. Another instance takes the place of its `market`: the desk's own is fenced and not started again.
+4. The page arrives at a webhook; `tape down` ends everything.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import httpx
 import pytest
 
 from ops.stack import StackInfo, processes
+from tests.ops.monitoring.test_dashboards import QUERIES, RATE
 from tests.ops.test_desk import ENDS_S, NAMES, Commands
 from tests.programs import program
 
@@ -67,6 +69,7 @@ def test_a_fenced_process_pages(stack: StackInfo, tmp_path: Path, topic_prefix: 
             up = commands.tape("up", "--all", "--monitoring")
             assert up.returncode == 0, up.stderr
             assert processes.wait_for(lambda: seen(commands) == {*NAMES, "desk"}, ENDS_S)
+            assert refused(commands) == [], "queries of the dashboards"
             with taken_over(commands):
                 assert processes.wait_for(lambda: fenced(arrived) is not None, ENDS_S), arrived
             page = fenced(arrived)
@@ -98,9 +101,24 @@ def fenced(arrived: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def seen(commands: Commands) -> set[str]:
     """The processes that Prometheus was answered by."""
-    [address] = [row["address"] for row in rows(commands) if row["name"] == "prometheus"]
-    found = httpx.get(f"http://{address}/api/v1/query", params={"query": "up == 1"}).json()
+    found = asked(prometheus(commands), "up == 1")
     return {one["metric"]["process"] for one in found["data"]["result"]}
+
+
+def refused(commands: Commands) -> list[str]:
+    """The queries of the dashboards that Prometheus cannot answer."""
+    address = prometheus(commands)
+    exprs = [RATE.sub("1m", expr) for expr, _ in QUERIES]
+    return [expr for expr in exprs if asked(address, expr)["status"] != "success"]
+
+
+def prometheus(commands: Commands) -> str:
+    [address] = [row["address"] for row in rows(commands) if row["name"] == "prometheus"]
+    return str(address)
+
+
+def asked(address: str, query: str) -> Any:
+    return httpx.get(f"http://{address}/api/v1/query", params={"query": query}).json()
 
 
 def rows(commands: Commands) -> list[dict[str, Any]]:
