@@ -29,6 +29,8 @@ from schemas.errors import TapeError
 
 KEPT: Final = 4  # states of moments lately looked at
 TIMED: Final = (*MARKET, CLOCK)
+Times = tuple[int | None, int | None]
+"""Log time of a file's first and last record, milliseconds."""
 
 
 class NotArchived(TapeError):
@@ -51,6 +53,7 @@ class Archived:
         self._lock = Lock()
         self._states: OrderedDict[int, State] = OrderedDict()
         self._keys: dict[FileName, set[str]] = {}
+        self._known: dict[FileName, Times] = {}
 
     def page(self, instrument: str, at: str) -> dict[str, Any]:
         """The page of a moment. Raises `BadTime`, `NotArchived`, `TapeError`."""
@@ -106,9 +109,12 @@ class Archived:
             sorted(self._instruments(files)),
         )
 
-    def _times(self, name: FileName) -> tuple[int | None, int | None]:
-        said = manifest.read(self._store, name)
-        return said.timestamp_ms_min, said.timestamp_ms_max
+    def _times(self, name: FileName) -> Times:
+        """Files do not change, and a question to a bucket takes its time."""
+        if name not in self._known:
+            said = manifest.read(self._store, name)
+            self._known[name] = said.timestamp_ms_min, said.timestamp_ms_max
+        return self._known[name]
 
     def _instruments(self, files: dict[Tp, list[FileName]]) -> Iterable[str]:
         """Those of each partition's newest trades and quotes."""

@@ -61,8 +61,8 @@ def places(log: Log, at_ms: int) -> dict[Tp, int]:
 
 
 def _start(log: Log, tp: Tp, since_ms: int, at_ms: int) -> int:
-    low = log.bounds(tp)[0]
-    if tp.topic in WHOLE:
+    low, high = log.bounds(tp)
+    if tp.topic in WHOLE or low == high:  # most partitions are empty, and every question costs
         return low
     start, end = log.offset_at(tp, since_ms), log.offset_at(tp, at_ms + 1)
     if tp.topic in (SNAPSHOTS, *EPOCHS):
