@@ -9,7 +9,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.pycache
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint fmt bench up down clean
+.PHONY: help setup demo test soak lint fmt pages bench up down clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | while IFS="$$(printf '\t')" \
@@ -35,6 +35,12 @@ lint: setup ## check style and types
 fmt: setup ## format the code
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+pages: setup ## write what is made from code: figures, objectives, dashboards
+	@$(PYTHON) -m ops.figures.page > docs/metrics.md
+	@$(PYTHON) -m ops.monitoring.objectives > ops/monitoring/rules/slo.yaml
+	@$(PYTHON) -m ops.monitoring.dashboards
+	@$(PYTHON) -m ops.monitoring.provisioned
 
 bench: setup ## measure, and write docs/benchmarks.md
 	@$(TAPE) bench
