@@ -72,6 +72,11 @@ class Command:
         out, err = (path.read_text() if path.exists() else "" for path in self._paths())
         return out, err
 
+    def printed(self) -> str:
+        """What it has printed to standard output so far."""
+        out = self._paths()[0]
+        return out.read_text() if out.exists() else ""
+
     def _paths(self) -> list[Path]:
         return [self._printed / name for name in PRINTED]
 

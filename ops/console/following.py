@@ -22,6 +22,7 @@ from schemas.errors import TapeError
 logger = logging.getLogger("tape.console")
 AGAIN_S: Final = 2.0
 FILL_S: Final = 60.0  # an open transaction may hide a partition's end: then what is there is shown
+STOP_S: Final = 3.0
 IDLE_S: Final = 0.01  # a log in memory answers at once that there is nothing
 AT_ONCE: Final = 250  # events folded before whoever renders gets its turn
 
@@ -43,8 +44,9 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
+        """Does not wait long for a thread that waits for a broker which does not answer."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(STOP_S)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -28,10 +25,10 @@ from connectors.control import decided
 from ops.stack import StackInfo
 from ops.stack.ports import HOST
 from schemas.events import TradePrinted, TradingHalted
+from tests.nursery import Command
 from tests.ops.processes.desk import Desk
 
 ETH = "ETHUSDT.BINANCE"
-BY_ITSELF = (sys.executable, "-m", "ops.cli")
 WAIT_S = 60.0
 
 
@@ -46,12 +43,15 @@ class Started:
     """A console and the URL that it printed."""
 
     def __init__(self, desk: Desk, *arguments: str) -> None:
-        process = desk.start("console", *arguments, command=BY_ITSELF)
-        assert isinstance(process, subprocess.Popen)
-        assert process.stdout is not None
-        self.process = process
-        line = process.stdout.readline()
-        self.url, _, self.token = line.strip().partition("/#token=")
+        process = desk.start("console", *arguments)
+        assert isinstance(process, Command)
+        self._desk, self._process = desk, process
+        limit = time.monotonic() + WAIT_S
+        while not process.printed().endswith("\n"):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < limit, "it does not say where it listens"
+            time.sleep(0.02)
+        self.url, _, self.token = process.printed().strip().partition("/#token=")
 
     def page(self) -> dict[str, Any]:
         """The live page, once the log was read."""
@@ -64,10 +64,9 @@ class Started:
 
     def stop(self) -> str:
         """What it said on standard error."""
-        self.process.send_signal(signal.SIGTERM)
-        _, said = self.process.communicate(timeout=WAIT_S)
-        assert self.process.returncode == 0, said
-        return str(said)
+        ended = self._desk.stop(self._process)
+        assert ended.code == 0, ended.err
+        return ended.err
 
 
 def trade(desk: Desk, price: int) -> None:
