@@ -102,7 +102,8 @@ def archived(root: Path, at: str | None) -> Stub:
     span = archive.span()
     page = archive.page(INSTRUMENT, at or span["last"]) | {"live": True}
     filled = next(one["cl_ord_id"] for one in page["orders"] if one["cl_ord_id"] in fills(page))
-    stub = Stub(page, {filled: archive.order(filled, page["at"])})
+    stub = Stub()
+    stub.show(page, {filled: archive.order(filled, page["at"])})
     stub.span |= span
     return stub
 

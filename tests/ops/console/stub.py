@@ -29,22 +29,26 @@ HEADERS: Final = {
 
 
 class Stub:
-    """`page` is what it shows, `past` what it shows of a moment, `orders` what it explains."""
+    """`page` is what it shows, now and of any moment; `orders` what it explains."""
 
-    def __init__(self, page: dict[str, Any], orders: dict[str, Any]) -> None:
+    def __init__(self) -> None:
+        self.show({}, {})
+        self.port = 0
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._loop = asyncio.new_event_loop()
+        self._runner: web.AppRunner | None = None
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def show(self, page: dict[str, Any], orders: dict[str, Any]) -> None:
+        """Forgets everything: from now on it shows these."""
         self.page, self.orders = page, orders
-        self.span = {"first": None, "last": None, "instruments": page["instruments"]}
+        self.span = {"first": None, "last": None, "instruments": page.get("instruments", [])}
         self.asked: list[dict[str, str]] = []
         self.watched: list[str] = []
         self.kills: list[tuple[str, dict[str, str]]] = []
         self.refusal: tuple[int, str] | None = None
         self.alarms: list[str] = []
         self.silent = False
-        self.port = 0
-        self._sockets: set[web.WebSocketResponse] = set()
-        self._loop = asyncio.new_event_loop()
-        self._runner: web.AppRunner | None = None
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -123,7 +127,7 @@ class Stub:
         self.asked.append(dict(request.query))
         if self.refusal:
             return web.json_response({"error": self.refusal[1]}, status=self.refusal[0])
-        past = {"at": request.query["at"], "live": False, "orders": [], "trades": []}
+        past = {"at": request.query["at"], "live": False, "orders": [], "trades": []}  # as if then
         return web.json_response({**self.page, **past})
 
     async def _span(self, _: web.Request) -> web.Response:

@@ -44,16 +44,22 @@ def desk(traded_root: Path) -> Iterator[Console]:
         yield one
 
 
-@pytest.fixture
-def seen(browser: Browser, desk: Console) -> Iterator[Seen]:
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Seen]:
     with visit(browser) as one:
-        one.page.goto(f"{desk.url}/?instrument={INSTRUMENT}#token={TOKEN}")
-        live(one)
         yield one
-        assert one.said == []
-        own = (f"{desk.url}/", desk.socket_url, "data:")
-        assert [name for name in one.asked if not name.startswith(own)] == []
-        assert [name for name in one.asked if TOKEN in name.partition("#")[0]] == []
+
+
+@pytest.fixture
+def seen(tab: Seen, desk: Console) -> Iterator[Seen]:
+    tab.page.goto("about:blank")
+    tab.page.goto(f"{desk.url}/?instrument={INSTRUMENT}#token={TOKEN}")
+    live(tab)
+    yield tab
+    assert tab.said == []
+    own = (f"{desk.url}/", desk.socket_url, "data:", "about:blank")
+    assert [name for name in tab.asked if not name.startswith(own)] == []
+    assert [name for name in tab.asked if TOKEN in name.partition("#")[0]] == []
 
 
 def live(seen: Seen) -> None:
