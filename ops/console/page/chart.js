@@ -1,8 +1,9 @@
 /* Candles and volume, with fills and signals drawn on them. Floats here are places on the screen. */
 
 import { byId, mark, write } from "./dom.js";
-import { clock, decimals, number } from "./format.js";
+import { clock, number } from "./format.js";
 import { drawn, told } from "./marks.js";
+import { places } from "./pages.js";
 import { colour } from "./theme.js";
 import {
   CandlestickSeries,
@@ -93,11 +94,10 @@ export class Chart {
     this.tell();
   }
 
-  scale({ candles, interval_s: step }) {
-    const places = Math.max(0, ...candles.slice(-60).map((candle) => decimals(candle.close)));
-    this.places = places;
-    this.bars.applyOptions({ priceFormat: { type: "price", precision: places, minMove: 10 ** -places } });
-    this.chart.timeScale().applyOptions({ secondsVisible: step < 60 });
+  scale(page) {
+    const precision = places(page);
+    this.bars.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
+    this.chart.timeScale().applyOptions({ secondsVisible: page.interval_s < 60 });
   }
 
   fit(count) {
@@ -131,7 +131,7 @@ export class Chart {
     const candle = this.page.candles.find((one) => one.time === time) ?? this.page.candles.at(-1);
     if (!candle) return write(byId("legend"), "no trades yet");
     const [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close].map((text) =>
-      number(text, this.places),
+      number(text, places(this.page)),
     );
     const at = clock(new Date(candle.time * 1000).toISOString());
     write(byId("legend"), `${at}   O ${open}   H ${high}   L ${low}   C ${close}   V ${number(candle.volume)}`);

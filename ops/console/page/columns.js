@@ -1,7 +1,8 @@
 /* The columns of each table. A column: `head`, `kind` (a class: num, time, wide, ...), `text(row, page)`,
    and perhaps `tone(row)`: good, bad, warn, which the style sheet colours; the text says the same. */
 
-import { clock, decimals, moment, number, words } from "./format.js";
+import { clock, moment, number, words } from "./format.js";
+import { places } from "./pages.js";
 
 const column = (head, text, more = {}) => ({ head, text, kind: "", ...more });
 const time = (millis = false) =>
@@ -21,7 +22,7 @@ const instrument = column("instrument", (row) => short(row.instrument), { title:
 
 function placesOf(row, page) {
   const same = !row.instrument || row.instrument === page.instrument;
-  return same ? decimals(page.candles.at(-1)?.close) : 0;
+  return same ? places(page) : 0;
 }
 
 const short = (name) => (name ?? "–").split(".")[0];

@@ -1,7 +1,8 @@
 /* The bar on top: instrument, last price, trading state, link, clock; and the banners below it. */
 
 import { byId, el, mark, sync, write } from "./dom.js";
-import { clock, decimals, moment, number, percent, words } from "./format.js";
+import { clock, moment, number, percent, words } from "./format.js";
+import { places } from "./pages.js";
 
 const LINK_TEXTS = { live: "live", connecting: "connecting", dead: "no link" };
 
@@ -20,7 +21,7 @@ export function instruments(names, chosen) {
 export function last(page) {
   const [first, newest] = [page.candles[0], page.candles.at(-1)];
   const price = page.trades[0]?.price ?? newest?.close;
-  write(byId("last-price"), price ? number(price, decimals(newest?.close)) : "–");
+  write(byId("last-price"), price ? number(price, places(page)) : "–");
   const [from, to] = [Number(first?.open), Number(price)];
   const share = from && to ? (to - from) / from : 0;
   const sign = share > 0 ? "▲" : share < 0 ? "▼" : "";

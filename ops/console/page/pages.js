@@ -1,6 +1,20 @@
 /* The page document, live and past. Changes go to the live one, which is kept while the past is shown. */
 
+import { decimals } from "./format.js";
+
 const CANDLES_MAX = 300;
+const LOOKED_AT = 60;
+
+const known = new WeakMap();
+
+/** How many decimals the prices of a page have, by its newest candles: one price does not tell. */
+export function places({ candles }) {
+  if (!known.has(candles)) {
+    const prices = candles.slice(-LOOKED_AT).flatMap(({ open, high, low, close }) => [open, high, low, close]);
+    known.set(candles, Math.max(0, ...prices.map(decimals)));
+  }
+  return known.get(candles);
+}
 
 /** The document with a change's sections instead of its own; candles are merged by their time. */
 export function changed(page, message) {

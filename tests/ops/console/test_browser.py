@@ -19,15 +19,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from connectors.feed.capture import load
 from ops.settings import ROOT
-from pipelines.batches import local_codec
 from tests.browser import DESKTOP, PHONE, Seen, Theme, chromium, visit
 from tests.ops.console.looks import Columns, columns, script
 from tests.ops.console.stub import Stub
-from tests.replay import traded
 
 PAGE: dict[str, Any] = json.loads((ROOT / "tests/data/console/page.json").read_text())
-CODEC = local_codec()
+BEGIN = 1_750_000_000
 ACCOUNT = "sim-1"
 ORDER = PAGE["orders"][0]["cl_ord_id"]
 STEP: dict[str, Any] = {
@@ -120,19 +119,14 @@ def drawn(browser: Browser, page: Page, *colours: str) -> list[Columns]:
     return columns(browser, page.locator("#chart").screenshot(), *colours)
 
 
-def clusters(found: list[int]) -> int:
-    """Runs of columns; the dashes of the last price's line make small holes in them."""
-    return sum(1 for place, x in enumerate(found) if place == 0 or x - found[place - 1] > 4)
-
-
-def seconds_of(instrument: str) -> list[dict[str, Any]]:
-    """Candles of one second: what was traded while the recorded desk ran."""
+def captured() -> list[dict[str, Any]]:
+    """Candles of three seconds out of a capture's trades: real ones, with wicks."""
     found: dict[int, list[Decimal]] = {}
-    for tp, part in traded.load().partitions.items():
-        for _, record in part.committed(0, part.end) if tp.topic == "md.trade.v1" else ():
-            event = CODEC.decode(record.value)
-            if event.instrument == instrument:
-                found.setdefault(record.timestamp_ms // 1_000, []).append(event.last_px)
+    for frame in load(("binance_spot_btcusdt_20240808",), 0.0, 120.0):
+        data = json.loads(frame.payload).get("data", {})
+        if data.get("e") == "trade":
+            at = BEGIN + frame.at_ns // 3_000_000_000 * 3
+            found.setdefault(at, []).append(Decimal(data["p"]))
     return [
         {"time": at, "open": str(px[0]), "high": str(max(px)), "low": str(min(px))}
         | {"close": str(px[-1]), "volume": str(len(px))}
@@ -140,23 +134,47 @@ def seconds_of(instrument: str) -> list[dict[str, Any]]:
     ]
 
 
+def extents(found: list[Columns], count: int) -> list[tuple[int, int]]:
+    """The highest and the lowest row of each of so many candles, a bar being 0.8 of its room."""
+    rows = {x: rows for colour in found for x, rows in colour}
+    room = (max(rows) - min(rows) + 1) / (count - 0.2)
+    extents = []
+    for place in range(count):
+        middle = min(rows) + (place + 0.4) * room
+        near = [y for x, ys in rows.items() if abs(x - middle) < room / 4 for y in ys]
+        extents.append((min(near), max(near)))
+    return extents
+
+
 def test_candles_are_on_the_screen_where_their_prices_are(
     browser: Browser, stub: Stub, seen: Seen
 ) -> None:
-    candles = seconds_of("BTCUSDT.BINANCE")
-    assert len(candles) > 10
-    stub.page |= {"signals": [], "fills": [], "orders": [], "candles": candles, "interval_s": 1}
+    candles = captured()
+    stub.page |= {"signals": [], "fills": [], "orders": [], "candles": candles, "interval_s": 3}
     opened(seen.page, stub)
-    found = drawn(browser, seen.page, UP, DOWN)
-    rising, falling = (clusters([x for x, _ in colour]) for colour in found)
-    moves = [Decimal(one["close"]) - Decimal(one["open"]) for one in candles]
-    assert sum(move > 0 for move in moves) <= rising <= sum(move >= 0 for move in moves)
-    assert sum(move < 0 for move in moves) == falling
-    tops = {x: min(rows) for colour in found for x, rows in colour}
-    highest = max(range(len(candles)), key=lambda place: Decimal(candles[place]["high"]))
-    first, last = min(tops), max(tops)
-    at = (min(tops, key=lambda x: tops[x]) - first) / (last - first)
-    assert abs(at - highest / (len(candles) - 1)) < 1 / len(candles)
+    rising, falling = found = drawn(browser, seen.page, UP, DOWN)
+    assert rising
+    assert falling
+    rows = extents(found, len(candles))
+    highs = [float(one["high"]) for one in candles]
+    lows = [float(one["low"]) for one in candles]
+    top, bottom = min(row for row, _ in rows), max(row for _, row in rows)
+    pixel = (max(highs) - min(lows)) / (bottom - top)
+    for (first, last), high, low in zip(rows, highs, lows, strict=True):
+        assert abs(first - top - (max(highs) - high) / pixel) < 3
+        assert abs(last - top - (max(highs) - low) / pixel) < 3
+
+
+def test_candles_have_the_colour_of_their_direction(
+    browser: Browser, stub: Stub, seen: Seen
+) -> None:
+    last = stub.page["candles"][-1]
+    for close, colours in (("1", [False, True]), ("99999", [True, False])):
+        one = {**last, "open": "5000", "low": "1", "high": "99999", "close": close}
+        stub.page |= {"signals": [], "fills": [], "orders": [], "candles": [one]}
+        opened(seen.page, stub)
+        expect(seen.page.locator("#legend")).to_contain_text(f"C {int(close):,}")
+        assert [bool(found) for found in drawn(browser, seen.page, UP, DOWN)] == colours
 
 
 def test_fills_and_signals_are_drawn_on_the_candles(
@@ -215,6 +233,9 @@ def test_a_row_stays_the_same_element_while_others_come(stub: Stub, seen: Seen) 
     fresh = {**stub.page["orders"][0], "cl_ord_id": "NEWEST00"}
     stub.change(orders=[fresh, *stub.page["orders"][:50]])
     expect(seen.page.locator("[data-table=orders] button").first).to_have_text("NEWEST00")
+    expect(seen.page.locator("[data-table=orders] tbody tr")).to_have_count(
+        len(stub.page["orders"])
+    )
     assert seen.page.evaluate("document.activeElement.textContent") == name
 
 

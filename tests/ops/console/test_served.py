@@ -16,19 +16,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from connectors.log.interface import OutRecord
-from connectors.log.memory import MemoryLog
-from connectors.partitioner import murmur2_partition
-from ops.console.rendered import now_ms
-from pipelines.batches import local_codec
-from schemas.events import TradePrinted
 from tests.browser import Seen, chromium, visit
 from tests.ops.console.looks import columns
-from tests.ops.console.rig import TOKEN, Console, console, lately
+from tests.ops.console.rig import TOKEN, Console, console, lately, trade
 
-CODEC = local_codec()
 INSTRUMENT = "BTCUSDT.BINANCE"
-TRADES = "md.trade.v1"
 UP, DOWN = "#3ec396", "#f0716a"
 
 
@@ -94,28 +86,26 @@ def directions(candles: list[dict[str, str]]) -> set[str]:
 
 
 def test_a_trade_on_the_log_arrives(desk: Console, seen: Seen) -> None:
-    print_trade(desk.log, Decimal("64999.25"))
+    trade(desk.log, 71_234, INSTRUMENT)
     newest = seen.page.locator("[data-table=trades] tbody tr").first
-    expect(newest).to_contain_text("64,999.25")
-    expect(seen.page.locator("#last-price")).to_have_text("64,999.25")
-    expect(seen.page.locator("#legend")).to_contain_text("C 64,999.25")
+    expect(newest).to_contain_text("71,234")
+    expect(seen.page.locator("#last-price")).to_have_text("71,234.00")
+    expect(seen.page.locator("#legend")).to_contain_text("C 71,234")
 
 
-def print_trade(log: MemoryLog, price: Decimal) -> None:
-    event = TradePrinted(
-        venue="BINANCE",
-        instrument=INSTRUMENT,
-        trade_id="1",
-        aggressor_side="BUY",
-        last_px=price,
-        last_qty=Decimal("0.5"),
-        ts_event_ns=None,
-        ts_recv_ns=now_ms() * 1_000_000,
-        line="A",
-    )
-    key = INSTRUMENT.encode()
-    place = murmur2_partition(key, log.partition_count(TRADES))
-    log.append(OutRecord(TRADES, place, key, CODEC.encode(event), now_ms()))
+def test_a_server_that_takes_over_is_found(tab: Seen, traded_root: Path) -> None:
+    log, page = lately(), tab.page
+    with console(log, traded_root) as first:
+        page.goto(first.url)
+        live(tab)
+    trade(log, 71_235, INSTRUMENT)
+    with console(log, traded_root, first.port):
+        newest = page.locator("[data-table=trades] tbody tr").first
+        expect(newest).to_contain_text("71,235")
+        expect(page.locator("html")).to_have_attribute("data-link", "live")
+        tab.page.goto("about:blank")
+    tab.said.clear()
+    tab.asked.clear()
 
 
 def test_an_order_of_the_run_is_explained(seen: Seen) -> None:
