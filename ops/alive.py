@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Tp
-from connectors.log.places import partitions
+from connectors.log.places import present
 
 GLANCE_S: Final = 1.0
 RECORDS: Final = 256  # of each partition's end
@@ -52,7 +51,7 @@ class Life(NamedTuple):
 
 def lives(log: Log, now_ms: int, signs: Iterable[Sign] = SIGNS) -> list[Life]:
     """Everybody who ever showed himself, in the order of `signs`. Raises `LogUnreachable`."""
-    found = [(sign, _partitions(log, sign.topic)) for sign in signs]
+    found = [(sign, present(log, sign.topic)) for sign in signs]
     newest = _newest(log, [tp for _, tps in found for tp in tps])
     return [life for sign, tps in found for life in _of(sign, tps, newest, now_ms)]
 
@@ -67,13 +66,6 @@ def _of(
             seen[which] = max(at_ms, seen.get(which, 0))
     ages = ((which, max(0, now_ms - at_ms)) for which, at_ms in sorted(seen.items()))
     return [Life(sign.process, which, age, age <= sign.age_ms_max) for which, age in ages]
-
-
-def _partitions(log: Log, topic: str) -> list[Tp]:
-    try:
-        return partitions(log, topic)
-    except TopicMissing:
-        return []
 
 
 def _newest(log: Log, tps: list[Tp]) -> dict[Tp, dict[str, int]]:

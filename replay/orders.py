@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from connectors.gateway.past import CONTROL, DEADLINE_S, DECISIONS
 from connectors.gateway.snapshots import SNAPSHOTS, Saved, decode, joined, whole
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import place_of, read_whole
+from connectors.log.ranges import passing
 from connectors.orderport import order_port
 from pipelines.gateway import saved
 from pipelines.gateway.fold import OrderFold, at_ns, raw_id
@@ -27,7 +29,6 @@ from replay.compare import named_json
 from replay.rerun import EVERYTHING, NothingRecorded, Span
 from schemas.codec import Codec
 
-FIRST_RECORDS = 1_000
 OnEvent = Callable[[int, int], None]
 
 
@@ -86,9 +87,8 @@ class Account:
     def venue(self) -> str:
         """Where it trades, by its first raw event. Raises `NothingRecorded`."""
         tp = self.tp(RAW)
-        low, end = self._log.bounds(tp)
-        for start in range(low, end, FIRST_RECORDS):
-            for message in self.messages(RAW, start, min(start + FIRST_RECORDS, end)):
+        with closing(passing(self._log, tp, *self._log.bounds(tp), DEADLINE_S)) as found:
+            for message in (m for m in found if m.key() == self._key):
                 return str(self._codec.decode(message.value()).venue)
         raise NothingRecorded(f"account {self.name} has nothing on {RAW}")
 

@@ -16,13 +16,12 @@ from connectors.log.errors import (
     ASK,
     LogUnreachable,
     NotAllowed,
-    OffsetsGone,
     TopicMissing,
-    TransactionHangs,
 )
 from connectors.log.interface import Message, Tp
 from connectors.log.kafka_reader import BOUNDED, KafkaReader
 from connectors.log.kafka_writer import FORBIDDEN, KafkaWriter
+from connectors.log.ranges import drained, require_held
 from schemas.errors import TapeError
 
 logger = logging.getLogger("tape.log")
@@ -140,33 +139,10 @@ class KafkaLog:
         return found.offset if found.offset >= 0 else self.bounds(tp)[1]
 
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
-        low, _ = self.bounds(tp)
-        if start < low:
-            raise OffsetsGone(
-                f"{tp.topic}/{tp.partition}: offset {start} is gone, the log begins at {low}"
-            )
+        require_held(tp, start, self.bounds(tp)[0])
         if start >= end:
             return []
-        reader = self.opener({tp: start}, BOUNDED)()
-        messages: list[Message] = []
-        limit = time.monotonic() + deadline_s
-        try:
-            position = start
-            while reader.end_seen(tp, position) < end:
-                batch = reader.poll(10_000, 0.2).get(tp, [])
-                messages += batch
-                if batch:
-                    position = batch[-1].offset() + 1
-                    limit = time.monotonic() + deadline_s
-                elif time.monotonic() > limit:
-                    raise TransactionHangs(
-                        f"{tp.topic}/{tp.partition}: a transaction left open hides records from "
-                        f"offset {position} on (the log ends at {end}); "
-                        "see kafka-transactions.sh find-hanging"
-                    )
-        finally:
-            reader.close()
-        return [m for m in messages if m.offset() < end]
+        return list(drained(self.opener({tp: start}, BOUNDED)(), tp, start, end, deadline_s))
 
     def reader(self, positions: Mapping[Tp, int]) -> KafkaReader:
         return self.opener(positions)()

@@ -13,6 +13,7 @@ from itertools import islice
 
 from connectors.log.errors import Aborted, Fenced, OffsetsGone, TopicMissing, TransactionHangs
 from connectors.log.interface import Message, OutRecord, Tp
+from connectors.log.ranges import require_held
 
 OPEN, COMMITTED, ABORTED = "open", "committed", "aborted"
 
@@ -138,11 +139,7 @@ class MemoryLog:
 
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
         partition = self._partition(tp)
-        if start < partition.low:
-            raise OffsetsGone(
-                f"{tp.topic}/{tp.partition}: offset {start} is gone, "
-                f"the log begins at {partition.low}"
-            )
+        require_held(tp, start, partition.low)
         stable = partition.stable_end()
         if stable < end:
             raise TransactionHangs(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Tp
 from connectors.partitioner import murmur2_partition
 
@@ -9,6 +12,15 @@ from connectors.partitioner import murmur2_partition
 def partitions(log: Log, *topics: str) -> list[Tp]:
     """Every partition of these topics, in their order. Raises `TopicMissing`."""
     return [Tp(topic, number) for topic in topics for number in range(log.partition_count(topic))]
+
+
+def present(log: Log, *topics: str) -> list[Tp]:
+    """Every partition of those topics that the log has, in their order."""
+    found: list[Tp] = []
+    for topic in topics:
+        with suppress(TopicMissing):
+            found += partitions(log, topic)
+    return found
 
 
 def place_of(log: Log, topic: str, key: bytes) -> Tp:

@@ -7,15 +7,14 @@ snapshot on, and what the epochs after it read and wrote.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from connectors.epochs.history import Ledger, read_history
 from connectors.epochs.model import Shard
-from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Tp
-from connectors.log.places import partitions
+from connectors.log.places import present
+from connectors.log.ranges import passing
 from replay.archive import days, manifest
 from replay.archive.errors import ArchiveCorrupt
 from replay.archive.layout import FileName
@@ -27,7 +26,7 @@ from schemas.codec import Codec
 EPOCHS, SNAPSHOTS = ".epochs.v1", ".snapshots.v1"
 GATEWAY = "gateway"  # has its own snapshots, and asks the log for older things than those
 SNAPSHOT, DAY = "a shard's newest snapshot", "the last closed day that is archived"
-POLL_RECORDS, POLL_S, STALL_S = 2_000, 0.1, 15.0
+STALL_S = 15.0
 
 
 class Trim(NamedTuple):
@@ -57,7 +56,7 @@ def plan(log: Log, codec: Codec, store: Store, topics: Sequence[str]) -> list[Tr
     """
     needed, files = needs(log, codec), index(store)
     found = []
-    for tp in (tp for topic in topics for tp in _there(log, topic)):
+    for tp in present(log, *topics):
         low, high = log.bounds(tp)
         proven = _closed(store, files.get(tp, ()), low)
         upto, kept_by = min((needed.get(tp, high), SNAPSHOT), (proven, DAY))
@@ -67,19 +66,11 @@ def plan(log: Log, codec: Codec, store: Store, topics: Sequence[str]) -> list[Tr
     return found
 
 
-def _there(log: Log, topic: str) -> list[Tp]:
-    """A topic's partitions; none of one that the log does not have."""
-    try:
-        return partitions(log, topic)
-    except TopicMissing:
-        return []
-
-
 def needs(log: Log, codec: Codec) -> dict[Tp, int]:
     """First offset of each partition that a shard would read if it were started now."""
     needed: dict[Tp, int] = {}
     for name in (n for n in codec.catalog.topics if n.endswith(EPOCHS)):
-        for _, number in _there(log, name):
+        for _, number in present(log, name):
             shard = Shard(name.removesuffix(EPOCHS), number, number + 1, (), "")
             for tp, offset in _needs(log, codec, shard).items():
                 needed[tp] = min(offset, needed.get(tp, offset))
@@ -128,8 +119,7 @@ def _require_named(store: Store, name: FileName, day: Mapping[str, Any]) -> None
 def compare(log: Log, store: Store, tp: Tp, files: Sequence[FileName], low: int, upto: int) -> None:
     """Raises `ArchiveCorrupt` at the first record of [low, upto) that is not on both sides."""
     archived = (m for batch in batches(store, files, low) for m in batch)
-    logged = _logged(log, tp, low, upto)
-    for theirs in logged:
+    for theirs in passing(log, tp, low, upto, STALL_S):
         ours = next(archived, None)
         if ours is None or _facts(ours) != _facts(theirs):
             raise ArchiveCorrupt(
@@ -138,23 +128,6 @@ def compare(log: Log, store: Store, tp: Tp, files: Sequence[FileName], low: int,
     more = next(archived, None)
     if more is not None and more.offset() < upto:
         raise ArchiveCorrupt(f"{tp.topic}/{tp.partition}/{more.offset()} is not on the log")
-
-
-def _logged(log: Log, tp: Tp, low: int, upto: int) -> Iterator[Message]:
-    """The committed records of [low, upto), as they come."""
-    reader, at, limit = log.reader({tp: low}), low, time.monotonic() + STALL_S
-    try:
-        while at < upto and reader.end_seen(tp, at) < upto:
-            found = reader.poll(POLL_RECORDS, POLL_S).get(tp, [])
-            yield from (m for m in found if m.offset() < upto)
-            if found:
-                at, limit = found[-1].offset() + 1, time.monotonic() + STALL_S
-            elif time.monotonic() > limit:
-                raise ArchiveCorrupt(
-                    f"{tp.topic}/{tp.partition}: the log gives nothing more from offset {at} on"
-                )
-    finally:
-        reader.close()
 
 
 def _facts(message: Message) -> tuple[Any, ...]:

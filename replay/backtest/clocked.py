@@ -7,11 +7,13 @@ the desk for dead.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Final, NoReturn
 
 from connectors.clock import TOPIC
 from connectors.log.interface import Log, Message, OutRecord, Reader, Tp
 from connectors.log.memory import MemoryLog
+from connectors.log.ranges import passing
 from replay.archive.source import ReadOnly
 from replay.backtest.feed import Range
 from schemas.codec import Codec
@@ -111,14 +113,8 @@ def last_ms(log: Log, wanted: Sequence[Range]) -> int:
 
 
 def _first(log: Log, one: Range) -> int:
-    start = one.start
-    while start < one.end:
-        end = min(start + LOOK_BACK, one.end)
-        found = log.read(one.tp, start, end, READ_S)
-        if found:
-            return found[0].timestamp()[1]
-        start = end
-    return 1 << 62
+    with closing(passing(log, *one, READ_S)) as found:
+        return next((message.timestamp()[1] for message in found), 1 << 62)
 
 
 def _last(log: Log, one: Range) -> int:

@@ -19,6 +19,8 @@ import msgspec
 
 from connectors.gateway.ledger import RAW
 from connectors.log.interface import Log, Message, Tp
+from connectors.log.places import partitions
+from connectors.log.ranges import passing
 from connectors.orderport.interface import OrderPort
 from connectors.simulated.arrivals import Arrival, Heard, Moved, Opened, Placed, arrivals_of
 from connectors.simulated.errors import Refusal, VenueError
@@ -249,11 +251,6 @@ def _frames(log: Log, codec: Codec) -> Iterator[tuple[str, Any]]:
 
 
 def _events(log: Log, codec: Codec, topic: str) -> Iterator[Any]:
-    for number in range(log.partition_count(topic)):
-        tp = Tp(topic, number)
-        start, end = log.bounds(tp)
-        while start < end:
-            stop = min(start + LOT, end)
-            for message in log.read(tp, start, stop, READ_S):
-                yield codec.decode(message.value())
-            start = stop
+    for tp in partitions(log, topic):
+        for message in passing(log, tp, *log.bounds(tp), READ_S):
+            yield codec.decode(message.value())

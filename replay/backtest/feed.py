@@ -16,8 +16,8 @@ from connectors.epochs.batch import EpochBatch
 from connectors.epochs.intake_process import intake_of
 from connectors.epochs.merge import PartitionBuffer, plan
 from connectors.epochs.runs import Run
-from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Tp
+from connectors.log.places import present
 from replay.rerun import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
@@ -51,13 +51,7 @@ class Range(NamedTuple):
 
 def ranges(log: Log, span: Span = EVERYTHING, topics: Sequence[str] = TOPICS) -> list[Range]:
     """What a span means in offsets, in canonical order; a topic that the log has not is empty."""
-    found = []
-    for topic in topics:
-        try:
-            count = log.partition_count(topic)
-        except TopicMissing:
-            continue
-        found += [_range(log, Tp(topic, number), span) for number in range(count)]
+    found = [_range(log, tp, span) for tp in present(log, *topics)]
     return [one for one in found if one.start < one.end]
 
 

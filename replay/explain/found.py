@@ -5,14 +5,15 @@ Reads a `Log`, so an archive and the live log are one to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from connectors.epochs.encode import cause_of, output_id
 from connectors.log.errors import OffsetsGone, TopicMissing
 from connectors.log.interface import Log, Message, Tp
-from connectors.partitioner import murmur2_partition
+from connectors.log.places import place_of, present
+from connectors.log.ranges import passing
 from pipelines.ids import position_id
 from pipelines.logic import Position
 from replay.archive.errors import ArchiveError
@@ -30,7 +31,6 @@ TARGETS: Final = "signal.target.v1"
 CONTROL: Final = "ops.control.v1"
 TOPICS: Final = (REQUESTS, DECISIONS, EVENTS, POSITIONS)
 DEADLINE_S: Final = 15.0
-CHUNK: Final = 2_000
 
 
 class Found(NamedTuple):
@@ -68,10 +68,8 @@ class Past:
 
     def topic(self, topic: str) -> Iterator[Found]:
         """Every record of the span."""
-        with suppress(TopicMissing):
-            for number in range(self._log.partition_count(topic)):
-                tp = Tp(topic, number)
-                yield from self._range(tp, *self._bounds(tp))
+        for tp in present(self._log, topic):
+            yield from self._range(tp, *self._bounds(tp))
 
     def at(self, place: str) -> Found | None:
         """The record that a position names."""
@@ -81,7 +79,8 @@ class Past:
             return None
         tp, offset = Tp(topic, int(numbers[0])), int(numbers[1])
         with suppress(TopicMissing, OffsetsGone, ArchiveError):
-            return next(iter(self._range(tp, offset, offset + 1)), None)
+            found = self._log.read(tp, offset, offset + 1, DEADLINE_S)
+            return next(self._decoded(tp, found), None)
         return None
 
     def output(self, pipeline: str, cause: Position, topic: str, key: str) -> Iterator[Found]:
@@ -90,7 +89,7 @@ class Past:
         """
         since = self.at(position_id(cause))
         with suppress(TopicMissing, OffsetsGone, ArchiveError):
-            tp = Tp(topic, murmur2_partition(key.encode(), self._log.partition_count(topic)))
+            tp = place_of(self._log, topic, key.encode())
             wanted = f"{pipeline}/{position_id(cause)}/{topic}/"
             for one in self._since(tp, since.timestamp_ms if since else 0):
                 if one.id.startswith(wanted):
@@ -102,19 +101,18 @@ class Past:
             return None
         pipeline, cause = one.id.partition("/")[0], cause_of(one.id)
         topic = f"{pipeline}.epochs.v1"
-        with suppress(TopicMissing, OffsetsGone, ArchiveError):
-            for number in range(self._log.partition_count(topic)):
-                for record in self._since(Tp(topic, number), one.timestamp_ms):
+        with suppress(OffsetsGone, ArchiveError):
+            for tp in present(self._log, topic):
+                for record in self._since(tp, one.timestamp_ms):
                     if _took(record.event, cause):
                         epoch: EpochCommitted = record.event
                         return epoch
         return None
 
     def _since(self, tp: Tp, timestamp_ms: int) -> Iterator[Found]:
-        """From a time on, a piece at a time: who has seen enough reads no further."""
-        low, end = self._log.offset_at(tp, timestamp_ms), self._log.bounds(tp)[1]
-        for start in range(low, end, CHUNK):
-            yield from self._range(tp, start, min(start + CHUNK, end))
+        """From a time on: who has seen enough reads no further."""
+        start, end = self._log.offset_at(tp, timestamp_ms), self._log.bounds(tp)[1]
+        yield from self._range(tp, start, end)
 
     def _bounds(self, tp: Tp) -> tuple[int, int]:
         low, end = self._log.bounds(tp)
@@ -123,7 +121,10 @@ class Past:
         return first, end if to_ms is None else self._log.offset_at(tp, to_ms)
 
     def _range(self, tp: Tp, start: int, end: int) -> Iterator[Found]:
-        for message in self._log.read(tp, start, end, DEADLINE_S):
+        yield from self._decoded(tp, passing(self._log, tp, start, end, DEADLINE_S))
+
+    def _decoded(self, tp: Tp, messages: Iterable[Message]) -> Iterator[Found]:
+        for message in messages:
             with suppress(DecodeError):  # what no schema decodes is about no order
                 yield self._found(tp, message)
 

@@ -10,6 +10,8 @@ import pytest
 
 from connectors.log.errors import Fenced, OffsetsGone, TopicMissing, TransactionHangs
 from connectors.log.interface import Log, Message, OutRecord, Reader, Tp, Writer
+from connectors.log.places import present
+from connectors.log.ranges import passing
 
 TOPICS = {"one": 1, "three": 3}
 ONE = Tp("one", 0)
@@ -263,6 +265,40 @@ def offsets_that_are_gone_are_an_error(b: Backend) -> None:
     reader.close()
 
 
+def passes_the_records_of_a_range(b: Backend) -> None:
+    writer = opened(b.log)
+    for number in range(3):
+        write(writer, *records(*(b"%d" % (3 * number + at) for at in range(3))))
+    whole = committed(b.log)
+    start, end = whole[2].offset(), whole[7].offset()
+    assert values([*passing(b.log, ONE, start, end, PATIENCE_S)]) == values(whole[2:7])
+    assert values([*passing(b.log, ONE, *b.log.bounds(ONE), PATIENCE_S)]) == values(whole)
+    assert not [*passing(b.log, ONE, start, start, PATIENCE_S)]
+    some = passing(b.log, ONE, start, end, PATIENCE_S)
+    assert next(some).value() == whole[2].value()
+    some.close()
+    b.trim(ONE, end)
+    with pytest.raises(OffsetsGone, match=f"offset {start} is gone"):
+        next(passing(b.log, ONE, start, end, PATIENCE_S))
+
+
+def names_what_an_open_transaction_hides(b: Backend) -> None:
+    b.append(records(b"0"))
+    writer = opened(b.log)
+    writer.begin()
+    writer.send(records(b"1"))
+    wait_for_end(b.log, 2)
+    found = passing(b.log, ONE, 0, 2, 0.2)
+    assert next(found).value() == b"0"
+    with pytest.raises(TransactionHangs, match="hides records from offset 1 on"):
+        next(found)
+    writer.commit()
+
+
+def knows_which_topics_are_present(b: Backend) -> None:
+    assert present(b.log, "one", "none", "three") == [ONE, *(Tp("three", p) for p in range(3))]
+
+
 def remembers_the_offsets_of_a_group(b: Backend) -> None:
     tps = [Tp("three", p) for p in range(3)]
     assert b.log.group_offsets("group", tps) == {}
@@ -294,5 +330,8 @@ CHECKS: tuple[Check, ...] = (
     holds_back_paused_partitions,
     finds_the_first_offset_of_a_time,
     offsets_that_are_gone_are_an_error,
+    passes_the_records_of_a_range,
+    names_what_an_open_transaction_hides,
+    knows_which_topics_are_present,
     remembers_the_offsets_of_a_group,
 )
