@@ -18,6 +18,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink
 
+from pipelines.following import followed
 from pipelines.items import Decided, Encoded, Epoch, Item, Mark, Restore, StateBody
 from pipelines.logic import Logic, Output, PoisonRecord
 from schemas.errors import TapeError
@@ -60,34 +61,16 @@ class Reduce(StatefulBatchLogic[Item, Item, None]):
         assert epoch.batch is not None, "decode runs before reduce"
         try:
             if epoch.carried is not None:
-                return self._carry(epoch)
-            self._state, outputs = self._logic.step(self._state, epoch.batch)
+                recorded = epoch.carried.outputs
+                self._state, outputs = followed(self._logic, self._state, epoch.batch, recorded)
+            else:
+                self._state, outputs = self._logic.step(self._state, epoch.batch)
         except TapeError:
             raise  # the logic stops on purpose
         except Exception as error:
             self._name_poison(epoch, error)
             raise
         return outputs
-
-    def _carry(self, epoch: Epoch) -> list[Output]:
-        """Decides anew, but lets the state follow the recorded outputs. Gives what the new code
-        would have done.
-        """
-        assert epoch.batch is not None
-        assert epoch.carried is not None
-        logic, recorded = self._logic, epoch.carried.outputs
-        would = list(epoch.batch.errors)
-        for letter in epoch.batch.errors:
-            self._follow(recorded.get(letter.position, ()))
-        for item in epoch.batch.rows():
-            would += logic.decide(self._state, item)
-            self._state = logic.evolve(self._state, item)
-            self._follow(recorded.get(item.position, ()))
-        return would
-
-    def _follow(self, outputs: Iterable[Output]) -> None:
-        for output in outputs:
-            self._state = self._logic.evolve(self._state, output)
 
     def _name_poison(self, epoch: Epoch, error: Exception) -> None:
         """Finds the record that makes the logic raise, so that the operator can be told the way

@@ -26,7 +26,8 @@ from pipelines.gateway.holdings import concerns
 from pipelines.gateway.refold import Part, begin, part_of
 from pipelines.logic import StateVersionError
 from replay.compare import named_json
-from replay.rerun import EVERYTHING, NothingRecorded, Span
+from replay.rerun import NothingRecorded
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 
 OnEvent = Callable[[int, int], None]

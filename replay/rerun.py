@@ -31,20 +31,6 @@ from schemas.codec import Codec
 from schemas.errors import TapeError
 from schemas.events import EpochCommitted
 
-__all__ = [
-    "EVERYTHING",
-    "Finding",
-    "NothingRecorded",
-    "Span",
-    "Verdict",
-    "drive",
-    "history_of",
-    "log_time",
-    "no_writer",
-    "rerun",
-]
-
-
 Keep = Callable[[EpochCommitted, Sequence[OutRecord]], None]
 
 
@@ -102,11 +88,9 @@ def rerun(
     """
     ledger, history = history_of(log, codec, shard, span)
     carry = Carrying(accepted=accepted_in(history.epochs))
-    history.epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
+    history.epochs = epochs_before(history, shard, span)
     history, notes = of_own_version(ledger, shard, history)
-    epochs = history.epochs
-    if not epochs:
-        raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
+    epochs = epochs_before(history, shard, span)
     require_inputs(log, epochs)
     verifier = Verifier(codec, shard)
     first_different: list[tuple[Diverged, EpochCommitted, list[OutRecord]]] = []
@@ -174,6 +158,14 @@ def require_inputs(log: Log, epochs: Sequence[EpochCommitted]) -> None:
 
 def no_writer(code: int, message: str) -> NoReturn:
     raise AssertionError(f"a replay writes nothing, yet: {message}")
+
+
+def epochs_before(history: History, shard: Shard, span: Span) -> list[EpochCommitted]:
+    """Those that end before the span does. Raises `NothingRecorded` where there are none."""
+    found = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
+    if not found:
+        raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
+    return found
 
 
 def history_of(log: Log, codec: Codec, shard: Shard, span: Span) -> tuple[Ledger, History]:

@@ -10,7 +10,7 @@ from typing import Any
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import partitions
 from replay.compare import named_json
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
 

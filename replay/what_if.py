@@ -23,7 +23,8 @@ from pipelines.logic import Input, Output, Position
 from pipelines.risk.decisions import DECISIONS
 from pipelines.risk.logic import RiskLogic
 from pipelines.risk.state import RiskState
-from replay.rerun import EVERYTHING, NothingRecorded, Span, history_of, log_time
+from replay.rerun import epochs_before, history_of
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.events import LimitsChanged, OrderApproved, OrderRequested
 
@@ -95,9 +96,7 @@ def what_if(
 ) -> WhatIf:
     """Judges the requests of a span under `limits`. Raises `NothingRecorded` for an empty span."""
     _, history = history_of(log, codec, shard, span)
-    epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
-    if not epochs:
-        raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
+    epochs = epochs_before(history, shard, span)
     judge, found = _judge(limits, history), WhatIf()
     supply = Supply(log, shard, places_over(history.base, history.epochs))
     outputs = RecordedOutputs(log, codec, shard)

@@ -33,7 +33,7 @@ class Encoder:
 
     def __init__(self, shard: Shard, codec: Codec, partition_counts: Callable[[str], int]) -> None:
         self._pipeline, self._codec, self._counts = shard.pipeline, codec, partition_counts
-        self._source = source_of(shard)
+        self._source = source_of(shard.pipeline, shard.number)
         self._routes: dict[tuple[str, str], Route] = {}
         self._kinds: dict[type, Kind] = {}
         self._causes: dict[tuple[str, int], bytes] = {}
@@ -93,11 +93,11 @@ class Encoder:
         return found
 
 
-def source_of(shard: Shard) -> bytes:
+def source_of(pipeline: str, shard: int) -> bytes:
     """What tells a shard's outputs from another's: a broadcast input causes outputs in every
     shard.
     """
-    return f"tape/{shard.pipeline}/{shard.number}".encode()
+    return f"tape/{pipeline}/{shard}".encode()
 
 
 def counts_of(log: Log) -> Callable[[str], int]:

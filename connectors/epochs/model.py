@@ -6,11 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from connectors.log.interface import Tp
 from pipelines.logic import InputTopic, Position
 from schemas.events import EpochCommitted, SnapshotRef
+
+EPOCHS: Final = ".epochs.v1"
+"""What the topic of a pipeline's epochs ends with."""
+
+SNAPSHOTS: Final = ".snapshots.v1"
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,11 @@ class Shard:
 
     @property
     def epochs(self) -> Tp:
-        return Tp(f"{self.pipeline}.epochs.v1", self.number)
+        return Tp(f"{self.pipeline}{EPOCHS}", self.number)
 
     @property
     def snapshots(self) -> Tp:
-        return Tp(f"{self.pipeline}.snapshots.v1", self.number)
+        return Tp(f"{self.pipeline}{SNAPSHOTS}", self.number)
 
     @property
     def group(self) -> str:

@@ -23,7 +23,7 @@ class RecordedOutputs:
     """Walks the outputs of one shard's epochs, in order of epochs."""
 
     def __init__(self, log: Log, codec: Codec, shard: Shard) -> None:
-        self._log, self._codec, self._source = log, codec, source_of(shard)
+        self._log, self._codec, self._source = log, codec, source_of(shard.pipeline, shard.number)
         self._readers: dict[Tp, Reader] = {}
         self._waiting: dict[Tp, deque[Message]] = {}
 

@@ -66,7 +66,7 @@ def canary(
 
 
 def own_state(state: str | None) -> bool | None:
-    """None where the pipeline decides. Raises `BadState`."""
+    """None where the pipeline decides. Raises `TapeError`."""
     from schemas.errors import TapeError
 
     if state not in (None, "own", "recorded"):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ops.processes.sources import Source
     from replay.orders import OrdersVerdict
     from replay.outputs import Kept
-    from replay.rerun import Span, Verdict
+    from replay.rerun import Verdict
+    from replay.times import Span
     from replay.what_if import WhatIf
 
 FINDING = 1

@@ -22,7 +22,7 @@ from ops.trimming import delete_before
 from replay.archive.errors import ArchiveAway, ArchiveError
 from replay.archive.run import Archived, archive, topics_of
 from replay.archive.trim import plan, trimmable
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from replay.verify.signature import sign_days
 from schemas.errors import RegistryError
 

@@ -16,7 +16,7 @@ from connectors.orderport import order_port
 from ops.limits import load_limits
 from ops.processes.catalog import strategy
 from ops.processes.gateway import load_caps
-from ops.processes.grid import BadGrid, Set, changed, number
+from ops.processes.grid import Set, changed, number
 from ops.processes.sources import Source, opened
 from ops.processes.version import version_of
 from ops.settings import Settings, load_file
@@ -28,7 +28,7 @@ from replay.backtest.exchange import instruments_of
 from replay.backtest.run import backtest
 from replay.backtest.setting import WHO, Model, Setting
 from replay.backtest.store import Run, store
-from replay.rerun import Span
+from replay.times import Span
 from schemas.errors import TapeError
 
 NS_PER_MS: Final = Decimal(1_000_000)
@@ -155,6 +155,3 @@ def run_all(
             found[waiting[future]] = future.result()
             report("backtests", len(found), len(sets))
     return [found[number] for number in range(len(sets))]
-
-
-__all__ = ["Asked", "Assumed", "BadGrid", "NotTradable", "run_all", "run_one", "setting_of"]

@@ -26,7 +26,7 @@ from ops.settings import ROOT, Settings, config_file, load
 from ops.stack.progress import Report, silent
 from replay.canary.decisions import CannotDecide, Decision, Turn, turns
 from replay.canary.run import Comparison, compare
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from schemas.errors import TapeError
 
 CURRENT = "current"

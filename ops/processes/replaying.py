@@ -21,7 +21,8 @@ from replay.kept import canonical
 from replay.orders import OrdersVerdict, accounts, refold
 from replay.outputs import Kept, Outputs
 from replay.pace import Pace, at_once
-from replay.rerun import NothingRecorded, Span, Verdict, rerun
+from replay.rerun import NothingRecorded, Verdict, rerun
+from replay.times import Span
 from replay.what_if import WhatIf, what_if
 from schemas.codec import Codec
 from schemas.errors import TapeError

@@ -6,12 +6,13 @@ So a file that was added, taken away or changed shows, and so does a day that is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from replay.archive import manifest
 from replay.archive.errors import ArchiveCorrupt
 from replay.archive.layout import DAYS, FileName, day_manifest, parse, schema_file
+from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index
 from replay.archive.schemas import kept_ids
 from replay.archive.source import partitions
@@ -40,11 +41,14 @@ def write(store: Store, files: Index, changed: Iterable[str]) -> list[str]:
     for number, (day, names) in enumerate(days.items()):
         name, closed = day_manifest(day), number + 1 < len(days)
         old = store.read(name) if store.exists(name) else b""
-        _none_lost(store, name, _entries(old), names)
-        kept = _entries(old) if day not in fresh else {}
-        used = _means_in(old) if closed else {}  # the open day's is always up to date
+        entries, means = _said(old)
+        _none_lost(store, name, entries, names)
+        kept = entries if day not in fresh else {}
+        used = means if closed else {}  # the open day's is always up to date
         if not used or list(kept) != [n.path for n in names]:
-            kept, used = {n.path: _entry(store, n) for n in names}, _means(store, names)
+            read_again = {n: store.read(n.manifest) for n in names}
+            kept = {n.path: _entry(n, found) for n, found in read_again.items()}
+            used = _means(store, [manifest.load(d, n) for n, d in read_again.items()])
         body = {"date": day, "closed": closed, "previous": previous, "files": list(kept.values())}
         body |= used
         data = manifest.canonical(body)
@@ -70,14 +74,14 @@ def _none_lost(store: Store, name: str, entries: Iterable[str], names: Iterable[
             )
 
 
-def _means(store: Store, names: Iterable[FileName]) -> dict[str, Any]:
+def _means(store: Store, files: Iterable[FileManifest]) -> dict[str, Any]:
     """What files are read with. The schemas by fingerprint: SHA-256 of the schema's file, and the
     registry's ids that mean it. How many partitions each topic has.
     """
     ids: dict[str, list[int]] = {}
     for number, fingerprint in sorted(kept_ids(store).items()):
         ids.setdefault(fingerprint, []).append(number)
-    used = {f for name in names for f in manifest.read(store, name).schemas}
+    used = {fingerprint for file in files for fingerprint in file.schemas}
     return {
         "schemas": {
             f: {"sha256": manifest.digest(store.read(schema_file(f))), "ids": ids.get(f, [])}
@@ -87,18 +91,8 @@ def _means(store: Store, names: Iterable[FileName]) -> dict[str, Any]:
     }
 
 
-def _means_in(data: bytes) -> dict[str, Any]:
-    """The same as a day's manifest has it; nothing where it cannot be read."""
-    try:
-        found = json.loads(data)
-        return {name: dict(found[name]) for name in ("schemas", "partitions")}
-    except (ValueError, KeyError, TypeError):
-        return {}
-
-
-def _entry(store: Store, name: FileName) -> dict[str, Any]:
-    """What a day's manifest says of one file."""
-    data = store.read(name.manifest)
+def _entry(name: FileName, data: bytes) -> dict[str, Any]:
+    """What a day's manifest says of one file, by the bytes of its own."""
     found = manifest.load(data, name)
     return {
         "name": name.path,
@@ -109,14 +103,16 @@ def _entry(store: Store, name: FileName) -> dict[str, Any]:
     }
 
 
-def _entries(data: bytes) -> Mapping[str, dict[str, Any]]:
-    """The files a day's manifest lists, by name; none where it cannot be read, for it is written
-    anew then.
+def _said(data: bytes) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The files that a day's manifest lists, by name, and what they are read with; nothing where
+    it cannot be read, for it is written anew then.
     """
     try:
-        return {entry["name"]: entry for entry in json.loads(data)["files"]}
+        found = json.loads(data)
+        entries = {entry["name"]: entry for entry in found["files"]}
+        return entries, {name: dict(found[name]) for name in ("schemas", "partitions")}
     except (ValueError, KeyError, TypeError):
-        return {}
+        return {}, {}
 
 
 def read(store: Store, day: str) -> dict[str, Any]:

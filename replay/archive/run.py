@@ -24,7 +24,7 @@ from replay.archive.source import ArchiveLog, keep_partitions
 from replay.archive.store import UNFINISHED, Store
 from replay.archive.trim import Trim
 from replay.archive.writer import PartitionWriter
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 
 POLL_RECORDS, POLL_S, STALL_S = 2_000, 0.1, 15.0
@@ -125,7 +125,7 @@ def _work(
         files = found.get(tp, [])
         low, high = log.bounds(tp)
         end = high if span.to_ms is None else log.offset_at(tp, span.to_ms)
-        start, log_time_ms = _beginning(log, store, tp, files, span)
+        start, log_time_ms = _beginning(log, store, tp, files, span, low)
         if files and _require_same_log(store, files[-1], low, high, accept_gap) < low:
             start, log_time_ms = low, manifest.read(store, files[-1]).log_time_ms
         if start < end and not (files and files[-1].end >= end):
@@ -151,13 +151,13 @@ def _require_same_log(store: Store, last: FileName, low: int, high: int, accept_
 
 
 def _beginning(
-    log: Log, store: Store, tp: Tp, files: list[FileName], span: Span
+    log: Log, store: Store, tp: Tp, files: list[FileName], span: Span, low: int
 ) -> tuple[int, int]:
     """The first offset to be read, and the log time before it. A last file that may grow is read
     again from its beginning.
     """
     if not files:
-        return (log.bounds(tp)[0] if span.from_ms is None else log.offset_at(tp, span.from_ms)), -1
+        return (low if span.from_ms is None else log.offset_at(tp, span.from_ms)), -1
     last = files[-1]
     if last.end % FILE_OFFSETS == 0:
         return last.end, manifest.read(store, last).log_time_ms

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from connectors.epochs.history import Ledger, read_history
-from connectors.epochs.model import Shard
+from connectors.epochs.model import EPOCHS, SNAPSHOTS, Shard
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import present
 from connectors.log.ranges import passing
@@ -23,7 +23,6 @@ from replay.archive.records import batches
 from replay.archive.store import Store
 from schemas.codec import Codec
 
-EPOCHS, SNAPSHOTS = ".epochs.v1", ".snapshots.v1"
 GATEWAY = "gateway"  # has its own snapshots, and asks the log for older things than those
 SNAPSHOT, DAY = "a shard's newest snapshot", "the last closed day that is archived"
 STALL_S = 15.0

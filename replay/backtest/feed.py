@@ -18,7 +18,7 @@ from connectors.epochs.merge import PartitionBuffer, plan
 from connectors.epochs.runs import Run
 from connectors.log.interface import Log, Tp
 from connectors.log.places import present
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
 

@@ -12,7 +12,7 @@ from pipelines.logic import Input
 from replay.backtest.feed import Feed, Range, ranges, require_market
 from replay.backtest.parted import Trading
 from replay.backtest.story import Story
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
 from schemas.events import LimitsChanged

@@ -17,7 +17,7 @@ from replay.backtest.recorded import recorded_trading
 from replay.backtest.records import Records
 from replay.backtest.setting import Setting
 from replay.backtest.story import Story
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 
 QUOTED: Final = ("md.quote.v1", "md.book.v1", "md.mark.v1")

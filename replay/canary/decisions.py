@@ -14,9 +14,12 @@ from connectors.epochs.model import History, Shard
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.supply import Supply
 from connectors.log.interface import Log
+from pipelines.following import followed
 from pipelines.logic import Logic, Output, StateVersionError
 from replay.compare import named_json
-from replay.rerun import EVERYTHING, NothingRecorded, Span, history_of, log_time
+from replay.pace import log_time
+from replay.rerun import epochs_before, history_of
+from replay.times import EVERYTHING, Span
 from replay.what_if import skipped_in
 from schemas.codec import Codec
 from schemas.errors import TapeError
@@ -65,9 +68,7 @@ def turns(
     Raises `NothingRecorded`, and `CannotDecide` naming the epoch where the version fails.
     """
     _, history = history_of(log, codec, shard, span)
-    epochs = [e for e in history.epochs if span.to_ms is None or log_time(e) < span.to_ms]
-    if not epochs:
-        raise NothingRecorded(f"{shard.transactional_id} has recorded no epochs in that span")
+    epochs = epochs_before(history, shard, span)
     run = _Run(log, codec, shard, logic, history, own_state)
     with closing(run):
         for epoch in epochs:
@@ -109,10 +110,13 @@ class _Run:
     def turn(self, epoch: EpochCommitted) -> Turn:
         slices = self._supply.recorded(epoch)
         batch = EpochBatch(slices, self._codec, self._shard.pipeline, self._skipped)
-        recorded = {} if self._own else dict(self._recorded.of(epoch).outputs)
+        recorded = None if self._own else self._recorded.of(epoch).outputs
         began = time.process_time_ns()
         try:
-            outputs = self._step(batch) if self._own else self._follow(batch, recorded)
+            if recorded is None:
+                self._state, outputs = self._logic.step(self._state, batch)
+            else:
+                self._state, outputs = followed(self._logic, self._state, batch, recorded)
         except TapeError:
             raise
         except Exception as error:  # whatever the code of a version raises is that version's
@@ -124,25 +128,6 @@ class _Run:
         decided = list(_decisions(outputs))
         shard, version = self._shard.number, self._shard.version
         return Turn(shard, version, epoch.sequence, log_time(epoch), batch.count, spent, decided)
-
-    def _step(self, batch: EpochBatch) -> Sequence[Output]:
-        self._state, outputs = self._logic.step(self._state, batch)
-        return outputs
-
-    def _follow(self, batch: EpochBatch, recorded: dict[Any, list[Output]]) -> Sequence[Output]:
-        """Decides, then lets the state follow what was recorded."""
-        logic, would = self._logic, list(batch.errors)
-        for letter in batch.errors:
-            self._evolve(recorded.get(letter.position, ()))
-        for item in batch.rows():
-            would += logic.decide(self._state, item)
-            self._state = logic.evolve(self._state, item)
-            self._evolve(recorded.get(item.position, ()))
-        return would
-
-    def _evolve(self, outputs: Sequence[Output]) -> None:
-        for output in outputs:
-            self._state = self._logic.evolve(self._state, output)
 
     def close(self) -> None:
         self._recorded.close()

@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from connectors.control import TOPIC as CONTROL
+from connectors.gateway.ledger import EVENTS
+from pipelines.execution.requests import TARGETS
 from pipelines.logic import Position
-from replay.explain.found import CONTROL, EVENTS, TARGETS, Found, Past, order_of
+from replay.explain.found import Found, Past, order_of
 from schemas.events import (
     EpochCommitted,
     GatewayReady,

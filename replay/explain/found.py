@@ -10,12 +10,17 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from connectors.epochs.encode import cause_of, output_id
+from connectors.epochs.model import EPOCHS
+from connectors.gateway.ledger import EVENTS
 from connectors.log.errors import OffsetsGone, TopicMissing
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import place_of, present
 from connectors.log.ranges import passing
+from pipelines.execution.requests import REQUESTS
 from pipelines.ids import position_id
 from pipelines.logic import Position
+from pipelines.reconciliation.says import POSITIONS
+from pipelines.risk.decisions import DECISIONS
 from replay.archive.errors import ArchiveError
 from replay.explain.errors import OrderNotFound
 from replay.times import EVERYTHING, Span
@@ -23,12 +28,6 @@ from schemas.codec import Codec
 from schemas.errors import DecodeError
 from schemas.events import EpochCommitted, PositionChanged
 
-REQUESTS: Final = "oms.order-request.v1"
-DECISIONS: Final = "risk.decision.v1"
-EVENTS: Final = "oms.order-event.v1"
-POSITIONS: Final = "recon.position.v1"
-TARGETS: Final = "signal.target.v1"
-CONTROL: Final = "ops.control.v1"
 TOPICS: Final = (REQUESTS, DECISIONS, EVENTS, POSITIONS)
 DEADLINE_S: Final = 15.0
 
@@ -100,7 +99,7 @@ class Past:
         if one.id.count("/") < 5 or one.id.startswith("tape/"):
             return None
         pipeline, cause = one.id.partition("/")[0], cause_of(one.id)
-        topic = f"{pipeline}.epochs.v1"
+        topic = f"{pipeline}{EPOCHS}"
         with suppress(OffsetsGone, ArchiveError):
             for tp in present(self._log, topic):
                 for record in self._since(tp, one.timestamp_ms):

@@ -13,11 +13,10 @@ from typing import Final
 
 import pyarrow as pa
 
-from replay.archive.columns import event_fields, shape
+from replay.archive.columns import PLACE, event_fields, shape
 from replay.times import Span
 from schemas.catalog import Catalog
 
-PLACE: Final = ("_topic", "_partition", "_offset", "_timestamp_ms")
 _RECORD: Final = (*PLACE, "_time", "_key", "_id", "_position", "_event", "_schema_id", "_headers")
 _TIME: Final = 'make_timestamptz("_timestamp_ms" * 1000) AS "_time"'
 _ID: Final = """decode([h.value FOR h IN "_headers" IF h.name = 'ce_id'][1]) AS "_id\""""

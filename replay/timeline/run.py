@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from connectors.epochs.model import EPOCHS
 from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log
 from replay.timeline.courses import GatewayCourse, Pulse, ShardCourse
@@ -13,7 +14,6 @@ from replay.timeline.reading import Records, Seen
 from replay.times import Span
 from schemas.codec import Codec
 
-EPOCHS: Final = ".epochs.v1"
 CLOCK: Final = "ops.clock.v1"
 TOPICS: Final = (
     CLOCK,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from connectors.epochs.model import EPOCHS, SNAPSHOTS
 from connectors.log.interface import Tp
 from replay.archive.errors import ArchiveError
 from replay.archive.layout import FileName
@@ -12,7 +13,7 @@ from replay.archive.schemas import archived_ids
 from replay.archive.store import Store
 from replay.verify.columns import marked_columns_of
 from replay.verify.days import Day, chain
-from replay.verify.epochs import EPOCHS, epochs_of
+from replay.verify.epochs import epochs_of
 from replay.verify.files import (
     Offsets,
     check_bytes,
@@ -23,10 +24,10 @@ from replay.verify.files import (
 from replay.verify.findings import Audit
 from replay.verify.inputs import Reading, check_held, readings
 from replay.verify.outputs import check_outputs
-from replay.verify.rows import PLACES, RAW, UNREADABLE, Files
+from replay.verify.rows import PLACES, RAW, UNREADABLE, Files, first_line
 from replay.verify.schemas import check_schemas
 from replay.verify.signature import checked_by
-from replay.verify.snapshots import SNAPSHOTS, check_snapshots
+from replay.verify.snapshots import check_snapshots
 from schemas.catalog import Catalog
 from schemas.codec import Codec
 from schemas.errors import TapeError
@@ -139,8 +140,7 @@ class _Day:
                     for reading in wanted:
                         reading.feed(columns, columns.offsets[-1] + 1)
         except UNREADABLE as error:
-            text = (str(error).splitlines() or [type(error).__name__])[0]
-            self._audit.find(f"its rows cannot be read: {text}", name.path)
+            self._audit.find(f"its rows cannot be read: {first_line(error)}", name.path)
         else:
             if offsets is not None:
                 offsets.end()

@@ -12,13 +12,11 @@ from connectors.epochs.model import Place
 from connectors.log.interface import Tp
 from replay.archive.layout import FileName
 from replay.verify.findings import Audit
-from replay.verify.rows import RAW, UNREADABLE, Files
+from replay.verify.rows import RAW, UNREADABLE, Files, first_line
 from schemas.blocks import FRAME_BYTES
 from schemas.codec import Codec
 from schemas.errors import TapeError
 from schemas.events import EpochCommitted, ShardOpened
-
-EPOCHS = ".epochs.v1"
 
 
 class Record(NamedTuple):
@@ -53,11 +51,7 @@ def records(files: Files, name: FileName, codec: Codec, audit: Audit) -> Iterato
                 yield Record(name.path, number, offset, value, event)
             row += batch.num_rows
     except UNREADABLE as error:
-        audit.find(f"it cannot be read: {_first_line(error)}", name.path)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        audit.find(f"it cannot be read: {first_line(error)}", name.path)
 
 
 @dataclass

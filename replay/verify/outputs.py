@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.epochs.encode import SOURCE_HEADER
+from connectors.epochs.encode import SOURCE_HEADER, source_of
 from connectors.log.interface import Tp
 from replay.verify.columns import Columns, Fingerprint, Piece, Written, columns_of, outputs_digest
 from replay.verify.epochs import label
@@ -21,11 +21,6 @@ from schemas.events import EpochCommitted
 
 _ENDLESS: Final = 2**63 - 1
 BATCH_ROWS: Final = 16_384  # one batch per partition written to is held at a time
-
-
-def source_name(epoch: EpochCommitted) -> bytes:
-    """What the outputs of an epoch's shard carry: `connectors.epochs.encode.source_of`."""
-    return f"tape/{epoch.pipeline}/{epoch.shard}".encode()
 
 
 class Range(NamedTuple):
@@ -105,7 +100,8 @@ def check_outputs(
         written = []
         for wanted in ranges:
             if wanted.tp not in tracks:
-                tracks[wanted.tp] = Track(files, wanted.tp, source_name(epoch), wanted.floor)
+                source = source_of(epoch.pipeline, epoch.shard)
+                tracks[wanted.tp] = Track(files, wanted.tp, source, wanted.floor)
             written.append(Written(*wanted.tp, tracks[wanted.tp].take(wanted)))
         _check(epoch, written, fingerprint, audit)
 

@@ -22,6 +22,11 @@ WITH_HEADERS = (*RAW, "_headers")
 UNREADABLE = (pa.ArrowException, OSError, ArchiveError, ValueError, KeyError)
 
 
+def first_line(error: BaseException) -> str:
+    """What went wrong, for a finding."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 class Files:
     """The files that the day manifests list, of each partition by offset."""
 

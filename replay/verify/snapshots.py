@@ -14,7 +14,6 @@ from schemas.codec import Codec
 from schemas.errors import TapeError
 from schemas.events import EpochCommitted, SnapshotRef, StateSnapshotted
 
-SNAPSHOTS = ".snapshots.v1"
 CHUNKS = 64  # of up to 900 kB, read at once
 
 

@@ -18,7 +18,8 @@ from connectors.log.interface import Tp
 from connectors.log.memory import MemoryLog
 from connectors.partitioner import murmur2_partition
 from replay.orders import OrdersVerdict, accounts, refold
-from replay.rerun import EVERYTHING, NothingRecorded, Span
+from replay.rerun import NothingRecorded
+from replay.times import EVERYTHING, Span
 from schemas import events
 from tests.connectors.gateway.rig import ACCOUNT, CODEC, TOPICS, Records
 from tests.connectors.gateway.test_snapshots import traded

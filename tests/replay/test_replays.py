@@ -28,8 +28,9 @@ from replay.archive.store import FolderStore
 from replay.backtest.clocked import Clocked
 from replay.outputs import Kept, Outputs
 from replay.pace import BadSpeed, Pace, Paced, at_once, factor
-from replay.rerun import EVERYTHING, Span, Verdict, rerun
+from replay.rerun import Verdict, rerun
 from replay.sql.session import ask
+from replay.times import EVERYTHING, Span
 from schemas.events import EpochCommitted
 from tests.connectors.epochs import toy
 from tests.faults import cluster

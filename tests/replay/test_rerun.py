@@ -7,8 +7,9 @@ import pytest
 from connectors.epochs.model import Shard
 from connectors.log.interface import Tp
 from connectors.log.memory import MemoryLog
-from replay.rerun import EVERYTHING, NothingRecorded, Span, Verdict, rerun
+from replay.rerun import NothingRecorded, Verdict, rerun
 from replay.tail import tail
+from replay.times import EVERYTHING, Span
 from tests.connectors.epochs import toy
 
 START_MS, STEP_MS = 1_000_000, 10

@@ -22,7 +22,8 @@ from connectors.epochs.points import POINTS
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog, Partition
 from pipelines.logic import Input, InputTopic, Output
-from replay.rerun import Span, rerun
+from replay.rerun import rerun
+from replay.times import Span
 from schemas.events import LogCreated
 from tests.connectors.epochs import toy
 from tests.connectors.epochs.crash import At, epochs, recorded, replay_history, snapshots, survives

@@ -13,7 +13,8 @@ from connectors.epochs.opening import open_session
 from connectors.epochs.points import POINTS
 from connectors.log.memory import MemoryLog
 from pipelines.logic import Input, Output, Position
-from replay.rerun import Span, rerun
+from replay.rerun import rerun
+from replay.times import Span
 from schemas.events import Boundary, TargetChanged
 from tests.connectors.epochs import toy
 from tests.connectors.epochs.crash import At, epochs, survives

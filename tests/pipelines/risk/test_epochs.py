@@ -29,7 +29,8 @@ from pipelines.batches import local_codec
 from pipelines.flow import build_flow
 from pipelines.logic import Input
 from pipelines.risk.logic import RiskLogic
-from replay.rerun import NothingRecorded, Span, rerun
+from replay.rerun import NothingRecorded, rerun
+from replay.times import Span
 from replay.what_if import what_if
 from schemas.events import OrderApproved
 from tests.connectors.epochs.crash import At, survives

@@ -15,7 +15,7 @@ from connectors.log.interface import Log, Message, Tp
 from replay.archive.reader import index
 from replay.archive.run import Archived, archive
 from replay.archive.store import FolderStore
-from replay.rerun import EVERYTHING, Span
+from replay.times import EVERYTHING, Span
 from schemas.catalog import ROOT, SchemaVersion
 from schemas.json_form import from_json
 from tests.connectors.epochs import toy

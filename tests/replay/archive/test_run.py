@@ -15,7 +15,7 @@ from replay.archive.errors import ArchiveError, ArchiveGap
 from replay.archive.reader import index
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
-from replay.rerun import Span
+from replay.times import Span
 from schemas.numbers import exact
 from tests.connectors.epochs import toy
 from tests.replay.archive.rig import (

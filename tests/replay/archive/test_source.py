@@ -20,7 +20,8 @@ from replay.archive.schemas import archived_ids
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog, ReadOnly
 from replay.archive.store import FolderStore
-from replay.rerun import InputsGone, Span, rerun
+from replay.rerun import InputsGone, rerun
+from replay.times import Span
 from schemas.codec import Codec
 from tests.connectors.epochs import toy
 from tests.replay.archive.rig import archived, facts

@@ -22,7 +22,7 @@ from replay.backtest.parted import KINDS, Trading, parts, summary_of
 from replay.backtest.recorded import DONE
 from replay.backtest.run import Done, backtest
 from replay.backtest.store import store
-from replay.rerun import Span
+from replay.times import Span
 from tests.pipelines.orders.events import event
 from tests.replay import traded
 from tests.replay.backtest.market import CODEC, captured, log_of

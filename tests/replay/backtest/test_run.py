@@ -35,7 +35,7 @@ from replay.backtest.peeking import LooksAhead, check_no_peeking
 from replay.backtest.records import Records
 from replay.backtest.run import Done, backtest
 from replay.backtest.setting import Setting
-from replay.rerun import Span
+from replay.times import Span
 from schemas.codec import Codec
 from schemas.events import (
     OrderApproved,

@@ -16,7 +16,8 @@ from replay.canary.measures import Measures
 from replay.canary.policy import BadPolicy, Policy, breaches, load_policy
 from replay.canary.report import markdown
 from replay.canary.run import Comparison, compare
-from replay.rerun import NothingRecorded, Span
+from replay.rerun import NothingRecorded
+from replay.times import Span
 from tests.connectors.epochs import toy
 
 START_MS, RECORDS = 1_000_000, 60
