@@ -29,13 +29,14 @@ class Seen(NamedTuple):
 
 class Records:
     """Reads a log. `unread`: how many records no schema decodes; `late`: partitions that begin
-    after the span does.
+    after the span does; `held`: whether any of them holds a record, in the span or not.
     """
 
     def __init__(self, log: Log, codec: Codec, span: Span, names: Collection[str]) -> None:
         self._log, self._codec, self._span, self._names = log, codec, span, names
         self.unread = 0
         self.late: list[str] = []
+        self.held = False
 
     def topic(self, topic: str) -> Iterator[Seen]:
         """Those of the span. Raises `TopicMissing`."""
@@ -52,6 +53,7 @@ class Records:
 
     def _bounds(self, tp: Tp) -> tuple[int, int]:
         low, end = self._log.bounds(tp)
+        self.held = self.held or low < end
         from_ms, to_ms = self._span
         first = low if from_ms is None else self._log.offset_at(tp, from_ms)
         if 0 < low == first:

@@ -13,6 +13,7 @@ from replay.timeline.moments import COUNTED, HOW, Moment, of_which, time_of, tol
 from replay.timeline.reading import Records, Seen
 from replay.times import Span
 from schemas.codec import Codec
+from schemas.errors import TapeError
 
 CLOCK: Final = "ops.clock.v1"
 TOPICS: Final = (
@@ -28,6 +29,10 @@ TOPICS: Final = (
 )
 NAMES: Final = {*HOW, *COUNTED, "ShardOpened", "EpochCommitted", "GatewayReady", "ClockTick"}
 Progress = Callable[[int, int], None]
+
+
+class NothingThere(TapeError):
+    """None of the topics that a time line is told from holds a record."""
 
 
 class Count(NamedTuple):
@@ -108,7 +113,7 @@ def timeline(
     log: Log, codec: Codec, span: Span, on_topic: Progress = lambda _done, _total: None
 ) -> Timeline:
     """Reads each record of the span once. Raises what the log raises, but for topics that are not
-    there: those are in the notes.
+    there: those are in the notes. `NothingThere` where none holds anything.
     """
     records, story, notes = Records(log, codec, span, NAMES), _Story(span), []
     epochs = sorted(topic for topic in codec.catalog.topics if topic.endswith(EPOCHS))
@@ -121,6 +126,8 @@ def timeline(
                 story.take(one)
         except TopicMissing:
             notes.append(f"{topic} is not there")
+    if not records.held:
+        raise NothingThere(f"{', '.join(TOPICS[:3])} and {len(topics) - 3} more hold no record")
     on_topic(len(topics), len(topics))
     return Timeline(span, *story.told(), [*notes, *_left_out(records)])
 

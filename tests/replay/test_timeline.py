@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
+from ops import cli
 from ops.review import review_of
 from pipelines.batches import local_codec
 from replay.archive.schemas import archived_ids
@@ -275,3 +277,39 @@ def test_json_says_the_same(whole: Timeline) -> None:
     assert [one["what"] for one in found["moments"]] == [one.what for one in whole.moments]
     assert found["moments"][0]["time"] == stamp(whole.moments[0].at_ms)
     assert sum(one["times"] for one in found["counts"]) == sum(one.times for one in whole.counts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param([], "| time | what | whom |", id="the tables"),
+        pytest.param(["--review"], "# Review: WHAT HAPPENED", id="a review"),
+        pytest.param(["--output", "json"], '"what": "GatewayReady"', id="json"),
+        pytest.param(["--date", "2030-01-01"], "2030-01-01T00:00:00.000Z to", id="an empty day"),
+    ],
+)
+def test_the_command_in_its_forms(
+    arguments: list[str], says: str, traded_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_ARCHIVE__ROOT", str(traded_root))
+    done = CliRunner().invoke(cli.build(), ["timeline", "--source", "archive", *arguments])
+    assert done.exit_code == 0, done.output
+    assert says in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--from", "yesterday"], "'yesterday' is not an RFC 3339 time"),
+        (["--source", "memory"], "--source is log, archive, auto, not memory"),
+        (["--source", "archive"], "more hold no record"),
+    ],
+)
+def test_a_command_that_cannot_run_says_why_in_one_line(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_ARCHIVE__ROOT", str(tmp_path))
+    done = CliRunner().invoke(cli.build(), ["timeline", *arguments])
+    assert done.exit_code == 2
+    [line] = [one for one in done.stderr.splitlines() if one.startswith("tape: ")]
+    assert says in line
