@@ -59,8 +59,9 @@ class Follower:
                 self._failed(f"internal error: {type(error).__name__}, see the console's log")
 
     def _failed(self, why: str) -> None:
+        if why != self.why:
+            logger.warning("%s; trying again every %g s", why, self._again_s)
         self.why = why
-        logger.warning("%s; trying again in %g s", why, self._again_s)
         self._stop.wait(self._again_s)
 
     def _follow(self) -> None:
