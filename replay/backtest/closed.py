@@ -103,7 +103,7 @@ class Rerun:
         gap = [list[Any]() for _ in range(opened.decisions - len(kept))]
         self.decisions = [*kept, *gap]
         exchange = Exchange(opened.instruments, opened.fees)
-        self._venue = Venue(exchange, _Kept(self.decisions), lambda: self._ts_ns)
+        self._venue = Venue(exchange, Kept(self.decisions), lambda: self._ts_ns)
         if opened.decisions:
             self._venue.restore(self._journal[: opened.decisions])
         self._venue.deliver = self._deliver
@@ -114,7 +114,7 @@ class Rerun:
             self.reports[report.account, told["I"]] = _decode(encode(told))
 
 
-class _Kept:
+class Kept:
     """The journal of a venue that runs again."""
 
     def __init__(self, decisions: list[Events]) -> None:
@@ -156,7 +156,7 @@ def rerun_venue(
     """The venue of a state folder again, and its journal. It must have stopped. Raises
     `TapeError`.
     """
-    journal = list(_journal(state))
+    journal = journal_of(state)
     rerun = Rerun(log, codec, journal)
     for number, arrival in enumerate(arrivals_of(state), start=1):
         rerun.follow(arrival)
@@ -164,6 +164,11 @@ def rerun_venue(
             on_arrival(number, number + 1)
     on_arrival(1, 1)
     return rerun, journal
+
+
+def journal_of(state: Path) -> list[Events]:
+    """The decisions of a venue that has stopped. Raises `VenueError`."""
+    return list(_journal(state))
 
 
 def _journal(state: Path) -> Iterator[Events]:
@@ -206,14 +211,14 @@ def requests_link(rerun: Rerun, log: Log, codec: Codec, port: OrderPort) -> Link
         if not isinstance(approved, OrderApproved) or approved.cl_ord_id not in rerun.placed:
             continue
         sent = dict(port.submit(approved).parameters)
-        was.append(_terms(rerun.placed[approved.cl_ord_id]))
-        now.append(_terms(order_of(approved.account, sent)))
+        was.append(terms_of(rerun.placed[approved.cl_ord_id]))
+        now.append(terms_of(order_of(approved.account, sent)))
         names.append(f"order {approved.cl_ord_id}")
     beside = {"orders of others": len(rerun.placed) - len(was)}
     return _link("orders received", was, now, names, beside)
 
 
-def _terms(order: PlaceOrder) -> bytes:
+def terms_of(order: PlaceOrder) -> bytes:
     """One form for equal numbers, however they were written."""
     return encode([plain(one) if isinstance(one, Decimal) else one for one in order])
 
