@@ -13,20 +13,17 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from connectors.feed.capture import load
 from ops.settings import ROOT
 from tests.browser import DESKTOP, PHONE, Seen, Theme, chromium, visit
-from tests.ops.console.looks import Columns, columns, script
+from tests.ops.console.looks import Columns, captured, columns, extents, script
 from tests.ops.console.stub import Stub
 
 PAGE: dict[str, Any] = json.loads((ROOT / "tests/data/console/page.json").read_text())
-BEGIN = 1_750_000_000
 ACCOUNT = "sim-1"
 ORDER = PAGE["orders"][0]["cl_ord_id"]
 STEP: dict[str, Any] = {
@@ -117,33 +114,6 @@ def cells(page: Page, table: str, row: int = 1) -> list[str]:
 
 def drawn(browser: Browser, page: Page, *colours: str) -> list[Columns]:
     return columns(browser, page.locator("#chart").screenshot(), *colours)
-
-
-def captured() -> list[dict[str, Any]]:
-    """Candles of three seconds out of a capture's trades: real ones, with wicks."""
-    found: dict[int, list[Decimal]] = {}
-    for frame in load(("binance_spot_btcusdt_20240808",), 0.0, 120.0):
-        data = json.loads(frame.payload).get("data", {})
-        if data.get("e") == "trade":
-            at = BEGIN + frame.at_ns // 3_000_000_000 * 3
-            found.setdefault(at, []).append(Decimal(data["p"]))
-    return [
-        {"time": at, "open": str(px[0]), "high": str(max(px)), "low": str(min(px))}
-        | {"close": str(px[-1]), "volume": str(len(px))}
-        for at, px in sorted(found.items())
-    ]
-
-
-def extents(found: list[Columns], count: int) -> list[tuple[int, int]]:
-    """The highest and the lowest row of each of so many candles, a bar being 0.8 of its room."""
-    rows = {x: rows for colour in found for x, rows in colour}
-    room = (max(rows) - min(rows) + 1) / (count - 0.2)
-    extents = []
-    for place in range(count):
-        middle = min(rows) + (place + 0.4) * room
-        near = [y for x, ys in rows.items() if abs(x - middle) < room / 4 for y in ys]
-        extents.append((min(near), max(near)))
-    return extents
 
 
 def test_candles_are_on_the_screen_where_their_prices_are(
