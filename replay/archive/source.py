@@ -14,7 +14,7 @@ from connectors.log.errors import OffsetsGone, TopicMissing
 from connectors.log.interface import Message, Tp
 from replay.archive import manifest
 from replay.archive.errors import ArchiveCorrupt, ArchiveError
-from replay.archive.layout import PARTITIONS, FileName
+from replay.archive.layout import PARTITIONS, FileName, day_of
 from replay.archive.reader import Index, index
 from replay.archive.records import COLUMNS, batches, tables
 from replay.archive.store import Store
@@ -54,7 +54,8 @@ class ArchiveLog:
 
     def offset_at(self, tp: Tp, timestamp_ms: int) -> int:
         _, end = self.bounds(tp)
-        for name in self.files.get(tp, ()):
+        day = day_of(timestamp_ms)  # a file of an earlier one ends before that time
+        for name in (name for name in self.files.get(tp, ()) if name.day >= day):
             newest = manifest.read(self.store, name).timestamp_ms_max
             if newest is not None and newest >= timestamp_ms:
                 return self._offset_in(name, timestamp_ms)

@@ -5,16 +5,15 @@ line.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 import replay
-from ops import cli
 from pipelines.batches import local_codec
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
+from tests.ops.cli.ran import Ran
 from tests.replay import traded
 from tests.replay.verify.shelf import DAYS, made
 from tests.s3 import S3, Fault, s3, s3_proxy
@@ -23,21 +22,6 @@ __all__ = ["s3", "s3_proxy"]
 TRADES = "md.trade.v1"
 TOPICS = (TRADES, "oms.order-request.v1", "risk.decision.v1", "oms.order-event.v1")
 FILLS = "SELECT cl_ord_id, last_px, last_qty FROM fills ORDER BY ALL"
-
-
-class Ran:
-    """`tape` in this process."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._patch, self._capsys = patch, capsys
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        self._patch.setattr(sys, "argv", ["tape", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        printed = self._capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.log.memory import MemoryLog
-from ops import cli
 from ops.cli.demo import _answers
 from ops.cli.sql import AnswerForm
 from ops.demo.answers import answers
@@ -21,6 +20,7 @@ from ops.settings import load
 from pipelines.batches import local_codec
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
+from tests.ops.cli.ran import Ran
 from tests.replay import traded
 
 ASKED = "SELECT 1.50::DECIMAL(10, 2) AS px, NULL AS none, ['a', 'b'] AS names, 'x,y' AS text"
@@ -34,21 +34,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     topics = ("oms.order-request.v1", "risk.decision.v1", "oms.order-event.v1")
     archive(log, local_codec(), FolderStore(folder), topics)
     return folder
-
-
-class Ran:
-    """`tape` in this process, with one archive."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._patch, self._capsys = patch, capsys
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        self._patch.setattr(sys, "argv", ["tape", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        printed = self._capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
 
 
 @pytest.fixture

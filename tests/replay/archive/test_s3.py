@@ -25,10 +25,11 @@ from replay.archive.run import archive
 from replay.archive.s3 import S3Store
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore, store_at
+from replay.archive.trim import plan
 from replay.rerun import rerun
 from tests.connectors.epochs import toy
 from tests.replay.archive.crash import log_after
-from tests.replay.archive.rig import TOPICS, archived, bytes_of
+from tests.replay.archive.rig import DAY_MS, TOPICS, archived, bytes_of
 from tests.replay.archive.test_source import TRADES
 from tests.replay.test_rerun import recorded_log, replayed, small
 from tests.s3 import S3, Fault, Harm
@@ -80,6 +81,31 @@ def test_only_files_that_are_asked_for_are_fetched(s3: S3, store: S3Store) -> No
     assert s3.proxy.count("GET", ".parquet") == len(back.files[TRADES])
     back.read(TRADES, *back.bounds(TRADES), 1.0)
     assert s3.proxy.count("GET", ".parquet") == len(back.files[TRADES])
+
+
+def test_a_time_is_looked_for_from_its_day_on(s3: S3) -> None:
+    log = log_after(3)
+    archive(log, toy.CODEC, s3.store(), TOPICS)
+    back = ArchiveLog(s3.store())
+    late = [name for name in back.files[TRADES] if name.day > "1970-01-01"]
+    s3.proxy.asked.clear()
+    for at_ms in (DAY_MS, DAY_MS + 1):
+        assert back.offset_at(TRADES, at_ms) == log.offset_at(TRADES, at_ms)
+    assert late
+    assert not s3.proxy.count("GET", "dt%3D1970-01-01")
+
+
+def test_the_log_may_forget_what_is_proven_archived_there(s3: S3, tmp_path: Path) -> None:
+    log = log_after(3)
+    archive(log, toy.CODEC, s3.store(), TOPICS)
+    archived(log, tmp_path / "folder")
+    there = plan(log, toy.CODEC, s3.store(), TOPICS)
+    assert there == plan(log, toy.CODEC, FolderStore(tmp_path / "folder"), TOPICS)
+    assert there
+    name = index(s3.store())[there[0].tp][0].path
+    s3.client.put_object(Bucket=s3.bucket, Key=f"desk/{name}", Body=b"PAR1")
+    with pytest.raises(ArchiveCorrupt, match="not the file that its manifest describes"):
+        plan(log, toy.CODEC, s3.store(), TOPICS)
 
 
 def test_another_process_reads_by_itself(store: S3Store) -> None:
