@@ -43,6 +43,37 @@ BUILD_INFO = table(
 )
 READY = table(EVERY, "tape_ready", "1 where the process may do its work, as `/readyz` says.")
 LOG_LINES = counter(EVERY, "tape_log_lines_total", "Lines said, also those left out.", "level")
+CONFIG_INFO = table(
+    EVERY,
+    "tape_config_info",
+    "1; the environment, and a digest of the settings: the same where they are.",
+    "environment",
+    "topic_prefix",
+    "settings",
+)
+GC_PAUSE = counter(
+    EVERY,
+    "tape_gc_pause_seconds_total",
+    "Spent on garbage; nothing else runs.",
+    "generation",
+)
+PROCESS_IO = table(
+    EVERY, "tape_process_io_bytes", "Read from and written to disks by the process.", "direction"
+)
+PROCESS_THREADS = table(EVERY, "tape_process_threads", "Threads of the process.")
+HOST_CPU = table(
+    EVERY, "tape_host_cpu_seconds", "Of the machine's CPUs since it started, all added.", "mode"
+)
+HOST_MEMORY = table(EVERY, "tape_host_memory_bytes", "Of the machine.", "kind")
+HOST_LOAD = table(EVERY, "tape_host_load", "Tasks that run or want to, mean of a minute.")
+HOST_NETWORK = table(
+    EVERY,
+    "tape_host_network_bytes",
+    "Received and sent since the machine started, without loopback.",
+    "device",
+    "direction",
+)
+
 SPANS_SENT = counter(EVERY, "tape_spans_sent_total", "Spans delivered to the OTLP endpoint.")
 SPANS_DROPPED = counter(EVERY, "tape_spans_dropped_total", "Spans lost on the way there.", "reason")
 

@@ -22,7 +22,7 @@ from prometheus_client import make_wsgi_app
 
 from connectors.log_lines import REPEATS
 from connectors.log_repeats import Repeats
-from connectors.metrics import declared
+from connectors.metrics import declared, host
 from connectors.metrics.kinds import REGISTRY
 
 log = logging.getLogger("tape.metrics")
@@ -96,6 +96,7 @@ def serve(port: int, process: str, version: str) -> Health:
     declared.BUILD_INFO.show({(process, version): 1})
     declared.READY.read = lambda: {(): 0 if health.ready() else 1}
     if port:
+        host.show()
         REPEATS.counted = lambda level: declared.LOG_LINES.labels(level).inc()
         _listen(port, Page(health, REPEATS))
     return health

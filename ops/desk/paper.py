@@ -17,7 +17,7 @@ from ops import stack
 from ops.desk import own
 from ops.desk.plan import desk
 from ops.desk.prepare import desk_file, prepare, require_desk
-from ops.desk.run import record
+from ops.desk.record import record
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import hold
 from ops.settings import Settings, config_file, load_file

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from ops.processes.gateway import load_caps
+from ops.processes.caps import load_caps
 from ops.settings import FeedSettings, Settings
 from ops.supervisor.model import Process
 

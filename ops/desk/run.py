@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import sys
 import time
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from ops.desk.plan import desk
+from ops.desk.record import environment, record
 from ops.figures.desk import Own, shown, write_targets
 from ops.processes.lock import hold
-from ops.settings import Settings, config_file
+from ops.settings import Settings
 from ops.supervisor.leftovers import SUPERVISOR, end_leftovers
 from ops.supervisor.model import Process, Standing
 from ops.supervisor.outage import needed
@@ -63,27 +61,3 @@ def supervise(
         if (now := supervisor.standings()) != known:
             known = now
             record(run_dir, now)
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """This process's own, with what is relative to its working folder made absolute."""
-    own, file = {"TAPE_RUN_DIR": str(settings.run_dir)}, config_file()
-    if file is not None:
-        own["TAPE_CONFIG"] = str(file.absolute())
-    return {**os.environ, **own}
-
-
-def record(run_dir: Path, standings: list[Standing]) -> None:
-    """Replaces the record in one step: a reader sees the old or the new one."""
-    fresh = run_dir / "desk.json.new"
-    fresh.write_text(json.dumps([one._asdict() for one in standings], indent=2) + "\n")
-    fresh.replace(run_dir / "desk.json")
-
-
-def recorded(run_dir: Path) -> list[Standing]:
-    """What the supervisor wrote last; empty where none ran, or it ended as it should."""
-    try:
-        found: list[dict[str, Any]] = json.loads((run_dir / "desk.json").read_text())
-        return [Standing(**one) for one in found]
-    except (OSError, ValueError, TypeError):
-        return []

@@ -11,9 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import httpx
-
-from ops.monitoring import config
 from ops.settings import Settings
 from ops.stack import processes
 from ops.stack.ports import HOST, free_ports
@@ -91,6 +88,8 @@ def _program(name: str) -> str:
 
 
 def _configure(settings: Settings, alertmanager: str) -> None:
+    from ops.monitoring import config  # and YAML with it: only who starts pays for that
+
     run_dir, chosen = settings.run_dir, settings.monitoring
     made = {
         "prometheus": config.prometheus(run_dir, alertmanager, chosen.every_s),
@@ -123,6 +122,8 @@ def _arguments(folder: Path, address: str) -> Sequence[str]:
 
 
 def _answers(address: str) -> Callable[[], bool]:
+    from connectors.http_client import httpx
+
     def asked() -> bool:
         try:
             return httpx.get(f"http://{address}/-/ready", trust_env=False).status_code == 200

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from connectors.orderport import order_port
 from ops.limits import load_limits
+from ops.processes.caps import load_caps
 from ops.processes.catalog import strategy
-from ops.processes.gateway import load_caps
 from ops.processes.grid import Set, changed, number
 from ops.processes.sources import Source, opened
 from ops.processes.version import version_of

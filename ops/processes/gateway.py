@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import yaml
-
 from connectors.gateway.age_file import decrypted
 from connectors.gateway.desk import Parts
 from connectors.gateway.gateway import open_gateway
@@ -23,11 +21,12 @@ from connectors.traces.orders import OrderSpans
 from connectors.traces.spans import Put
 from ops.figures.serving import answer
 from ops.figures.tracing import spans_of
+from ops.processes.caps import load_caps
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.lock import hold
 from ops.settings import Settings
-from pipelines.gateway.caps import Caps, CapsRefused, parse_caps
+from pipelines.gateway.caps import Caps
 from schemas.errors import TapeError
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -106,19 +105,6 @@ def read_key(reference: str | None, text: Callable[[], str], identity: Path | No
     if kind == "age":
         return parse_key(decrypted(Path(name), identity))
     return parse_key(text())
-
-
-def load_caps(file: Path | None) -> Caps:
-    """Raises `CapsRefused`."""
-    if file is None:
-        raise CapsRefused("no hard caps: set TAPE_GATEWAY__CAPS to their file (docs/gateway.md)")
-    try:
-        found = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CapsRefused(f"{file} cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict):
-        raise CapsRefused(f"{file} is not a table of caps")
-    return parse_caps(found)
 
 
 def check_live(settings: Settings, caps: Caps, *, live: bool) -> None:

@@ -19,8 +19,9 @@ from connectors.gateway.flat import Account, Cleared, Wanted, clear
 from connectors.gateway.latch import Halt, latch_path
 from connectors.gateway.local_socket import SUFFIX, Ask, NotTold, Told, ask_gateway, socket_path
 from connectors.orderport import order_port
+from ops.processes.caps import load_caps
 from ops.processes.control import decide
-from ops.processes.gateway import key_of, load_caps
+from ops.processes.gateway import key_of
 from ops.settings import Settings
 from schemas.errors import TapeError
 from schemas.events import TradingHalted

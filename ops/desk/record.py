@@ -1,0 +1,37 @@
+"""What a supervisor leaves for whoever asks later: `desk.json` with the standings of its processes,
+and the environment that they are given.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ops.settings import Settings, config_file
+from ops.supervisor.model import Standing
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """This process's own, with what is relative to its working folder made absolute."""
+    own, file = {"TAPE_RUN_DIR": str(settings.run_dir)}, config_file()
+    if file is not None:
+        own["TAPE_CONFIG"] = str(file.absolute())
+    return {**os.environ, **own}
+
+
+def record(run_dir: Path, standings: list[Standing]) -> None:
+    """Replaces the record in one step: a reader sees the old or the new one."""
+    fresh = run_dir / "desk.json.new"
+    fresh.write_text(json.dumps([one._asdict() for one in standings], indent=2) + "\n")
+    fresh.replace(run_dir / "desk.json")
+
+
+def recorded(run_dir: Path) -> list[Standing]:
+    """What the supervisor wrote last; empty where none ran, or it ended as it should."""
+    try:
+        found: list[dict[str, Any]] = json.loads((run_dir / "desk.json").read_text())
+        return [Standing(**one) for one in found]
+    except (OSError, ValueError, TypeError):
+        return []

@@ -1,0 +1,22 @@
+"""The caps of a gateway's account, from their file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from pipelines.gateway.caps import Caps, CapsRefused, parse_caps
+
+
+def load_caps(file: Path | None) -> Caps:
+    """Raises `CapsRefused`."""
+    if file is None:
+        raise CapsRefused("no hard caps: set TAPE_GATEWAY__CAPS to their file (docs/gateway.md)")
+    try:
+        found = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CapsRefused(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise CapsRefused(f"{file} is not a table of caps")
+    return parse_caps(found)
