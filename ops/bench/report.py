@@ -57,7 +57,7 @@ RATIOS = (
     (Target("`strategy` / stock Bytewax", 4.5, 6), "strategy", "stock_bytewax"),
     (Target("`strategy` / quixstreams", 10, 15), "strategy", "quixstreams"),
     (Target("`market` / json.loads alone", 0.25, 0.8), "market", "json_loads"),
-    (Target("`strategy` with figures / without", 0.95, 0.98), "strategy_seen", "strategy_unseen"),
+    (Target("`strategy` seen / unseen", 0.95, 0.98), "strategy_seen", "strategy_unseen"),
     (Target("log to Parquet / messages only", 0.5, 0.8), "archive", "messages"),
     (Target("replay from archive / from log", 2, 5), "replay_archive", "replay_log"),
     (
@@ -88,6 +88,7 @@ TRADING = (
     (Target("tick to order at the venue, median", 35, 17.5, "ms", most=True), ORDER, "p50"),
     (Target("tick to order at the venue, 99 %", 120, 60, "ms", most=True), ORDER, "p99"),
 )
+SEEN = Target("tick to order, median, seen / unseen", 1.05, 1.02, most=True)
 TAIL = Target("tick to signal, 99 %", 60, 30, "ms", most=True)
 
 
@@ -103,6 +104,7 @@ def rows(found: Samples) -> list[Row]:
     for target, what, share in TRADING:
         seen = [s.extra[what] for s in found.get("trading", [])]
         made.append(Row(target, [each[share] for each in seen if each["count"]]))
+    made.append(Row(SEEN, seen_medians(found)))
     heavy = [*found.get("strategy", []), *found.get("market", [])]
     sizes = [s.extra for s in found.get("archive", [])]
     made.append(Row(SIZE, [s["archived"] / s["logged"] for s in sizes if s["logged"]]))
@@ -119,15 +121,28 @@ def beside(found: Samples) -> list[tuple[str, str]]:
         ages = [s.extra["quarters"] for s in found.get(name, []) if s.extra["quarters"]]
         said.append((f"`{name}`: last quarter of a run / second", [a[-1] / a[1] for a in ages]))
     lines = [(name, spread(values)) for name, values in said if values]
-    if len(pairs := ratios(found, "strategy_seen", "strategy_unseen")) > 1:
-        low, high = interval(pairs)
-        text = f"{number(low)} - {number(high)}"
-        lines.append((f"`strategy` with figures / without: 95 % of {len(pairs)} pairs", text))
+    lines += paired("`strategy` seen / unseen", ratios(found, "strategy_seen", "strategy_unseen"))
+    lines += paired(SEEN.name, seen_medians(found))
     for name in ("strategy", "strategy_two"):
         if some := found.get(name, []):
             opened = middle([s.extra["reopening_s"] for s in some])
             lines.append((f"opening a shard after {some[0].events:,} events", f"{opened:.2f} s"))
     return lines
+
+
+def seen_medians(found: Samples) -> list[float]:
+    """Of an order's way with everything seen over that of its neighbour in time, unseen."""
+    pairs = zip(found.get("trading_seen", []), found.get("trading_unseen", []), strict=False)
+    both = [(one.extra[ORDER], other.extra[ORDER]) for one, other in pairs]
+    return [a["p50"] / b["p50"] for a, b in both if a["count"] and b["count"]]
+
+
+def paired(name: str, pairs: Sequence[float]) -> list[tuple[str, str]]:
+    """Where the mean ratio of the pairs lies; nothing of less than two."""
+    if len(pairs) < 2:
+        return []
+    low, high = interval(pairs)
+    return [(f"{name}: 95 % of {len(pairs)} pairs", f"{low:.3f} - {high:.3f}")]
 
 
 def spread(values: Sequence[float], unit: str = "") -> str:
@@ -146,7 +161,7 @@ def rates(found: Samples) -> list[tuple[str, str, str, str]]:
     """Every measurement by itself: events a second, processor time an event, peak memory."""
     made = []
     for name, samples in found.items():
-        if name in TIMED:
+        if name.startswith(TIMED):
             continue
         rate = spread([s.rate for s in samples])
         cpu = middle([s.cpu_s / s.events * 1e9 for s in samples])
@@ -260,8 +275,9 @@ FIGURES = """\
 - `risk_N`: requests approved row by row, every check asked, with so many orders open throughout.
 - `venue`: LIMIT IOC orders over 16 connections, filled and fsynced; the processor time is the
   venue's alone.
-- `strategy_seen`: `strategy` with figures, asked for once a second; `strategy_unseen`: without. In
-  pairs, the one and the other first in turn; the interval is Student's, of the mean ratio.
+- seen: with figures, asked for once a second, and with spans, sent to an OTLP endpoint outside the
+  measured process; unseen: without either. In pairs, the one and the other first in turn; the
+  interval is Student's, of the mean ratio. A desk's pair trades the same slice on a log of its own.
 - `sql_bars`: one-minute bars of one instrument by `tape sql`, from the manifests to the answer;
   `sql_by_hand`: the same DuckDB query over one Parquet file with just its four columns, sorted.
 - `backtest_orders`: strategy with execution, risk, gateway and matching over ticks in an archive;

@@ -22,6 +22,7 @@ from connectors.log.interface import Tp
 from ops import stack
 from ops.bench.peers.environment import NotInstalled, peer_python
 from ops.bench.samples import Sample, Samples
+from ops.bench.seeing import endpoint
 from ops.desk.prepare import prepare_log
 from ops.processes.clients import kafka_log
 from ops.settings import ROOT, Settings, load
@@ -90,7 +91,8 @@ GROUPS = (
     *("archive", "risk", "venue", "trading", "seeing", "verify", "sql", "backtest"),
 )
 OPEN_ORDERS = (1, 100, 10_000)
-PAIRS = 3  # with figures and without, in each repetition
+PAIRS = 3  # of a pipeline with figures and spans and without, in each repetition
+DESK_PAIRS = 2  # the same of a whole desk
 
 
 class Found(NamedTuple):
@@ -130,14 +132,27 @@ def run_bench(plan: Plan, settings: Settings, report: Report) -> Found:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def in_turn(pairs: int) -> Iterator[tuple[int, bool]]:
+    """Both of every pair; who begins changes with every pair."""
+    for pair in range(pairs):
+        for seen in (False, True) if pair % 2 else (True, False):
+            yield pair, seen
+
+
 class Bench:
     """The measurements of one plan, on a running stack."""
 
     def __init__(self, plan: Plan, folder: Path, report: Report) -> None:
         self._plan, self._folder, self._report = plan, folder, report
         self._found = Found({}, {})
+        self._spans = ""
 
     def run(self) -> Found:
+        """Spans, where a measurement sends any, are taken by this process, not by the measured."""
+        with endpoint() as self._spans:
+            return self._run()
+
+    def _run(self) -> Found:
         self._fill()
         steps = [step for n in range(self._plan.repeat) for step in self._repetition(n)]
         for done, (name, prefix, events, arguments) in enumerate(steps):
@@ -150,6 +165,10 @@ class Bench:
             self._report("trading", 0, None)
             lengths = {"seconds": self._plan.live_s, "warm_s": self._plan.warm_s}
             self._keep(self._work("trading", "", 0, lengths))
+        if "seeing" in self._plan.groups:
+            for done, arguments in enumerate(desks := list(self._desks())):
+                self._report("trading, seen and unseen", done, len(desks))
+                self._keep(self._measured("trading", "", 0, arguments))
         return self._found
 
     def _fill(self) -> None:
@@ -195,11 +214,18 @@ class Bench:
             created.result()
 
     def _pairs(self, numbers: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
-        """Runs without and with figures, in turn; who begins changes with every pair."""
+        """Runs of a pipeline without figures and spans and with them."""
         for number in range(self._plan.repeat) if numbers is None else numbers:
-            for pair in range(PAIRS):
-                for seen in (False, True) if pair % 2 else (True, False):
-                    yield {"pipeline": f"strategy_{number}_{pair}_{int(seen)}", "seen": seen}
+            for pair, seen in in_turn(PAIRS):
+                spans = self._spans if seen else ""
+                yield {"pipeline": f"strategy_{number}_{pair}_{int(seen)}", "spans": spans}
+
+    def _desks(self) -> Iterator[dict[str, Any]]:
+        """The same of a whole desk."""
+        lengths = {"seconds": self._plan.live_s, "warm_s": self._plan.warm_s}
+        for pair, seen in in_turn(self._plan.repeat * DESK_PAIRS):
+            own = {"own": f"seeing{pair}{int(seen)}", "spans": self._spans if seen else ""}
+            yield {**lengths, **own}
 
     def _repetition(self, number: int) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
         plan, groups = self._plan, self._plan.groups
@@ -260,8 +286,8 @@ class Bench:
         sample = self._work(name, prefix, events, arguments)
         if prefix in (TWO, MANY):
             sample.work = f"{name}_{prefix.rstrip('.')}"
-        if "seen" in arguments:
-            sample.work = "strategy_seen" if arguments["seen"] else "strategy_unseen"
+        if "spans" in arguments:
+            sample.work = f"{name}_seen" if arguments["spans"] else f"{name}_unseen"
         if name == "risk":
             sample.work = f"risk_{arguments['open_orders']}"
         return sample

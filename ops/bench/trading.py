@@ -17,6 +17,7 @@ from connectors.log.interface import Log
 from connectors.log.places import partitions
 from ops.bench.latency import percentiles
 from ops.bench.samples import Sample
+from ops.bench.seeing import scraped
 from ops.demo.cast import Cast, Demo, environment, settings_of, slice_of
 from ops.demo.play import Player
 from ops.demo.waits import drain, wait_ready, watch
@@ -24,7 +25,7 @@ from ops.desk.own import with_feeds
 from ops.desk.plan import desk
 from ops.desk.prepare import prepare_log, prepare_trading
 from ops.processes.clients import codec_of, kafka_log
-from ops.settings import Settings
+from ops.settings import KafkaSettings, RegistrySettings, Settings
 from ops.stack.progress import silent
 from ops.supervisor.supervisor import Supervisor
 from schemas.codec import Codec
@@ -85,17 +86,49 @@ def _between(begins: Times, ends: Times, names: set[str]) -> list[float]:
 
 
 def trading(settings: Settings, _: int, arguments: dict[str, Any]) -> Sample:
-    """On a stack that runs in the run folder and knows no topics yet. No faults strike."""
+    """On a running stack, under a prefix and in a folder that are the run's own, where it names
+    any. No faults strike. With `spans`, an endpoint, everything is seen: spans are sent there and
+    figures asked for; where that is empty, processes show nothing; by default figures alone.
+    """
     seconds, warm_s = arguments["seconds"], arguments["warm_s"]
+    name, spans = arguments.get("own", ""), arguments.get("spans")
     demo = Demo(seconds + warm_s)
-    own = settings_of(demo, settings.run_dir)
-    with Supervisor(own.run_dir, environment(own)) as supervisor:
+    own = _own(settings, demo, name)
+    with Supervisor(own.run_dir, _environment(own, spans), metrics=spans != "") as supervisor:
         cast = Cast(demo, own, supervisor, silent)
         prepare_log(own, silent)
         prepare_trading(own)
-        tap, from_ns = _played(cast, warm_s)
+        with scraped(lambda: addresses(supervisor) if spans else []):
+            tap, from_ns = _played(cast, warm_s)
     found = shares(tap, from_ns)
     return Sample("trading", int(found[DECISION]["count"]), seconds, extra=found)
+
+
+def _own(settings: Settings, demo: Demo, name: str) -> Settings:
+    """The demo's desk on this stack. Another run must not meet the state of its venue."""
+    found = settings_of(demo, settings.run_dir / name)
+    own = {
+        "topic_prefix": f"{name}." if name else "",
+        "kafka": KafkaSettings(bootstrap_servers=settings.bootstrap_servers()),
+        "registry": RegistrySettings(url=settings.registry_url()),
+    }
+    return found.model_copy(update=own)
+
+
+def _environment(own: Settings, spans: str | None) -> dict[str, str]:
+    said = {
+        "TAPE_TOPIC_PREFIX": own.topic_prefix,
+        "TAPE_KAFKA__BOOTSTRAP_SERVERS": own.bootstrap_servers(),
+        "TAPE_REGISTRY__URL": own.registry_url(),
+    }
+    if spans:
+        said["TAPE_TRACES__ENDPOINT"] = spans
+    return {**environment(own), **said}
+
+
+def addresses(supervisor: Supervisor) -> list[str]:
+    """Where its processes show their figures."""
+    return [one.metrics for one in supervisor.standings() if one.metrics]
 
 
 def _played(cast: Cast, warm_s: float) -> tuple[OrderTap, int]:

@@ -6,12 +6,8 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from threading import Event, Thread
 from typing import Any, NoReturn
-from urllib.request import urlopen
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -27,11 +23,12 @@ from connectors.log.interface import Tp
 from connectors.log.kafka_reader import DEFAULTS
 from ops.bench import data
 from ops.bench.samples import Sample
+from ops.bench.seeing import scraped
 from ops.figures.pipeline import Shown
 from ops.processes.catalog import pipeline
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.run import shard_of
-from ops.settings import MetricsSettings, Settings
+from ops.settings import MetricsSettings, Settings, TracesSettings
 from ops.stack.ports import HOST, free_ports
 from pipelines.flow import build_flow
 from schemas.codec import Codec
@@ -128,7 +125,8 @@ def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any
     log, codec = kafka_log(settings), codec_of(settings)
     began = time.perf_counter()
     made = pipeline(name, settings)
-    settings = _with_port(settings) if arguments.get("seen") else settings
+    if spans := arguments.get("spans", ""):
+        settings = _seen(settings, spans)
     number, shards = arguments.get("shard", 0), arguments.get("shards", 1)
     shard = replace(shard_of(made, number, shards, settings), pipeline=arguments["pipeline"])
     session = open_session(log, codec, shard, Intent(start="earliest"), until=lambda: True)
@@ -138,7 +136,8 @@ def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any
     steps: list[tuple[int, float]] = []
     session.on_settled = lambda progress: steps.append((progress.records, time.perf_counter()))
     watch, start = Watch(), time.perf_counter()
-    with scraped(settings.metrics.port):
+    address = f"{HOST}:{settings.metrics.port}"
+    with scraped(lambda: [address] if spans else []):
         _drive(session, shown, codec, settings)
     # What follows the last input is the last snapshot and the end.
     reached = next(at for records, at in steps if records == session.progress.records)
@@ -150,31 +149,16 @@ def _to_end(name: str, settings: Settings, events: int, arguments: dict[str, Any
         "opening_s": opening_s,
         "quarters": quarters(steps, start),
         "reopening_s": _reopened(settings, codec, shard),
+        "seen": shown.figures is not None and shown.spans is not None,
     }
     return sample
 
 
-def _with_port(settings: Settings) -> Settings:
-    return settings.model_copy(update={"metrics": MetricsSettings(port=free_ports(1)[0])})
-
-
-@contextmanager
-def scraped(port: int) -> Iterator[None]:
-    """Asks for the figures once a second, several times as often as a Prometheus does; 0: never."""
-    end = Event()
-
-    def ask() -> None:
-        while port and not end.wait(1.0):
-            with urlopen(f"http://{HOST}:{port}/metrics") as answer:
-                answer.read()
-
-    asking = Thread(target=ask)
-    asking.start()
-    try:
-        yield
-    finally:
-        end.set()
-        asking.join()
+def _seen(settings: Settings, endpoint: str) -> Settings:
+    """With figures, and spans to this endpoint."""
+    metrics = MetricsSettings(port=free_ports(1)[0])
+    traces = TracesSettings(endpoint=endpoint)
+    return settings.model_copy(update={"metrics": metrics, "traces": traces})
 
 
 def _drive(session: Session, shown: Shown, codec: Codec, settings: Settings) -> None:

@@ -42,6 +42,7 @@ def found(stack: StackInfo, stack_dir: Path, tmp_path_factory: pytest.TempPathFa
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(environment, "_uv", _no_uv)
         patch.setattr(run, "PAIRS", 1)
+        patch.setattr(run, "DESK_PAIRS", 0)  # half a minute each
         patch.setattr(run, "ended", _forked)
         return Bench(Plan(MEASURED, EVENTS, 1, 2.0, 0.0), folder, silent).run()
 
@@ -151,6 +152,12 @@ def test_pipelines_committed_what_they_decided(found: Found) -> None:
     assert market.rss_mb > 10
 
 
+def test_only_one_of_a_pair_is_seen(found: Found) -> None:
+    [seen], [unseen] = found.samples["strategy_seen"], found.samples["strategy_unseen"]
+    assert (seen.extra["seen"], unseen.extra["seen"]) == (True, False)
+    assert seen.extra["outputs"] == unseen.extra["outputs"]
+
+
 def test_what_could_not_be_measured_is_named(found: Found) -> None:
     assert found.missing == {"quixstreams": "uv is not here"}
     verdicts = {row[0]: row[-1] for row in report.verdicts(found)}
@@ -198,6 +205,31 @@ def test_a_ratio_compares_within_one_repetition() -> None:
     found = {"a": [sample("a", 10), sample("a", 40)], "b": [sample("b", 20), sample("b", 40)]}
     assert ratios(found, "a", "b") == pytest.approx([0.5, 1.0])
     assert ratios(found, "a", "absent") == []
+
+
+def test_who_begins_changes_with_every_pair() -> None:
+    assert list(run.in_turn(3)) == [
+        *((0, True), (0, False)),
+        *((1, False), (1, True)),
+        *((2, True), (2, False)),
+    ]
+
+
+def test_a_desk_seen_is_compared_with_its_neighbour() -> None:
+    def desks(*medians: float) -> list[Sample]:
+        return [
+            sample("x", 1, **{trading.ORDER: {"count": 1, "p50": ms} if ms else {"count": 0}})
+            for ms in medians
+        ]
+
+    found = {"trading_seen": desks(21, 33, 10), "trading_unseen": desks(20, 30, 0)}
+    assert report.seen_medians(found) == pytest.approx([1.05, 1.1]), "no orders: no pair"
+    [(name, said)] = report.paired("x", report.seen_medians(found))
+    low, high = (float(bound) for bound in said.split(" - "))
+    assert name == "x: 95 % of 2 pairs"
+    assert low < 1.05
+    assert high > 1.1
+    assert report.paired("x", [1.0]) == []
 
 
 def test_quarters_are_rates_of_each_quarter() -> None:
