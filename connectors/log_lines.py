@@ -8,6 +8,7 @@ holds.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import sys
@@ -21,6 +22,7 @@ from connectors.log_repeats import Repeats
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 FORMATS: Final = ("text", "json")
+LABELS: Final = ("level", "process", "pipeline", "venue", "line")  # few values: Loki's labels
 ABOUT: Final = ("correlation_id", "cl_ord_id")  # of a line, as `extra`
 PLAIN: Final = (str, int, float, Decimal, bool, type(None), BaseException, PurePath)
 
@@ -77,9 +79,26 @@ class _Json(logging.Formatter):
         return json.dumps(found, ensure_ascii=False)
 
 
-def handler_to(stream: TextIO, form: str, repeats: Repeats) -> logging.Handler:
+class Handler(logging.StreamHandler[TextIO]):
+    """Before a line, what was left out of others; at the end, what nobody was told of yet."""
+
+    def __init__(self, stream: TextIO, repeats: Repeats) -> None:
+        super().__init__(stream)
+        self._repeats = repeats
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for late in self._repeats.overdue():
+            super().emit(late)
+        super().emit(record)
+
+    def finish(self) -> None:
+        for late in self._repeats.overdue(all_of_them=True):
+            super().emit(late)
+
+
+def handler_to(stream: TextIO, form: str, repeats: Repeats) -> Handler:
     """Writes lines in this form, without repeats and without objects."""
-    handler = logging.StreamHandler(stream)
+    handler = Handler(stream, repeats)
     handler.setFormatter(_Json() if form == "json" else _Text(FORMAT))
     handler.addFilter(_Plain())
     handler.addFilter(repeats)
@@ -88,5 +107,7 @@ def handler_to(stream: TextIO, form: str, repeats: Repeats) -> logging.Handler:
 
 def to_stderr(level: str = "WARNING", form: str = "text") -> None:
     """Sets up the root logger, from warnings on, and Tape's own from `level` on."""
-    logging.basicConfig(handlers=[handler_to(sys.stderr, form, REPEATS)], level="WARNING")
+    handler = handler_to(sys.stderr, form, REPEATS)
+    logging.basicConfig(handlers=[handler], level="WARNING")
+    atexit.register(handler.finish)
     logging.getLogger("tape").setLevel(level)

@@ -1,7 +1,8 @@
 """Lines that say the same again and again: how many pass, and what is kept of them.
 
 The same is what one place in the code says (logger, level, and of warnings the text before the
-figures are put in). In a window the first few pass; the next that does says how many were left out.
+figures are put in). In a window the first few pass; how many were left out says the next that does,
+or, where none comes, whatever is said next.
 Nothing from CRITICAL on is ever left out, and errors are counted whether they pass or not.
 """
 
@@ -25,6 +26,7 @@ class _Window:
     began_s: float
     passed: int = 0
     left_out: int = 0
+    last: logging.LogRecord | None = None  # of those left out
 
 
 @dataclass
@@ -71,8 +73,22 @@ class Repeats(logging.Filter):
             self._windows[group] = window = _Window(now_s)
         window.passed += 1
         if window.passed > PASS:
-            window.left_out += 1
+            window.left_out, window.last = window.left_out + 1, record
         return window.passed <= PASS
+
+    def overdue(self, *, all_of_them: bool = False) -> list[logging.LogRecord]:
+        """Lines that tell how many were left out, of windows that are over; each once. The line is
+        the last that was left out, which counts for itself.
+        """
+        now_s, found = self._monotonic_s(), []
+        with self._lock:
+            for group, window in list(self._windows.items()):
+                over = all_of_them or now_s - window.began_s >= WINDOW_S
+                if over and window.last is not None:
+                    window.last.left_out = window.left_out - 1
+                    found.append(window.last)
+                    del self._windows[group]
+        return found
 
     def _keep(self, group: Group, record: logging.LogRecord) -> None:
         said = record.getMessage()

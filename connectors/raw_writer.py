@@ -23,6 +23,7 @@ from connectors.log.kafka import MISSING, count_partitions
 from connectors.partitioner import murmur2_partition
 from schemas.codec import Codec
 from schemas.events import ConnectionClosed, ConnectionOpened, FrameReceived
+from schemas.secret import revealed
 
 log = logging.getLogger("tape.connector")
 
@@ -76,9 +77,8 @@ def partition_count(producer: Producer, topic: str) -> int:
 
 def open_producer(options: Mapping[str, Any], **own: Any) -> Producer:
     """An idempotent producer; `options` are librdkafka's and need `bootstrap.servers`."""
-    return Producer(
-        {**DEFAULTS, **own, **options, **FORCED, "error_cb": _log_error}, logger=_kafka_log
-    )
+    chosen = {**DEFAULTS, **own, **options, **FORCED, "error_cb": _log_error}
+    return Producer(revealed(chosen), logger=_kafka_log)
 
 
 _kafka_log = logging.getLogger("tape.kafka")

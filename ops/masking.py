@@ -7,9 +7,7 @@ from typing import Any
 
 from ops.references import REFERENCE, Option
 from ops.settings import Settings
-
-MASK = "********"
-_SECRET = re.compile(r"password|secret|token|sasl\.jaas|ssl\.key\.pem|credential", re.IGNORECASE)
+from schemas.secret import MASK, is_secret
 
 
 def masked(settings: Settings) -> dict[str, Any]:
@@ -27,7 +25,7 @@ def masked(settings: Settings) -> dict[str, Any]:
 def _masked(name: str, value: Option) -> Option:
     if isinstance(value, str) and REFERENCE.fullmatch(value):
         return value
-    if _SECRET.search(name) or name.endswith("user.info"):
+    if is_secret(name):
         return MASK
     return _without_login(value) if isinstance(value, str) else value
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from schemas.errors import TapeError
+from schemas.secret import Secret, is_secret
 
 REFERENCE: Final = re.compile(r"(env|file):(.+)", re.DOTALL)
 
@@ -37,12 +39,28 @@ def own_key(key: Path) -> str | None:
     return f"file:{key}" if key.is_file() else None
 
 
-def resolved(name: str, value: Option) -> Option:
-    """What a reference leads to; any other value itself. Raises `SettingsError`."""
-    reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+def options_of(options: Mapping[str, Option]) -> dict[str, Option | Secret]:
+    """A client's options: what is referred to read, what is secret a `Secret`, by reference or by
+    name. Raises `SettingsError` for a dangling reference.
+    """
+    return {name: _option(name, value) for name, value in options.items()}
+
+
+def _option(name: str, value: Option) -> Option | Secret:
+    if isinstance(value, str) and REFERENCE.fullmatch(value):
+        return resolved(name, value)
+    return Secret(str(value)) if is_secret(name) else value
+
+
+def resolved(name: str, value: str) -> Secret:
+    """What a reference leads to. Raises `SettingsError`, which names the setting alone."""
+    reference = REFERENCE.fullmatch(value)
     if reference is None:
-        return value
-    kind, target = reference.groups()
+        raise SettingsError(f"{name} is not a reference: env:NAME or file:PATH")
+    return Secret(_read(name, *reference.groups()))
+
+
+def _read(name: str, kind: str, target: str) -> str:
     if kind == "env":
         if target not in os.environ:
             raise SettingsError(f"{name} refers to environment variable {target}, which is not set")

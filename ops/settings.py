@@ -29,11 +29,13 @@ from ops.references import (
     Option,
     SettingsError,
     key_reference,
+    options_of,
     own_key,
     pem_reference,
     resolved,
 )
 from replay.archive.options import S3Options
+from schemas.secret import Secret
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,9 +56,9 @@ class KafkaSettings(_Section):
         """`TAPE_KAFKA__OPTIONS__SASL_MECHANISM` means `sasl.mechanism`: no option has a `_`."""
         return {name.replace("_", "."): value for name, value in options.items()}
 
-    def client_options(self) -> dict[str, Option]:
+    def client_options(self) -> dict[str, Option | Secret]:
         """The options with their secrets read. Raises `SettingsError` for a dangling reference."""
-        return {name: resolved(name, value) for name, value in self.options.items()}
+        return options_of(self.options)
 
 
 class RegistrySettings(_Section):
@@ -65,9 +67,9 @@ class RegistrySettings(_Section):
     url: str | None = None
     options: dict[str, Option] = Field(default_factory=dict)
 
-    def client_options(self) -> dict[str, Option]:
+    def client_options(self) -> dict[str, Option | Secret]:
         """The options with their secrets read. Raises `SettingsError` for a dangling reference."""
-        return {name: resolved(name, value) for name, value in self.options.items()}
+        return options_of(self.options)
 
 
 class StackSettings(_Section):
@@ -279,12 +281,12 @@ class MonitoringSettings(_Section):
             raise ValueError("an address may carry a secret: env:NAME or file:PATH")
         return url
 
-    def urls(self) -> tuple[str | None, ...]:
+    def urls(self) -> tuple[Secret | None, ...]:
         """Those of PAGE, SLACK and the watchdog. Raises `SettingsError` for a dangling one."""
         named = {"page_url": self.page_url, "slack_url": self.slack_url}
         named["watchdog_url"] = self.watchdog_url
         return tuple(
-            None if url is None else str(resolved(f"monitoring.{name}", url)).strip()
+            None if url is None else resolved(f"monitoring.{name}", url)
             for name, url in named.items()
         )
 
@@ -364,7 +366,7 @@ class Settings(BaseSettings):
         """The registry's address: the setting, else what `tape up` recorded in the run folder."""
         return self.registry.url or self._recorded("registry_url", "TAPE_REGISTRY__URL")
 
-    def kafka_options(self) -> dict[str, Option]:
+    def kafka_options(self) -> dict[str, Option | Secret]:
         """What every Kafka client starts from: the address and the user's own options."""
         return {"bootstrap.servers": self.bootstrap_servers(), **self.kafka.client_options()}
 
@@ -382,20 +384,20 @@ class Settings(BaseSettings):
         """Where the key lies that the archive makes for itself where none is named."""
         return self.run_dir / "archive-signing-key.pem"
 
-    def archive_pem(self) -> str:
+    def archive_pem(self) -> Secret:
         """The archive's private key. Raises `SettingsError` for a dangling reference."""
         reference = self.archive.signing_key or f"file:{self.own_archive_key}"
-        return str(resolved("archive.signing_key", reference))
+        return resolved("archive.signing_key", reference)
 
     @property
     def own_signing_key(self) -> Path:
         """Where the key lies that risk makes for itself where none is named."""
         return self.run_dir / "risk-signing-key.pem"
 
-    def signing_pem(self) -> str:
+    def signing_pem(self) -> Secret:
         """Risk's private key. Raises `SettingsError` for a dangling reference."""
         reference = self.risk.signing_key or f"file:{self.own_signing_key}"
-        return str(resolved("risk.signing_key", reference))
+        return resolved("risk.signing_key", reference)
 
     @property
     def simulated_folder(self) -> Path:
@@ -412,27 +414,32 @@ class Settings(BaseSettings):
         """The same, of a key that only reads."""
         return self.simulated_folder / "reading-key.json"
 
-    def gateway_key(self) -> str:
+    def gateway_key(self) -> Secret:
         """The trading key's text: the one referred to, else the one for the desk's own simulated
         venue. Raises `SettingsError` for a missing or dangling reference.
         """
         reference = self.gateway.key or own_key(self.own_trading_key)
         if reference is None:
             raise SettingsError("no trading key: set TAPE_GATEWAY__KEY to a reference")
-        return str(resolved("gateway.key", reference))
+        return resolved("gateway.key", reference)
 
-    def watch_key(self) -> str:
+    def watch_key(self) -> Secret:
         """The watching key's text, found as the trading key's is. Raises `SettingsError`."""
         reference = self.watch.key or own_key(self.own_reading_key)
         if reference is None:
             raise SettingsError("no key to watch with: set TAPE_WATCH__KEY to a reference")
-        return str(resolved("watch.key", reference))
+        return resolved("watch.key", reference)
 
     def risk_pems(self) -> list[bytes]:
         """Risk's public keys. Raises `SettingsError` for a dangling reference."""
         own = f"file:{self.own_signing_key}.pub"
         named = self.gateway.risk_keys or [own]
-        return [str(resolved("gateway.risk_keys", one)).encode() for one in named]
+        return [
+            resolved("gateway.risk_keys", one).reveal().encode()
+            if REFERENCE.fullmatch(one)
+            else one.encode()
+            for one in named
+        ]
 
     def _recorded(self, name: str, variable: str) -> str:
         try:

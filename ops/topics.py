@@ -21,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from schemas.catalog import Catalog
 from schemas.errors import TopicError
+from schemas.secret import revealed
 from schemas.topic_diff import Difference, Existing, differences
 from schemas.topics import Topic
 
@@ -53,7 +54,7 @@ def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> lis
 
 def connect(options: Mapping[str, Any]) -> AdminClient:
     """A client that is known to reach the broker; librdkafka's own lines stay off the terminal."""
-    admin = AdminClient(dict(options), logger=logging.getLogger("tape.kafka"))
+    admin = AdminClient(revealed(options), logger=logging.getLogger("tape.kafka"))
     try:
         admin.list_topics(timeout=CONNECT_S)
     except KafkaException as error:

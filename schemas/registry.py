@@ -23,6 +23,7 @@ from schemas import avsc
 from schemas.catalog import Catalog, SchemaVersion, schema_version
 from schemas.compatibility import conflicts
 from schemas.errors import IncompatibleSchemaError, RegistryError, SchemaError, UnknownSchemaError
+from schemas.secret import revealed
 
 OPTIONS: Final = (
     "basic.auth.user.info",
@@ -59,7 +60,7 @@ class Registry:
     """A client. `options` are those of confluent-kafka's client listed in `OPTIONS`."""
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
-        options = dict(options or {})
+        options = revealed(options or {})
         if unknown := options.keys() - set(OPTIONS):
             raise RegistryError(
                 f"registry option {', '.join(sorted(unknown))} is unknown; "

@@ -10,9 +10,10 @@ from typing import Any
 import pyrage
 
 from connectors.gateway.keys import KeyRefused
+from schemas.secret import Secret
 
 
-def decrypted(path: Path, identity_path: Path | None) -> str:
+def decrypted(path: Path, identity_path: Path | None) -> Secret:
     """The text of an age file. Raises `KeyRefused`, which names files and never shows what is in
     them.
     """
@@ -20,7 +21,7 @@ def decrypted(path: Path, identity_path: Path | None) -> str:
         raise KeyRefused(f"age:{path} needs TAPE_AGE_IDENTITY: the path of an identity file")
     try:
         text: bytes = pyrage.decrypt(path.read_bytes(), _identities(identity_path))
-        return text.decode()
+        return Secret(text.decode())
     except OSError as error:
         raise KeyRefused(f"{error.filename} cannot be read: {error.strerror}") from None
     except (pyrage.DecryptError, UnicodeDecodeError):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from connectors.gateway.figures import GatewayFigures
 from connectors.gateway.halts import Halts
 from connectors.gateway.journal import Journal
-from connectors.gateway.keys import MASK, Key
+from connectors.gateway.keys import Key
 from connectors.gateway.ledger import Ledger
 from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport, boottime_ns
 from connectors.log.errors import Aborted
@@ -35,6 +35,7 @@ from schemas.events import (
     VenueRequestSent,
     VenueResponseReceived,
 )
+from schemas.secret import MASK
 
 log = logging.getLogger("tape.gateway")
 

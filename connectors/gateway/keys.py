@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from schemas.errors import TapeError
+from schemas.secret import MASK, Secret
 
-MASK: Final = "********"
 _PROBE: Final = b"probe"
 
 
@@ -53,10 +53,10 @@ class Key:
         raise TypeError("a key is not written anywhere")
 
 
-def parse_key(text: str) -> Key:
+def parse_key(text: Secret) -> Key:
     """The key in a reference's text. Raises `KeyRefused`."""
     try:
-        said = json.loads(text)
+        said = json.loads(text.reveal())
         api_key = said["api_key"]
         private = said.get("private_key")
         sign = _hmac(said["secret"]) if private is None else _ed25519(private)

@@ -5,9 +5,10 @@ files. boto3 is slow to import and needed for these references alone, so it is i
 from __future__ import annotations
 
 from connectors.gateway.keys import KeyRefused
+from schemas.secret import Secret
 
 
-def secret_text(name: str) -> str:
+def secret_text(name: str) -> Secret:
     """A secret's newest text. Raises `KeyRefused`, which names the secret and never shows it."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -19,4 +20,4 @@ def secret_text(name: str) -> str:
     text = answer.get("SecretString")
     if not isinstance(text, str):
         raise KeyRefused(f"aws:{name} holds no text")
-    return text
+    return Secret(text)

@@ -23,6 +23,7 @@ from connectors.log.kafka_reader import BOUNDED, KafkaReader
 from connectors.log.kafka_writer import FORBIDDEN, KafkaWriter
 from connectors.log.ranges import drained, require_held
 from schemas.errors import TapeError
+from schemas.secret import revealed
 
 logger = logging.getLogger("tape.log")
 REQUEST_TIMEOUT_S, ELECTION_S, MISSING_S = 10.0, 20.0, 2.0
@@ -103,13 +104,11 @@ class KafkaLog:
         itself.
         """
         if self._plain is None:
-            self._plain = Consumer(
-                {
-                    "group.id": f"{self.prefix}tape-admin",
-                    "isolation.level": "read_uncommitted",
-                    **self._options,
-                }
-            )
+            own = {
+                "group.id": f"{self.prefix}tape-admin",
+                "isolation.level": "read_uncommitted",
+            }
+            self._plain = Consumer(revealed({**own, **self._options}))
         return self._plain
 
     def _physical(self, tp: Tp, offset: int = 0) -> TopicPartition:
@@ -176,9 +175,8 @@ class KafkaLog:
     def _committer(self, group: str) -> Consumer:
         if group not in self._committers:
             name = self.prefix + group
-            self._committers[group] = Consumer(
-                {"enable.auto.commit": False, **self._options, "group.id": name}
-            )
+            own = {"enable.auto.commit": False, **self._options, "group.id": name}
+            self._committers[group] = Consumer(revealed(own))
         return self._committers[group]
 
     def _typed(self, error: KafkaException, topic: str) -> TapeError:

@@ -13,6 +13,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from connectors.log.errors import ASK, LogUnreachable, NotAllowed, OffsetsGone
 from connectors.log.interface import Message, Tp
+from schemas.secret import revealed
 
 # fetch.wait.max.ms: new records answer a fetch at once, so this only bounds how late an end of
 # partition or a resumed partition is noticed. Each empty answer costs the broker nearly a
@@ -57,7 +58,7 @@ class KafkaReader:
         positions: Mapping[Tp, int],
         ends: Mapping[Tp, int],
     ) -> None:
-        self._consumer = Consumer({**DEFAULTS, **options})
+        self._consumer = Consumer(revealed({**DEFAULTS, **options}))
         self._tps = {(prefix + tp.topic, tp.partition): tp for tp in positions}
         self._names = {tp: name for name, tp in self._tps.items()}
         self._ends = dict(ends)  # the best knowledge of each partition's end, markers included

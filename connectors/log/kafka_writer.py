@@ -23,6 +23,7 @@ from connectors.log.errors import (
     WriterError,
 )
 from connectors.log.interface import OutRecord, Tp
+from schemas.secret import revealed
 
 # commit_transaction flushes whatever linger.ms holds back, so a long linger only makes full
 # batches.
@@ -111,9 +112,8 @@ class KafkaWriter:
         self._begun_at = 0.0
         self._acked = True
         self._gap_s = _GAP_MIN_S
-        self._producer = Producer(
-            {**DEFAULTS, **options, **RULE, "transactional.id": prefix + transactional_id}
-        )
+        own = {"transactional.id": prefix + transactional_id}
+        self._producer = Producer(revealed({**DEFAULTS, **options, **RULE, **own}))
 
     def fence(self) -> None:
         try:

@@ -25,6 +25,7 @@ from pipelines.logic import Output, Position
 from schemas.codec import Codec
 from schemas.events import ClockTick, FrameReceived, TradePrinted
 from schemas.numbers import exact
+from schemas.secret import revealed
 
 PARTITIONS = 4
 DISTINCT = 200_000  # trades made; a longer topic repeats them
@@ -133,15 +134,13 @@ def raw_records(found: Iterable[RawFrame], codec: Codec) -> Iterator[OutRecord]:
 
 def fill(settings: Settings, records: Iterable[OutRecord]) -> Filled:
     """Writes the records as an edge does: confirmed, not in transactions."""
-    producer = Producer(
-        {
-            "linger.ms": 20,
-            "compression.type": "lz4",
-            "batch.size": 1_000_000,
-            "queue.buffering.max.messages": 500_000,
-            **settings.kafka_options(),
-        }
-    )
+    chosen = {
+        "linger.ms": 20,
+        "compression.type": "lz4",
+        "batch.size": 1_000_000,
+        "queue.buffering.max.messages": 500_000,
+    }
+    producer = Producer(revealed({**chosen, **settings.kafka_options()}))
     failed: list[KafkaError] = []
     began, number = time.perf_counter(), 0
     for record in records:

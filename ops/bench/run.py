@@ -32,6 +32,7 @@ from ops.supervisor.leftovers import kill_leftovers
 from ops.supervisor.model import Process
 from ops.supervisor.supervisor import Supervisor
 from schemas.errors import TapeError
+from schemas.secret import revealed
 
 MAIN, RAW, TWO, MANY, LIVE = "bench.", "raw.", "two.", "many.", "live."
 PEER_OUT = "peer.changes"
@@ -209,7 +210,7 @@ class Bench:
                 names += [f"{own}.epochs.v1", f"{own}.snapshots.v1"]
         for own in (f"{TWO}{pair['pipeline']}" for pair in self._pairs()):
             names += [f"{own}.epochs.v1", f"{own}.snapshots.v1"]
-        admin = AdminClient(self._settings(MAIN).kafka_options())
+        admin = AdminClient(revealed(self._settings(MAIN).kafka_options()))
         for created in admin.create_topics([NewTopic(name, 4, 1) for name in names]).values():
             created.result()
 

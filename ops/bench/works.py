@@ -32,6 +32,7 @@ from ops.settings import MetricsSettings, Settings, TracesSettings
 from ops.stack.ports import HOST, free_ports
 from pipelines.flow import build_flow
 from schemas.codec import Codec
+from schemas.secret import revealed
 
 TRADES = "md.trade.v1"
 PARTS = 4  # a long run is looked at in quarters: the age of the process
@@ -87,7 +88,7 @@ def messages_tuned(settings: Settings, events: int, arguments: dict[str, Any]) -
 
 
 def _plain_consumer(settings: Settings) -> Consumer:
-    consumer = Consumer({**DEFAULTS, **settings.kafka_options()})
+    consumer = Consumer(revealed({**DEFAULTS, **settings.kafka_options()}))
     name = settings.topic_prefix + TRADES
     consumer.assign([TopicPartition(name, p, 0) for p in range(data.PARTITIONS)])
     return consumer

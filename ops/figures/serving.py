@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from hashlib import sha256
 
 from connectors import log_lines
@@ -23,7 +24,9 @@ def code_version() -> str:
 
 def answer(settings: Settings, process: str, version: str = "", **facts: str | int) -> Health:
     """The process's health, served where the settings say. `version`: default, the code's own."""
-    known = (version[:VERSION_DIGITS] or code_version()) if settings.metrics.port else ""
+    known = version[:VERSION_DIGITS]
+    if not known and (settings.metrics.port or os.environ.get("TAPE_LOG_FORMAT") == "json"):
+        known = code_version()  # reads all of it: for who shows it
     if settings.metrics.port:
         declared.CONFIG_INFO.show({_about(settings): 1})
     log_lines.bind(process=process, **facts, **({"version": known} if known else {}))

@@ -16,6 +16,7 @@ import yaml
 from ops.figures.desk import TARGETS
 from ops.settings import ROOT, MonitoringSettings
 from ops.stack.ports import HOST
+from schemas.secret import Secret
 
 RULES: Final = ROOT / "ops" / "monitoring" / "rules"
 GROUP_BY: Final = ["alertname", "account", "venue"]
@@ -91,8 +92,8 @@ def _route(severity: str, **times: str) -> dict[str, Any]:
     return {"receiver": severity, "matchers": [f'severity="{severity}"'], **times}
 
 
-def _receiver(name: str, url: str | None) -> dict[str, Any]:
-    hooks = [{"url": url, "send_resolved": name != "watchdog"}] if url else []
+def _receiver(name: str, url: Secret | None) -> dict[str, Any]:
+    hooks = [{"url": url.reveal().strip(), "send_resolved": name != "watchdog"}] if url else []
     return {"name": name, "webhook_configs": hooks}
 
 

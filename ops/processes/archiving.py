@@ -25,6 +25,7 @@ from replay.archive.trim import plan, trimmable
 from replay.times import EVERYTHING, Span
 from replay.verify.signature import sign_days
 from schemas.errors import RegistryError
+from schemas.secret import Secret
 
 logger = logging.getLogger("tape.archive")
 
@@ -58,7 +59,7 @@ def archive_once(
         codec, store = codec_of(settings), archive_of(settings)
         names = topics_of(codec, topics)
         done = archive(log, codec, store, names, span, accept_gap, partial(report, "archive"))
-        done.signed = sign_days(store, archive_key(settings))
+        done.signed = sign_days(store, archive_key(settings).reveal().encode())
         if trim:
             done.trimmed = plan(log, codec, store, [t for t in trimmable(codec) if t in names])
             delete_before(settings, {one.tp: one.upto for one in done.trimmed})
@@ -92,10 +93,10 @@ def archive_follow(
         stop.wait(every_s)
 
 
-def archive_key(settings: Settings) -> bytes:
+def archive_key(settings: Settings) -> Secret:
     """What days are signed with. Without a reference a key of the run folder serves, made when
     first needed.
     """
     if settings.archive.signing_key is None:
         make_key(settings.own_archive_key)
-    return settings.archive_pem().encode()
+    return settings.archive_pem()

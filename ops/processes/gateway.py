@@ -28,6 +28,7 @@ from ops.processes.lock import hold
 from ops.settings import Settings
 from pipelines.gateway.caps import Caps
 from schemas.errors import TapeError
+from schemas.secret import Secret
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -95,7 +96,7 @@ def key_of(settings: Settings) -> Key:
     return read_key(settings.gateway.key, settings.gateway_key, settings.age_identity)
 
 
-def read_key(reference: str | None, text: Callable[[], str], identity: Path | None) -> Key:
+def read_key(reference: str | None, text: Callable[[], Secret], identity: Path | None) -> Key:
     """The key behind a reference; `text` reads those of the settings' own kinds, `identity` opens
     what age encrypted.
     """

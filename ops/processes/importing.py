@@ -62,7 +62,7 @@ def _import(
     store = archive_of(settings, root)
     with alone(settings):
         done = [_one(store, *file, report) for file in files]
-        sign_days(store, archive_key(settings))
+        sign_days(store, archive_key(settings).reveal().encode())
     return done
 
 

@@ -26,5 +26,5 @@ def signing(settings: Settings, log: Log, codec: Codec) -> Seal:
     if settings.risk.signing_key is None:
         make_key(settings.own_signing_key)
     scope = Scope(identity.environment, identity.log_id)
-    signer = Signer(settings.signing_pem().encode(), scope)
+    signer = Signer(settings.signing_pem().reveal().encode(), scope)
     return lambda encoded: Encoded(signer.sign_all(encoded.records, DECISIONS))

@@ -11,6 +11,7 @@ import pytest
 
 from connectors import log_lines
 from connectors.log_repeats import GROUPS_MAX, PASS, WINDOW_S, Repeats
+from ops.settings import ROOT
 from schemas.errors import TapeError
 
 
@@ -101,6 +102,35 @@ def test_repeats_are_left_out_and_counted(said: StringIO, clock: Clock) -> None:
     LOG.warning("no answer, attempt %d", 99)
     *_, last = lines(said)
     assert (last["message"], last["left_out"]) == ("no answer, attempt 99", 3)
+
+
+def test_what_was_left_out_is_told_before_the_next_line(said: StringIO, clock: Clock) -> None:
+    for number in range(PASS + 3):
+        LOG.warning("no answer, attempt %d", number)
+    clock.now_s += WINDOW_S
+    LOG.info("something else")
+    *_, late, last = lines(said)
+    assert (late["message"], late["left_out"]) == ("no answer, attempt 7", 2), "and two more"
+    assert "left_out" not in last
+    LOG.info("something else again")
+    assert len(lines(said)) == PASS + 3, "told once"
+
+
+def test_what_was_left_out_is_told_at_the_end(said: StringIO) -> None:
+    for _ in range(PASS + 1):
+        LOG.warning("no answer")
+    [handler] = LOG.handlers
+    assert isinstance(handler, log_lines.Handler)
+    handler.finish()
+    handler.finish()
+    assert len(lines(said)) == PASS + 1
+
+
+def test_the_labels_are_documented_and_bounded(said: StringIO) -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    *names, last = (f"`{name}`" for name in log_lines.LABELS)
+    assert f"{', '.join(names)} and {last} have few values: labels for Loki" in page
+    assert not {*log_lines.LABELS} & {*log_lines.ABOUT, "epoch", "message", "ts", "version"}
 
 
 def test_what_is_critical_is_never_left_out(said: StringIO) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ops import settings
-from ops.masking import MASK, masked
+from ops.masking import masked
 from ops.references import SettingsError
+from schemas.secret import MASK, Secret
 
 
 @pytest.fixture
@@ -112,8 +113,8 @@ def test_secrets_are_read_by_reference_and_masked_when_given_literally(
         """
     )
     loaded = settings.load()
-    assert loaded.kafka.client_options()["sasl.password"] == "from a file"
-    assert loaded.kafka.client_options()["sasl.username"] == "from the environment"
+    assert loaded.kafka.client_options()["sasl.password"] == Secret("from a file")
+    assert loaded.kafka.client_options()["sasl.username"] == Secret("from the environment")
     printed = json.dumps(masked(loaded))
     assert "literal" not in printed
     assert MASK in printed

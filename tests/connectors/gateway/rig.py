@@ -40,6 +40,7 @@ from connectors.simulated.server import VenueServer
 from ops.stack import StackInfo
 from pipelines.gateway.caps import Caps, parse_caps
 from schemas import events
+from schemas.secret import Secret
 from tests.connectors.asynchronous import until
 from tests.connectors.cluster import local_codec
 from tests.connectors.simulated.rig import API_KEY, SECRET
@@ -194,7 +195,7 @@ def parts(log: Log, url: str, socket_url: str, folder: Path, **changes: Any) -> 
         log,
         CODEC,
         order_port("BINANCE"),
-        parse_key(key_text()),
+        parse_key(Secret(key_text())),
         caps(),
         (RISK_PUBLIC,),
         url,

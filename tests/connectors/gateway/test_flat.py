@@ -16,6 +16,7 @@ from connectors.orderport import order_port
 from connectors.orderport.binance_spot.port import BinanceSpot
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
+from schemas.secret import Secret
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import ACCOUNT, BTC, key_text
 from tests.connectors.simulated.rig import Client, options, quote
@@ -27,7 +28,7 @@ Act = Callable[[VenueServer, Client], Awaitable[None]]
 
 
 def at(url: str) -> Account:
-    return Account(order_port("BINANCE"), parse_key(key_text()), url, WINDOW_MS)
+    return Account(order_port("BINANCE"), parse_key(Secret(key_text())), url, WINDOW_MS)
 
 
 async def cleared(server: VenueServer, wanted: Wanted = ALL, within_s: float = WITHIN_S) -> Cleared:

@@ -30,6 +30,7 @@ from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from pipelines.gateway.fold import OrderFold
 from schemas import events
+from schemas.secret import Secret
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import (
     ACCOUNT,
@@ -377,7 +378,7 @@ def test_a_key_that_may_withdraw_is_refused(tmp_path: Path) -> None:
         raise AssertionError("it became ready")
 
     with pytest.raises(KeyRefused, match="move money"):
-        play(tmp_path, act, key=parse_key(key_text(WITHDRAW_KEY)))
+        play(tmp_path, act, key=parse_key(Secret(key_text(WITHDRAW_KEY))))
 
 
 def test_the_log_gives_the_same_order_events_again(tmp_path: Path) -> None:

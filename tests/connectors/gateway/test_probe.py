@@ -18,6 +18,7 @@ from connectors.gateway.probe import ANSWERED, OUTCOMES, FlattenProbe
 from connectors.metrics import declared
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
+from schemas.secret import Secret
 from tests.connectors.asynchronous import until
 from tests.connectors.gateway.rig import Records, key_text
 from tests.connectors.gateway.test_gateway import play
@@ -37,7 +38,7 @@ def test_each_thing_that_stands_against_a_flatten_is_named(tmp_path: Path) -> No
         server.faults.arm(Fault("server_error", count=1, path=KEY_ASKED))
         assert await probe.outcome() == "VENUE_SILENT"
         trading = desk.key
-        desk.use(parse_key(key_text(READ_KEY)))
+        desk.use(parse_key(Secret(key_text(READ_KEY))))
         assert await probe.outcome() == "KEY_REFUSED"
         desk.use(trading)
         desk.silent = "RISK_SILENT"

@@ -12,15 +12,16 @@ from connectors.gateway.keys import Key, KeyRefused, parse_key
 from connectors.gateway.transport import Transport
 from connectors.orderport import NoSuchPort, order_port
 from connectors.simulated.server import VenueServer
+from schemas.secret import Secret
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import BTC, key_text
 from tests.connectors.orderport.conformance import SUITE, Rig
 from tests.connectors.simulated.rig import ED_KEY, PRIVATE_PEM, options, quote
 
 KEYS = [
-    pytest.param(parse_key(key_text()), id="HMAC"),
+    pytest.param(parse_key(Secret(key_text())), id="HMAC"),
     pytest.param(
-        parse_key(json.dumps({"api_key": ED_KEY, "private_key": PRIVATE_PEM})), id="Ed25519"
+        parse_key(Secret(json.dumps({"api_key": ED_KEY, "private_key": PRIVATE_PEM}))), id="Ed25519"
     ),
 ]
 
@@ -57,12 +58,12 @@ def test_a_venue_without_a_port_is_named() -> None:
 )
 def test_a_key_that_cannot_be_read_is_refused_and_not_shown(text: str) -> None:
     with pytest.raises(KeyRefused) as refused:
-        parse_key(text)
+        parse_key(Secret(text))
     assert "canary" not in str(refused.value)
 
 
 def test_a_key_shows_nothing() -> None:
-    key = parse_key(key_text())
+    key = parse_key(Secret(key_text()))
     assert repr(key) == str(key) == "Key(********)"
     with pytest.raises(TypeError, match="not written anywhere"):
         key.__reduce__()

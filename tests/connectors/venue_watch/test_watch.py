@@ -24,6 +24,7 @@ from connectors.venue_watch.venue import Venue
 from connectors.venue_watch.watch import FROM_NOW, TOPIC, WHOLE, Parts, Watch
 from connectors.venues.backoff import Backoff
 from schemas.events import BalancesObserved, OpenOrdersObserved, TradesObserved
+from schemas.secret import Secret
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import ACCOUNT, BTC, CODEC, key_text
 from tests.connectors.simulated.rig import API_KEY, READ_KEY, WITHDRAW_KEY, Client, options, quote
@@ -70,7 +71,7 @@ async def watching(
     backoff = Backoff(base_s=0.01, cap_s=0.05)
     parts = Parts(tape.log, CODEC, tape, ACCOUNT, every_s, backoff)
     task = asyncio.create_task(
-        Watch(parts, Venue(order_port("BINANCE"), parse_key(key), server.url)).run()
+        Watch(parts, Venue(order_port("BINANCE"), parse_key(Secret(key)), server.url)).run()
     )
     try:
         yield task

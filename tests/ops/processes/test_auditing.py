@@ -20,6 +20,7 @@ from replay.archive.errors import ArchiveCorrupt
 from replay.archive.reader import index
 from replay.archive.store import FolderStore
 from replay.verify.audit import NothingArchived
+from schemas.secret import Secret
 from tests.replay.verify.shelf import DAYS, Shelf, made
 
 
@@ -92,4 +93,4 @@ def test_a_key_is_given_by_reference(tmp_path: Path) -> None:
         load(archive={"signing_key": "-----BEGIN PRIVATE KEY-----"})
     (tmp_path / "key").write_text("a key")
     settings = load(archive={"signing_key": f"file:{tmp_path / 'key'}"})
-    assert settings.archive_pem() == "a key"
+    assert settings.archive_pem() == Secret("a key")
