@@ -37,7 +37,7 @@ def test_what_proc_says_in_base_units() -> None:
 def test_this_machine_is_shown(tmp_path: Path) -> None:
     host.show()
     try:
-        assert declared.PROCESS_THREADS.read()[()] == threading.active_count()
+        assert declared.PROCESS_THREADS.read()[()] >= threading.active_count(), "and native ones"
         memory = declared.HOST_MEMORY.read()
         assert 0 < memory["available",] < memory["total",]
         host.show(tmp_path)
