@@ -63,9 +63,10 @@ def browser() -> Iterator[Browser]:
 def tab(browser: Browser) -> Iterator[tuple[Stub, Seen]]:
     """One server and one tab for all tests: to load a page again is cheaper than to open one."""
     stub = Stub()
+    stub.show(PAGE, {})
     stub.start()
     with visit(browser) as seen:
-        seen.page.goto(f"{stub.url}static/icon.svg")
+        seen.page.goto(stub.url)
         yield stub, seen
     stub.close()
 
