@@ -5,7 +5,7 @@ Rows go through compiled encoders and fastavro; batches go through `schemas.colu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemas import events
@@ -43,6 +43,14 @@ class Codec:
             prefix = b"\0" + self.ids.id_of(event.newest).to_bytes(4, "big")
             self._encoders[cls] = compile_encoder(event.newest.schema, prefix)
         return self._encoders[cls]
+
+    def learn(self, topics: Iterable[str]) -> None:
+        """Asks now for the ids of all that these topics carry, so that whoever has to go on while
+        no registry answers can write and read it. Raises `RegistryError`.
+        """
+        for name in dict.fromkeys(event for t in topics for event in self.catalog.topics[t].events):
+            for version in self.catalog.events[name].versions.values():
+                self.ids.learn(version)
 
     def encode(self, event: Any) -> bytes:
         """The framed bytes of an event of any class."""

@@ -68,6 +68,10 @@ class SchemaIds:
             self._ids[schema.fingerprint] = self._find_id(schema)
         return self._ids[schema.fingerprint]
 
+    def learn(self, schema: SchemaVersion) -> None:
+        """So that nobody need be asked about it later, either way. Raises as `id_of` does."""
+        self._schemas.setdefault(self.id_of(schema), schema)
+
     def schema_of(self, number: int) -> SchemaVersion:
         """Raises `UnknownSchemaError`; an id once unknown stays so for this object."""
         if number in self._schemas:

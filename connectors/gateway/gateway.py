@@ -16,14 +16,21 @@ from typing import Any, Final
 from connectors.gateway.dead_man import DeadMan
 from connectors.gateway.desk import Desk, Parts, log, new_instance
 from connectors.gateway.inputs import SWEEP_MAX_NS, Inputs
-from connectors.gateway.ledger import Ledger
+from connectors.gateway.ledger import EVENTS, RAW, Ledger
 from connectors.gateway.local_socket import LocalSocket
-from connectors.gateway.past import Past, read_past
+from connectors.gateway.past import (
+    BREAKS,
+    CONTROL,
+    DECISIONS,
+    RECON_CONTROL,
+    Past,
+    read_past,
+)
 from connectors.gateway.probe import FlattenProbe
 from connectors.gateway.questions import Questions, Quotes
 from connectors.gateway.rotation import Rotation
 from connectors.gateway.sender import Sender
-from connectors.gateway.snapshots import Saved, records_of
+from connectors.gateway.snapshots import SNAPSHOTS, Saved, records_of
 from connectors.gateway.start import Start
 from connectors.gateway.stream import Stream
 from connectors.log.errors import Aborted
@@ -36,6 +43,7 @@ SWEEP_S: Final = 0.02
 STOP_S: Final = 5.0
 SAVE_S: Final = 0.1
 LOG_AGAIN_S: Final = 1.0
+TOPICS: Final = (RAW, EVENTS, SNAPSHOTS, CONTROL, RECON_CONTROL, BREAKS, DECISIONS)
 
 
 class Gateway:
@@ -192,6 +200,7 @@ class Gateway:
 
 def open_gateway(parts: Parts) -> Gateway:
     """Fences, then reads. It blocks. Raises `TapeError`."""
+    parts.codec.learn(TOPICS)  # before the predecessor is fenced, and once and for all
     instance = new_instance()
     ledger = Ledger(parts.log, parts.codec, parts.caps.account, instance, parts.abort, parts.now_ns)
     ledger.fence()

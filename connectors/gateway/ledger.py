@@ -17,11 +17,12 @@ from typing import Any, Final, NamedTuple
 from connectors.gateway.fenced import exit_code, newest_ready
 from connectors.gateway.snapshots import SNAPSHOTS
 from connectors.gateway.transport import boottime_ns
-from connectors.log.errors import Fenced, WriterError
+from connectors.log.errors import Aborted, Fenced, WriterError
 from connectors.log.interface import Abort, Log, OutRecord, Tp, Writer
 from connectors.log.places import place_of
 from connectors.traces.ids import TRACE_HEADER, traceparent
 from schemas.codec import Codec
+from schemas.errors import TapeError
 
 RAW: Final = "venue.raw.v1"
 EVENTS: Final = "oms.order-event.v1"
@@ -120,13 +121,16 @@ class Ledger:
         loop = asyncio.get_running_loop()
         while self._waiting:
             batch = self._next()
-            records = [self._record(event) for unit in batch for event in unit.events]
             try:
+                records = [self._record(event) for unit in batch for event in unit.events]
                 await loop.run_in_executor(self._pool, self._transact, records)
             except Fenced as error:
                 self._abort(self._fenced(), f"fenced, nothing was sent: {error}")
             except WriterError as error:
                 self._break(error, batch)
+                return
+            except TapeError as error:  # it happened all the same, and the fold knows it
+                self._break(Aborted(f"an event cannot be written: {error}"), batch)
                 return
             for unit in batch:
                 if not unit.done.done():  # nobody waits any more

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.catalog import SchemaVersion
 from schemas.codec import Codec, SchemaIds
 from schemas.errors import DecodeError, EncodeError, UnknownSchemaError
 from schemas.events import (
@@ -204,6 +205,26 @@ def test_a_decimal_of_too_many_digits_is_not_rounded() -> None:
     assert damaged != value
     with pytest.raises(DecodeError, match=r"do not fit decimal\(28,10\)"):
         CODEC.decode(damaged)
+
+
+def test_what_was_learnt_needs_no_registry_any_more() -> None:
+    there, asked = SchemaIds.local(CATALOG), list[str]()
+
+    def find(schema: SchemaVersion) -> int:
+        asked.append(schema.event)
+        return there.id_of(schema)
+
+    codec = Codec(CATALOG, SchemaIds({}, find_id=find))
+    codec.learn(["md.trade.v1", "md.quote.v1", "md.trade.v1"])
+    versions = CATALOG.events["TradePrinted"].versions
+    assert asked.count("TradePrinted") == len(versions)
+    assert set(asked) == {
+        *CATALOG.topics["md.trade.v1"].events,
+        *CATALOG.topics["md.quote.v1"].events,
+    }
+    asked.clear()
+    assert codec.decode(codec.encode(TRADE)) == TRADE
+    assert asked == []
 
 
 def test_local_ids_are_the_same_in_every_process() -> None:

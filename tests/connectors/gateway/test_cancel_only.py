@@ -17,7 +17,11 @@ from connectors.log.errors import Aborted
 from connectors.simulated.server import VenueServer
 from pipelines.gateway.fold import raw_id
 from schemas import events
+from schemas.catalog import SchemaVersion
+from schemas.codec import Codec, SchemaIds
+from schemas.errors import EncodeError, RegistryError
 from tests.connectors.asynchronous import LIMIT_S, run, until
+from tests.connectors.cluster import local_codec
 from tests.connectors.gateway.rig import (
     ACCOUNT,
     CODEC,
@@ -76,6 +80,49 @@ def test_without_the_log_orders_are_canceled_and_the_journal_is_handed_over(
     assert len(ids) == len({*ids})
     reasons = [e.reason for e in records.all(EVENTS) if isinstance(e, events.DecisionExpired)]
     assert reasons == ["GATEWAY_CANCEL_ONLY"]
+
+
+def test_what_cannot_be_encoded_is_taken_for_a_lost_log(tmp_path: Path) -> None:
+    """It happened, and the fold knows it: a log without it would tell another story."""
+    records = memory()
+
+    def refuses(event: Any) -> bytes:
+        raise EncodeError(type(event).__name__, "detail", "does not fit")
+
+    async def main() -> None:
+        codec = local_codec()
+        async with VenueServer(options(tmp_path)) as server, heartbeats(records):
+            quote(server, "99", "5", "101", "5")
+            made = parts(records.log, server.url, server.socket_url, tmp_path)
+            first = open_gateway(made._replace(codec=codec))
+            venue, task = server.venue.exchange, asyncio.create_task(first.run())
+            await until(lambda: first.desk.gate.ready and first.desk.quotes, "ready")
+            codec._encoders[events.OrderAccepted] = refuses
+            name = records.approve()
+            with pytest.raises(Aborted, match="log is back"):
+                await asyncio.wait_for(task, LIMIT_S)
+            assert not venue.open_orders(ACCOUNT, "BTCUSDT")
+            assert records.told(name) == ["Submitting"]
+            async with running(records, server, tmp_path):
+                assert records.told(name)[-1] == "Canceled"
+
+    run(main())
+
+
+def test_a_gateway_asks_for_every_schema_before_it_may_trade(tmp_path: Path) -> None:
+    """No registry is needed by one that has to cancel."""
+    asked: list[str] = []
+
+    def gone(schema: SchemaVersion) -> int:
+        asked.append(schema.event)
+        raise RegistryError("no answer from the registry")
+
+    made = parts(memory().log, "http://127.0.0.1:1", "ws://127.0.0.1:1", tmp_path)
+    codec = Codec(CODEC.catalog, SchemaIds({}, find_id=gone))
+    with pytest.raises(RegistryError):
+        open_gateway(made._replace(codec=codec))
+    assert asked
+    assert not made.log.writers, "its predecessor was fenced"  # type: ignore[attr-defined]
 
 
 def test_an_order_whose_write_ahead_hangs_is_never_sent(tmp_path: Path) -> None:
