@@ -22,7 +22,8 @@ class DeadMan:
 
     def __init__(self, desk: Desk, countdown_ms: int) -> None:
         self._desk, self._countdown_ms = desk, countdown_ms
-        self._armed: set[str] = set()
+        self._armed: set[str] = set()  # or perhaps: whoever asks for it may not hear the answer
+        self._asking = asyncio.Lock()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -32,26 +33,29 @@ class DeadMan:
             if self._desk.blocked is None and at_ns >= due_ns:
                 due_ns = at_ns + self._countdown_ms * 1_000_000 // PARTS
                 for instrument in self._desk.parts.caps.position_max:
-                    await self._refresh(instrument)
+                    async with self._asking:
+                        await self._refresh(instrument)
             await asyncio.sleep(LOOK_S)
         await asyncio.Event().wait()
 
     async def disarm(self) -> None:
-        """When nothing is open any more, and nobody will refresh it."""
-        for instrument in sorted(self._armed):
-            await self._desk.ask(self._desk.parts.port.countdown(instrument, 0))
-        self._armed.clear()
+        """When nothing is open any more, and nobody will refresh it: after what is under way."""
+        async with self._asking:
+            for instrument in sorted(self._armed):
+                await self._desk.ask(self._desk.parts.port.countdown(instrument, 0))
+            self._armed.clear()
 
     async def _refresh(self, instrument: str) -> None:
         desk = self._desk
-        if desk.held:
+        if desk.held or desk.stopping:
             return
+        self._armed.add(instrument)
         _, outcome = await desk.ask(desk.parts.port.countdown(instrument, self._countdown_ms))
         if isinstance(outcome, Answer) and outcome.status == ABSENT:
             log.warning("the venue has no dead-man's switch")
             self._countdown_ms = 0
+            self._armed.clear()
         elif isinstance(outcome, Answer) and outcome.status == 200:
-            self._armed.add(instrument)
             desk.figures.dead_man_ns = desk.parts.monotonic_ns()
         else:
             log.warning("%s: the dead-man's switch was not refreshed", instrument)

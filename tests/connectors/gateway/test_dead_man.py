@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,29 @@ def test_a_healthy_gateway_refreshes_it_and_one_that_may_not_send_does_not(tmp_p
         assert deletes == []
 
     play(tmp_path, act, dead_man_ms=COUNTDOWN_MS)
+
+
+def test_a_stop_while_it_is_being_armed_ends_it_after_that(tmp_path: Path) -> None:
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            quote(server, "99", "5", "101", "5")
+            async with running(records, server, tmp_path, dead_man_ms=COUNTDOWN_MS) as gateway:
+                ask, asked = gateway.desk.ask, asyncio.Event()
+
+                async def slowly(request: Request, causation_id: str = "") -> Any:
+                    asked.set()
+                    await until(lambda: gateway.desk.stopping, "stopping")
+                    return await ask(request, causation_id)
+
+                gateway.desk.ask = slowly  # type: ignore[method-assign]
+                await asked.wait()
+            asked_of = [e for e in records.all(RAW) if "countdown" in getattr(e, "path", "")]
+            assert "countdownTime=600&" in asked_of[0].parameters
+            assert "countdownTime=0&" in asked_of[-1].parameters
+
+    run(main())
 
 
 def test_a_gateway_that_stops_with_nothing_open_ends_it(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_snapshot_and_its_tail_are_the_whole_log(tmp_path: Path) -> None:
     whole = past.read_since(Saved(OrderFold(READER)), records.log, CODEC, ACCOUNT)
     assert saved.dump(whole.fold) == live
     found = taken(records.log)
-    assert len(found) > 5
+    assert len(found) > 2, "each run's last one, and some on the way: how many is a matter of time"
     assert whole.breaks == {FOUND.break_id}
     for chunks in found:
         base = decode(joined(chunks), chunks[0].state_version, READER)
