@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Final
 
@@ -16,6 +17,14 @@ _STEP: Final = Decimal("1e-18")
 def money(value: Decimal) -> Decimal:
     """Derived money as decimal(38,18): rounded half even, once."""
     return value.quantize(_STEP, context=_ROUNDED)
+
+
+def total(parts: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    found = ZERO
+    for part in parts:
+        found = EXACTLY.add(found, part)
+    return found
 
 
 def plain(value: Decimal) -> str:

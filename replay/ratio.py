@@ -17,11 +17,3 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal:
         return ZERO
     steps = round(Fraction(part) / Fraction(whole) * 10**PLACES)
     return EXACTLY.scaleb(Decimal(steps), -PLACES)
-
-
-def total(parts: list[Decimal]) -> Decimal:
-    """The exact sum."""
-    found = ZERO
-    for part in parts:
-        found = EXACTLY.add(found, part)
-    return found

@@ -30,6 +30,5 @@ def console(
 
     settings = load()
     if root is not None:
-        archive = settings.archive.model_copy(update={"root": root})
-        settings = settings.model_copy(update={"archive": archive})
+        settings = settings.with_archive(root)
     raise typer.Exit(run_console(settings, host, port, lambda url: print(url, flush=True)))

@@ -25,7 +25,6 @@ from schemas.errors import TapeError
 
 PAGE: Final = Path(__file__).parent / "page"
 NOT_READY: Final = 503
-Answer = Callable[..., Any]
 
 
 class Parts(NamedTuple):

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 from connectors.log.interface import Tp
 from ops.console import document
-from ops.console.instants import iso
 from ops.console.reading import past
 from ops.console.state import CLOCK, MARKET, State
 from replay.archive import manifest
@@ -22,7 +21,7 @@ from replay.archive.store import Store
 from replay.explain.chain import explain
 from replay.explain.found import Past
 from replay.explain.text import as_json
-from replay.times import Span, milliseconds
+from replay.times import Span, milliseconds, text_of
 from schemas.catalog import load_catalog
 from schemas.codec import Codec
 from schemas.errors import TapeError
@@ -74,8 +73,8 @@ class Archived:
         with self._lock:
             found = self._extent()
         return {
-            "first": None if found.first_ms is None else iso(found.first_ms),
-            "last": None if found.last_ms is None else iso(found.last_ms),
+            "first": None if found.first_ms is None else text_of(found.first_ms),
+            "last": None if found.last_ms is None else text_of(found.last_ms),
             "instruments": found.instruments,
         }
 
@@ -90,8 +89,10 @@ class Archived:
             if extent.first_ms is None or extent.last_ms is None:
                 raise NotArchived(f"nothing is archived at {self._store.root}")
             if not extent.first_ms <= at_ms <= extent.last_ms:
-                reach = f"{iso(extent.first_ms)} to {iso(extent.last_ms)}"
-                raise NotArchived(f"{iso(at_ms)} is not in the archive, which goes from {reach}")
+                reach = f"{text_of(extent.first_ms)} to {text_of(extent.last_ms)}"
+                raise NotArchived(
+                    f"{text_of(at_ms)} is not in the archive, which goes from {reach}"
+                )
             known = past(*self._opened(), at_ms)
             self._states[at_ms] = known
         self._states.move_to_end(at_ms)

@@ -22,7 +22,6 @@ from schemas.events import (
     EpochCommitted,
     GatewayReady,
     LimitsChanged,
-    PositionAdjusted,
     PositionChanged,
     TradingResumed,
     TransferAnnounced,
@@ -126,9 +125,6 @@ class Desk:
             self.decisions[scope] = _stricter(decided)
         return ("trading", "kill", "positions")
 
-    def _adjusted(self, _: Place, __: PositionAdjusted) -> tuple[str, ...]:
-        return ()  # reconciliation says what it made of it: a PositionChanged
-
     def _ready(self, place: Place, event: GatewayReady) -> tuple[str, ...]:
         self.ready[event.account] = max(place, self.ready.get(event.account, place))
         return ("account",)
@@ -161,7 +157,6 @@ _HANDLERS: Final[dict[type[Any], Any]] = {
     PositionChanged: Desk._position,
     BalancesObserved: Desk._balances,
     TransferAnnounced: Desk._transfer,
-    PositionAdjusted: Desk._adjusted,
     BreakFound: Desk._found,
     BreakCleared: Desk._found,
     LimitsChanged: Desk._limits,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ops.console import market_rows, order_rows, standing
-from ops.console.instants import iso
 from ops.console.market import INTERVAL_S, Instrument
 from ops.console.state import State
 from ops.console.usage import limits
+from replay.times import text_of
 
 OF_INSTRUMENT: Final[dict[str, Callable[[Instrument, int], Any]]] = {
     "candles": market_rows.candles,
@@ -37,7 +37,7 @@ SECTIONS: Final = (*OF_INSTRUMENT, *OF_DESK)
 def page(state: State, instrument: str, at_ms: int, *, live: bool) -> dict[str, Any]:
     """The whole document."""
     head = {
-        "at": iso(at_ms),
+        "at": text_of(at_ms),
         "live": live,
         "instrument": instrument,
         "instruments": state.instruments(),

@@ -1,4 +1,4 @@
-"""How a page writes its times, and how far back it looks.
+"""How a page writes ages, and how far back it looks.
 
 Whatever is older is not on a page, however long the console ran: so a page of the past is what the
 page was.
@@ -6,7 +6,6 @@ page was.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -16,13 +15,6 @@ from pipelines.exact import plain
 MARKET_MS: Final = 3_600_000
 ORDERS_MS: Final = 86_400_000
 FRAMES_MS: Final = 60_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def iso(at_ms: int) -> str:
-    """ISO-8601 UTC with milliseconds."""
-    moment = _EPOCH + timedelta(milliseconds=at_ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
 def seconds(milli: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ops.console.instants import FRAMES_MS, iso, market_since, seconds
+from ops.console.instants import FRAMES_MS, market_since, seconds
 from ops.console.market import CANDLES, Book, Instrument
 from ops.console.state import State
 from pipelines.exact import plain
 from pipelines.market.settings import DEFAULTS
+from replay.times import text_of
 
 DEPTH: Final = 10
 
@@ -27,7 +28,7 @@ def _prices(one: Instrument, begin_ms: int) -> dict[str, str]:
 
 def trades(one: Instrument, at_ms: int) -> list[dict[str, Any]]:
     return [
-        {"time": iso(p.at_ms), "price": plain(t.price), "quantity": plain(t.quantity)}
+        {"time": text_of(p.at_ms), "price": plain(t.price), "quantity": plain(t.quantity)}
         | {"side": t.side}
         for p, t in one.trades.since(market_since(at_ms))
     ]
@@ -40,7 +41,7 @@ def book(one: Instrument, at_ms: int) -> dict[str, Any] | None:
         return None
     quoted_ms, quote = one.quote
     return {
-        "time": iso(quoted_ms),
+        "time": text_of(quoted_ms),
         "bids": [[plain(quote.bid_px), plain(quote.bid_qty)]],
         "asks": [[plain(quote.ask_px), plain(quote.ask_qty)]],
     }
@@ -49,7 +50,7 @@ def book(one: Instrument, at_ms: int) -> dict[str, Any] | None:
 def _depth(book: Book) -> dict[str, Any]:
     bids, asks = sorted(book.bids, reverse=True)[:DEPTH], sorted(book.asks)[:DEPTH]
     return {
-        "time": iso(book.at_ms),
+        "time": text_of(book.at_ms),
         "bids": [[plain(price), plain(book.bids[price])] for price in bids],
         "asks": [[plain(price), plain(book.asks[price])] for price in asks],
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from ops.console.instants import ORDERS_MS, iso, market_since, seconds
+from ops.console.instants import ORDERS_MS, market_since, seconds
 from ops.console.state import State
 from ops.console.trading import Asked, Known
 from pipelines.exact import plain
+from replay.times import text_of
 
 LISTED: Final = 50
 ORDERS: Final = 100
@@ -22,7 +23,7 @@ def signals(state: State, at_ms: int) -> list[dict[str, Any]]:
         why = "clipped" if clipped is not None else f"was {_number(before) or 'nothing'}"
         target = event.target_qty if clipped is None else clipped
         rows.append({
-            "time": iso(place.at_ms),
+            "time": text_of(place.at_ms),
             "strategy": event.strategy,
             "instrument": event.instrument,
             "target": plain(target),
@@ -38,7 +39,7 @@ def fills(state: State, at_ms: int) -> list[dict[str, Any]]:
     newest = sorted(first.values(), key=lambda one: one[0], reverse=True)[:LISTED]
     return [
         {
-            "time": iso(place.at_ms),
+            "time": text_of(place.at_ms),
             "instrument": event.instrument,
             "side": event.side,
             "price": plain(event.last_px),
@@ -64,7 +65,7 @@ def orders(state: State, at_ms: int) -> list[dict[str, Any]]:
 def _order(name: str, one: Known, asked: Asked) -> dict[str, Any]:
     return {
         "cl_ord_id": name,
-        "time": iso(one.since.at_ms),
+        "time": text_of(one.since.at_ms),
         "strategy": asked.strategy,
         "instrument": asked.instrument,
         "side": asked.side,
@@ -80,7 +81,7 @@ def _order(name: str, one: Known, asked: Asked) -> dict[str, Any]:
 def denials(state: State, at_ms: int) -> list[dict[str, Any]]:
     return [
         {
-            "time": iso(place.at_ms),
+            "time": text_of(place.at_ms),
             "instrument": event.instrument,
             "strategy": event.strategy,
             "reason": event.reason,
@@ -96,7 +97,7 @@ def epochs(state: State, at_ms: int) -> list[dict[str, Any]]:
             "pipeline": pipeline,
             "shard": shard,
             "epoch": event.sequence,
-            "time": iso(place.at_ms),
+            "time": text_of(place.at_ms),
             "events": sum(one.count for one in event.inputs),
             "age_s": seconds(max(at_ms - place.at_ms, 0)),
         }
@@ -112,7 +113,7 @@ def replays(state: State, at_ms: int) -> list[dict[str, Any]]:
     for place, (pipeline, found) in state.desk.boundaries.since(market_since(at_ms)):
         differs = found.outputs_added or found.outputs_removed
         rows.append({
-            "time": iso(place.at_ms),
+            "time": text_of(place.at_ms),
             "pipeline": pipeline,
             "verdict": "DIFFERS" if differs or found.kind == "ACCEPT_DIVERGENCE" else "EQUAL",
             "epochs": found.epochs_compared,

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
-from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Tp
-from connectors.log.places import partitions
+from connectors.log.places import present
 from ops.console.instants import FRAMES_MS, ORDERS_MS, market_since
 from ops.console.newest import Place
 from ops.console.state import (
@@ -52,12 +50,7 @@ def places(log: Log, at_ms: int) -> dict[Tp, int]:
     since = dict.fromkeys(MARKET, market_since(at_ms)) | dict.fromkeys(ORDERS, at_ms - ORDERS_MS)
     since |= dict.fromkeys((SNAPSHOTS, *EPOCHS), market_since(at_ms))
     since |= {FRAMES: at_ms - FRAMES_MS} | dict.fromkeys((BOOKS, *WHOLE), 0)
-    found = {}
-    for topic, since_ms in since.items():
-        with suppress(TopicMissing):
-            for tp in partitions(log, topic):
-                found[tp] = _start(log, tp, since_ms, at_ms)
-    return found
+    return {tp: _start(log, tp, since[tp.topic], at_ms) for tp in present(log, *since)}
 
 
 def _start(log: Log, tp: Tp, since_ms: int, at_ms: int) -> int:

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from ops.console import document
 from ops.console.following import Follower
-from ops.console.instants import iso
 from ops.console.state import State
+from replay.times import text_of
 
 AGED_MS: Final = {"feeds": 1_000, "epochs": 1_000, "limits": 1_000}
 """Sections in which something grows older by itself, and how often that is shown."""
@@ -108,7 +108,7 @@ def change(fresh: dict[str, Text], sent: dict[str, Text]) -> str:
         parts.append(f'"{name}":{_of_candles(text, before) if name == "candles" else text}')
     if not parts:
         return ""
-    return f'{{"type":"change","at":"{iso(now_ms())}","sections":{{{",".join(parts)}}}}}'
+    return f'{{"type":"change","at":"{text_of(now_ms())}","sections":{{{",".join(parts)}}}}}'
 
 
 def _of_candles(fresh: Text, sent: Text | None) -> str:

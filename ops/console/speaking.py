@@ -16,8 +16,8 @@ from typing import Any, Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.metrics import declared
-from ops.console.instants import iso
 from ops.console.rendered import Rendered, Text, change, dumped, now_ms
+from replay.times import text_of
 
 STEP_S: Final = 0.2
 BEAT_S: Final = 1.0
@@ -85,7 +85,7 @@ class Speaker:
                 await self._tell()
             if follows and time.monotonic() >= beat_s:
                 beat_s = time.monotonic() + BEAT_S
-                await self._send(dumped({"type": "beat", "at": iso(now_ms())}))
+                await self._send(dumped({"type": "beat", "at": text_of(now_ms())}))
             late = int((time.monotonic() - began_s) / self._step_s)
             declared.CONSOLE_CONFLATED.inc(late)
             await asyncio.sleep(self._step_s)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from ops.console.desk import Desk
-from ops.console.instants import iso
 from ops.console.newest import Place
 from ops.console.state import State
-from pipelines.exact import EXACTLY, ZERO, plain
+from pipelines.exact import EXACTLY, ZERO, plain, total
 from pipelines.gateway.scopes import Scope, within
 from pipelines.risk.state import STRICTNESS
+from replay.ratio import ratio
+from replay.times import text_of
 from schemas.events import BreakFound, InstrumentTerms
 
 LISTED: Final = 50
-STEP: Final = Decimal("0.0001")
-_ROUNDED: Final = Context(prec=76, rounding=ROUND_HALF_EVEN)
 
 
 def positions(state: State, _: int) -> list[dict[str, Any]]:
@@ -24,8 +23,7 @@ def positions(state: State, _: int) -> list[dict[str, Any]]:
     desk, sums = state.desk, dict[tuple[str, str], tuple[Decimal, Place]]()
     for (account, _strategy, instrument), (place, event) in desk.cells.items():
         before, newest = sums.get((account, instrument), (ZERO, place))
-        total = EXACTLY.add(before, event.position_qty)
-        sums[account, instrument] = total, max(place, newest)
+        sums[account, instrument] = EXACTLY.add(before, event.position_qty), max(place, newest)
     order = sorted(sums, key=lambda key: (bool(sums[key][0]), sums[key][1]), reverse=True)
     return [_position(desk, *key, sums[key][0]) for key in order[:LISTED]]
 
@@ -64,10 +62,7 @@ def _at_venue(desk: Desk, account: str, instrument: str) -> Decimal | None:
         if who == account and name != instrument and name in terms
         and terms[name].base_asset == base
     ]  # fmt: skip
-    total = ZERO
-    for part in parts:
-        total = EXACTLY.add(total, part)
-    return total
+    return total(parts)
 
 
 def _is_money(own: InstrumentTerms, terms: dict[str, InstrumentTerms]) -> bool:
@@ -93,7 +88,7 @@ def _percent(found: BreakFound) -> Decimal:
         return Decimal(100)
     part = EXACTLY.multiply(Decimal(100), EXACTLY.subtract(venue, log).copy_abs())
     whole = max(log.copy_abs(), venue.copy_abs())
-    return _ROUNDED.divide(part, whole).quantize(STEP, context=_ROUNDED) if whole else ZERO
+    return ratio(part, whole)
 
 
 def _state_of(desk: Desk, account: str, instrument: str) -> str:
@@ -109,7 +104,7 @@ def breaks(state: State, _: int) -> list[dict[str, Any]]:
     newest = sorted(found, key=lambda one: (one[2], one[0]), reverse=True)[:LISTED]
     return [
         {
-            "time": iso(place.at_ms),
+            "time": text_of(place.at_ms),
             "kind": event.kind,
             "instrument": event.instrument or event.asset,
             "detail": event.detail if isinstance(event, BreakFound) else event.reason,
@@ -128,7 +123,7 @@ def trading(state: State, _: int) -> list[dict[str, Any]]:
         {
             "scope": scope_name(scope),
             "state": one.state,
-            "since": iso(one.since_ms),
+            "since": text_of(one.since_ms),
             "reason": one.reason,
         }
         for scope, one in held
@@ -145,7 +140,7 @@ def kill(state: State, _: int) -> dict[str, Any]:
     if not halted:
         return {"latched": False, "reason": "", "since": None}
     first = min(halted, key=lambda one: one.since_ms)
-    return {"latched": True, "reason": first.reason, "since": iso(first.since_ms)}
+    return {"latched": True, "reason": first.reason, "since": text_of(first.since_ms)}
 
 
 def scope_name(scope: Scope) -> str:

@@ -8,19 +8,19 @@ midnight is in risk's state alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from ops.console.standing import scope_name
 from ops.console.state import State
-from pipelines.exact import EXACTLY, ZERO, plain
+from pipelines.exact import EXACTLY, ZERO, plain, total
 from pipelines.gateway.scopes import Scope, within
 from pipelines.risk.limits import POSITION
+from replay.ratio import ratio
 from schemas.events import Limit
 
 MINUTE_MS: Final = 60_000
 SECOND_MS: Final = 1_000
-STEP: Final = Decimal("0.0001")
-_SHARE: Final = Context(prec=76, rounding=ROUND_HALF_EVEN)
 
 
 class Held(NamedTuple):
@@ -42,16 +42,15 @@ def limits(state: State, at_ms: int) -> list[dict[str, Any]]:
         scope = (limit.account, limit.strategy, limit.instrument)
         used = _used(state, limit, scope, held, working, at_ms)
         if used is not None and limit.value > 0:
-            share = _SHARE.divide(used, limit.value).quantize(STEP, context=_SHARE)
+            share = ratio(used, limit.value)
             rows.append((share, _row(limit, scope, used, share)))
     return [row for _, row in sorted(rows, key=lambda one: (-one[0], one[1]["name"]))]
 
 
 def _row(limit: Limit, scope: Scope, used: Decimal, share: Decimal) -> dict[str, Any]:
-    name = "/".join(part or "*" for part in scope) if any(scope) else "desk"
     return {
         "name": limit.kind,
-        "scope": name,
+        "scope": scope_name(scope),
         "used": plain(used),
         "limit": plain(limit.value),
         "share": plain(share),
@@ -70,9 +69,9 @@ def _used(
     mine = [one for one in held if within(scope, one.scope)]
     buys = [one for where, one in working if one is not None and within(scope, where)]
     if limit.kind == POSITION:
-        return max(_sum([one.quantity for one in [*mine, *buys]]), ZERO)
+        return max(total(one.quantity for one in [*mine, *buys]), ZERO)
     if limit.kind == "EXPOSURE_GROSS_MAX":
-        return _sum([EXACTLY.multiply(abs(one.quantity), one.price) for one in [*mine, *buys]])
+        return total(EXACTLY.multiply(abs(one.quantity), one.price) for one in [*mine, *buys])
     if limit.kind == "ORDERS_OPEN_MAX":
         return Decimal(sum(within(scope, where) for where, _ in working))
     if limit.kind in ("ORDERS_PER_SECOND_MAX", "ORDERS_PER_MINUTE_MAX"):
@@ -80,13 +79,6 @@ def _used(
         recent = state.trading.approvals.since(at_ms - width_ms + 1)
         return Decimal(sum(within(scope, _scope_of(event)) for _, event in recent))
     return None
-
-
-def _sum(values: list[Decimal]) -> Decimal:
-    total = ZERO
-    for value in values:
-        total = EXACTLY.add(total, value)
-    return total
 
 
 def _scope_of(event: Any) -> Scope:

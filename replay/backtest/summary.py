@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pipelines.exact import EXACTLY, ZERO, plain
+from pipelines.exact import EXACTLY, ZERO, plain, total
 from replay.backtest.story import BASIS, Fill, Story
-from replay.ratio import ratio, total
+from replay.ratio import ratio
 
 
 def summary(story: Story) -> dict[str, Any]:

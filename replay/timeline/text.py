@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from replay.timeline.run import Timeline
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from replay.times import text_of
 
 
 def as_json(found: Timeline) -> dict[str, Any]:
@@ -54,7 +52,4 @@ def cell(text: str) -> str:
 
 def stamp(at_ms: int | None) -> str | None:
     """RFC 3339 to the millisecond; None of None."""
-    if at_ms is None:
-        return None
-    moment = _EPOCH + timedelta(milliseconds=at_ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1_000:03d}Z"
+    return None if at_ms is None else text_of(at_ms)
