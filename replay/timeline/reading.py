@@ -1,19 +1,20 @@
-"""The records of a span, topic by topic, a piece at a time; what nobody asks for is not decoded."""
+"""The records of a span, topic by topic, as they come; what nobody asks for is not decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing
 from typing import Any, Final, NamedTuple
 
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import partitions
+from connectors.log.ranges import passing
 from replay.times import Span
 from schemas.codec import Codec
 from schemas.errors import DecodeError
 from schemas.events import EpochCommitted
 
 DEADLINE_S: Final = 15.0
-CHUNK: Final = 2_000
 TAIL: Final = 64
 Reading = Callable[[Tp, int, int], Iterator["Seen"]]
 
@@ -41,7 +42,7 @@ class Records:
     def topic(self, topic: str) -> Iterator[Seen]:
         """Those of the span. Raises `TopicMissing`."""
         for tp in partitions(self._log, topic):
-            yield from self._pieces(tp, *self._bounds(tp))
+            yield from self._range(tp, *self._bounds(tp))
 
     def shards(self, topic: str) -> Iterator[Seen]:
         """Those of an epochs topic, from the last epoch before the span on: what opens a shard is
@@ -49,7 +50,7 @@ class Records:
         """
         for tp in partitions(self._log, topic):
             first, end = self._bounds(tp)
-            yield from self._pieces(tp, self._epoch_before(tp, first), end)
+            yield from self._range(tp, self._epoch_before(tp, first), end)
 
     def _bounds(self, tp: Tp) -> tuple[int, int]:
         low, end = self._log.bounds(tp)
@@ -64,14 +65,14 @@ class Records:
         low, reach = self._log.bounds(tp)[0], TAIL
         while True:
             start = max(low, first - reach)
-            found = self._pieces(tp, start, first)
-            if start == low or any(isinstance(one.event, EpochCommitted) for one in found):
-                return start
+            with closing(self._range(tp, start, first)) as found:
+                if start == low or any(isinstance(one.event, EpochCommitted) for one in found):
+                    return start
             reach *= 8
 
-    def _pieces(self, tp: Tp, start: int, end: int) -> Iterator[Seen]:
-        for first in range(start, end, CHUNK):
-            for message in self._log.read(tp, first, min(first + CHUNK, end), DEADLINE_S):
+    def _range(self, tp: Tp, start: int, end: int) -> Generator[Seen, None, None]:
+        with closing(passing(self._log, tp, start, end, DEADLINE_S)) as found:
+            for message in found:
                 yield from self._seen(tp, message)
 
     def _seen(self, tp: Tp, message: Message) -> Iterator[Seen]:

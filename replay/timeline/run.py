@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from connectors.clock import TOPIC as CLOCK
+from connectors.control import TOPIC as CONTROL
 from connectors.epochs.model import EPOCHS
+from connectors.gateway.ledger import EVENTS, RAW
+from connectors.gateway.past import BREAKS, RECON_CONTROL
 from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log
+from pipelines.execution.requests import REQUESTS
+from pipelines.risk.decisions import DECISIONS
 from replay.timeline.courses import GatewayCourse, Pulse, ShardCourse
 from replay.timeline.moments import COUNTED, HOW, Moment, of_which, time_of, told
 from replay.timeline.reading import Records, Seen
@@ -15,17 +21,16 @@ from replay.times import Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
 
-CLOCK: Final = "ops.clock.v1"
 TOPICS: Final = (
     CLOCK,
-    "ops.control.v1",
+    CONTROL,
     "md.feed-status.v1",
-    "risk.decision.v1",
-    "oms.order-request.v1",
-    "oms.order-event.v1",
-    "venue.raw.v1",
-    "recon.break.v1",
-    "recon.control.v1",
+    DECISIONS,
+    REQUESTS,
+    EVENTS,
+    RAW,
+    BREAKS,
+    RECON_CONTROL,
 )
 NAMES: Final = {*HOW, *COUNTED, "ShardOpened", "EpochCommitted", "GatewayReady", "ClockTick"}
 Progress = Callable[[int, int], None]
