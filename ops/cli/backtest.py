@@ -142,10 +142,9 @@ def _beside_live(run: Run) -> list[tuple[str, str]]:
     found = run.numbers.get("live")
     if found is None:
         return []
-    rows = []
-    for what in ("orders", "fills"):
-        counted = (f"{count} {kind}" for kind, count in found[what].items() if count)
-        rows.append((f"{what} beside live", ", ".join(counted) or "none"))
+    from replay.backtest.parted import counted
+
+    rows = [(f"{what} beside live", counted(found[what]) or "none") for what in ("orders", "fills")]
     return [*rows, ("why they part first", found["why"])]
 
 

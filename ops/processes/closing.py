@@ -97,10 +97,10 @@ def one_loop(
     made, journal = Made(), journal_of(state)
     again = Rerun(log, codec, journal)
     names = [Account(log, codec, name) for name in accounts(log)]
-    approved = {k: v for one in names for k, v in approvals(log, codec, one).items()}
+    approved = {k: v for one in names for k, v in approvals(codec, one).items()}
     parts: list[Part] = [Epochs(log, codec, shard, logic, made) for shard, logic in processes]
     venue = VenueAgain(again, journal, arrivals_of(state), approved, port, codec, made)
-    gateways = [GatewayAgain(log, codec, one, port, again, made) for one in names]
+    gateways = [GatewayAgain(codec, one, approved, port, again, made) for one in names]
     parts += [venue, *gateways]
     report("closed loop", 0, None)
     links = run(parts)

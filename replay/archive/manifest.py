@@ -64,7 +64,7 @@ class FileManifest:
         said = asdict(self)
         origin = said.pop("origin")
         if origin is not None:
-            said |= {"imported": True, "origin": self.origin and self.origin._asdict()}
+            said |= {"imported": True, "origin": origin._asdict()}
         return canonical(said)
 
 

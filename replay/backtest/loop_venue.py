@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
+from connectors.control import TOPIC as CONTROL
 from connectors.gateway.ledger import EVENTS, RAW
-from connectors.log.interface import Log, Message, Tp
+from connectors.log.interface import Message, Tp
 from connectors.orderport.interface import OrderPort
 from connectors.simulated.arrivals import Arrival, Placed
 from connectors.simulated.journal import Events, encode
@@ -24,12 +26,11 @@ from replay.orders import Account
 from schemas.codec import Codec
 from schemas.events import OrderApproved, VenueFrameReceived, VenueRequestSent
 
-CONTROL: Final = "ops.control.v1"
 _decode: Final = msgspec.json.Decoder().decode
 Places = dict[str, tuple[Tp, int]]
 
 
-def approvals(log: Log, codec: Codec, account: Account) -> Places:
+def approvals(codec: Codec, account: Account) -> Places:
     """Where each order of an account was approved: the place, not what is there."""
     tp, found = account.tp(DECISIONS), Places()
     for message in account.messages(DECISIONS, None, None):
@@ -96,19 +97,27 @@ class GatewayAgain:
     """One account's gateway: its order events from decisions and reports that were made again."""
 
     def __init__(
-        self, log: Log, codec: Codec, account: Account, port: OrderPort, rerun: Rerun, made: Made
+        self,
+        codec: Codec,
+        account: Account,
+        approved: Mapping[str, tuple[Tp, int]],
+        port: OrderPort,
+        rerun: Rerun,
+        made: Made,
     ) -> None:
+        """`approved`: see `approvals`."""
         self._codec, self._made, self._rerun, self._account = codec, made, rerun, account
         self._fold = OrderFold(port)
         self._tp, self._decisions_tp = account.tp(EVENTS), account.tp(DECISIONS)
         self._decisions = account.messages(DECISIONS, None, None)
-        self._places = approvals(log, codec, account)
+        self._places = approved
         told = account.messages(EVENTS, None, None)
         events = [codec.decode(message.value()) for message in told]
         self._offsets = {id(e): m.offset() for e, m in zip(events, told, strict=True)}
         raw = [codec.decode(m.value()) for m in account.messages(RAW, None, None)]
         part = part_of((), events, raw)
         self._steps, self._given = part.steps, list(part.decided)
+        self._given_of = defaultdict[str, list[Any]](list)  # by order
         made.topics.add(EVENTS)
         self._events = events  # whose ids are used
         self._at = self._decided = self._compared = 0
@@ -124,7 +133,9 @@ class GatewayAgain:
                 self._fold.apply(event)
         for event in self._given:
             self._put(event, event)
-            if not getattr(event, "cl_ord_id", ""):
+            if order := getattr(event, "cl_ord_id", ""):
+                self._given_of[order].append(event)
+            else:
                 self._fold.evolve(event)
 
     def _put(self, recorded: Any, event: Any) -> None:
@@ -143,8 +154,8 @@ class GatewayAgain:
 
     def _raw(self, raw: Any) -> Any:
         """The raw event with what was made again in it; None where that is still to come."""
-        if isinstance(raw, VenueRequestSent) and raw.cl_ord_id in self._places:
-            return raw if self._decide(self._places[raw.cl_ord_id][1]) else None
+        if isinstance(raw, VenueRequestSent) and (order := raw.cl_ord_id or "") in self._places:
+            return raw if self._decide(self._places[order][1]) else None
         if not isinstance(raw, VenueFrameReceived):
             return raw
         frame = _decode(raw.payload)
@@ -165,9 +176,8 @@ class GatewayAgain:
                 return False
             event = self._codec.decode(value)
             self._fold.apply(event)
-            for given in self._given:
-                if getattr(given, "cl_ord_id", "") == event.cl_ord_id:
-                    self._fold.evolve(given)
+            for given in self._given_of.get(event.cl_ord_id, ()):
+                self._fold.evolve(given)
             self._decided += 1
         return True
 

@@ -203,11 +203,15 @@ def milliseconds(ns: int) -> str:
     return plain(Decimal(ns).scaleb(-6))
 
 
+def counted(kinds: Mapping[str, int]) -> str:
+    """How many of each kind, for a person; nothing of none."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+
+
 def rows_of(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The summary for a person, a name and a text each."""
     for what in ("orders", "fills"):
-        counted = (f"{count} {kind}" for kind, count in found[what].items() if count)
-        yield what, ", ".join(counted) or "none on either side"
+        yield what, counted(found[what]) or "none on either side"
     for name, spread in found["order_delay_ms"].items():
         shown = spread if isinstance(spread, str | None) else _spread_text(spread)
         yield (

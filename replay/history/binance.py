@@ -14,13 +14,15 @@ from typing import Final, NamedTuple
 
 from replay.history.files import Parse, digest_of
 from replay.history.rows import BadHistory, BadRow, Source, Trade, amount, time_ns
+from schemas.events import Side
 
 SPOT: Final = "BINANCE"
 _NAME: Final = re.compile(
     r"(?P<symbol>[A-Z0-9]+)-(?P<kind>[A-Za-z0-9]+)(?:-[0-9]+[a-z]+)?"
     r"-(?P<date>\d{4}-\d\d(?:-\d\d)?)\.(?:zip|csv)"
 )
-_MAKER: Final = {"true": "SELL", "false": "BUY"}  # the buyer was the maker: the seller took
+# The buyer was the maker: the seller took.
+_MAKER: Final[dict[str, Side]] = {"true": "SELL", "false": "BUY"}
 
 
 class Layout(NamedTuple):
@@ -107,9 +109,7 @@ def parser(path: Path, venue: str = SPOT) -> Parse:
             raise BadRow(f"is buyer maker: {row[layout.maker]!r} is neither true nor false")
         px, qty = amount(row[1], "price"), amount(row[2], "quantity")
         number = f"{layout.prefix}{newest}"
-        return Trade(
-            number, "SELL" if side == "SELL" else "BUY", px, qty, time_ns(row[layout.time])
-        )
+        return Trade(number, side, px, qty, time_ns(row[layout.time]))
 
     return parse
 

@@ -84,11 +84,10 @@ def _time(text: str) -> int:
     if text.isdigit():
         return time_ns(text)
     found = _SPLIT.fullmatch(text)
+    whole, fraction, zone = found.groups(default="") if found else (text, "", "")
     try:
-        assert found is not None
-        moment = datetime.fromisoformat(found[1] + (found[3] or ""))
-    except (ValueError, AssertionError):
+        moment = datetime.fromisoformat(whole + zone)
+    except ValueError:
         raise BadRow(f"time {text!r} is neither RFC 3339 nor a number since 1970") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    whole = (moment - _EPOCH) // timedelta(microseconds=1)
-    return whole * 1_000 + int((found[2] or "").ljust(9, "0"))
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000 + int(fraction.ljust(9, "0"))

@@ -45,12 +45,12 @@ def again(
     log = log or life.log
     made, rerun = Made(), Rerun(log, CODEC, life.journal)
     account, port = Account(log, CODEC, ACCOUNT), order_port("BINANCE")
-    approved = approvals(log, CODEC, account)
+    approved = approvals(CODEC, account)
     noted = life.arrivals if arrivals is None else arrivals
     parts: list[Part] = [
         *(Epochs(log, CODEC, shard, logic, made) for shard, logic in life.shards),
         VenueAgain(rerun, life.journal, noted, approved, port, CODEC, made),
-        GatewayAgain(log, CODEC, account, port, rerun, made),
+        GatewayAgain(CODEC, account, approved, port, rerun, made),
     ]
     return {link.name: link for link in run(parts)}
 
