@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pyarrow as pa
@@ -121,23 +122,20 @@ def tables(
 def checked(store: Store, name: FileName) -> Any:
     """A file opened with pyarrow, proven to be what its manifest says."""
     said = manifest.read(store, name)
-    handle = store.open(name.path)
-    try:
-        if hashlib.file_digest(handle, "sha256").hexdigest() != said.sha256:
-            raise _corrupt(store, name, "it is not the file that its manifest describes")
-        handle.seek(0)
-        file = pq.ParquetFile(handle)
+    with ExitStack() as refused:
+        handle = refused.enter_context(store.open(name.path))
+        try:
+            if hashlib.file_digest(handle, "sha256").hexdigest() != said.sha256:
+                raise _corrupt(store, name, "it is not the file that its manifest describes")
+            handle.seek(0)
+            file = pq.ParquetFile(handle)
+        except OSError as error:
+            raise ArchiveError(f"{store.root}/{name.path}: {error.strerror or error}") from None
+        except pa.ArrowException as error:
+            raise _corrupt(store, name, f"{error}") from None
         if file.metadata.num_rows != said.rows:
             raise _corrupt(store, name, f"{file.metadata.num_rows} rows, not {said.rows}")
-    except OSError as error:
-        handle.close()
-        raise ArchiveError(f"{store.root}/{name.path}: {error.strerror or error}") from None
-    except pa.ArrowException as error:
-        handle.close()
-        raise _corrupt(store, name, f"{error}") from None
-    except ArchiveCorrupt:
-        handle.close()
-        raise
+        refused.pop_all()  # it is as it should be, and stays open
     return file
 
 
