@@ -1,0 +1,115 @@
+"""The full fault counts, in pieces: `python -m tests.soak [--minutes 9]`, called by `make soak`.
+
+Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped
+goes on where it was; a scenario whose code was changed begins anew. When all is done the results
+go to `docs/reliability.md`. A failure prints the scenario and the seed that repeats it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ops import stack as local_stack
+from ops.stack import StackInfo
+from tests.chaos.totals import shortfalls
+from tests.faults import clock
+from tests.faults.rig import Rig
+from tests.soak.pieces import PIECES, Piece
+from tests.soak.state import FOLDER, ROOT, State, loaded, merge
+
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
+SEED = 9_000
+
+
+@contextmanager
+def own_stack() -> Iterator[StackInfo]:
+    folder = FOLDER / "stack"
+    local_stack.stop(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield local_stack.start(folder, ports=local_stack.FREE)
+    finally:
+        local_stack.stop(folder)
+
+
+def rounds(state: State, piece: Piece) -> int:
+    return state.of(piece.name, piece.about).rounds
+
+
+def remaining(state: State) -> list[Piece]:
+    skipped = () if clock.compiler() else ("wall clock steps",)
+    return [p for p in PIECES if rounds(state, p) < p.wanted and p.name not in skipped]
+
+
+def run_piece(piece: Piece, state: State, stack: StackInfo) -> None:
+    done = state.of(piece.name, piece.about)
+    more, seed = min(piece.at_once, piece.wanted - done.rounds), SEED + done.rounds
+    first, last = done.rounds + 1, done.rounds + more
+    print(f"{piece.name}: {first} to {last} of {piece.wanted}, seed {seed}", flush=True)
+    begun = time.monotonic()
+    rig = Rig(stack.bootstrap_servers, FOLDER / "stack", FOLDER, seed)
+    piece.run(rig, more)
+    done.rounds, done.seconds = last, done.seconds + time.monotonic() - begun
+    merge(done.counts, rig.counts)
+    state.save()
+    (FOLDER / f"{rig.prefix}log").unlink(missing_ok=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=9.0, help="stop after about this long")
+    limit = time.monotonic() + 60 * parser.parse_args().minutes
+    state = loaded()
+    with own_stack() as stack:
+        while (todo := remaining(state)) and time.monotonic() < limit:
+            run_piece(todo[0], state, stack)
+    if remaining(state):
+        done = sum(rounds(state, p) for p in PIECES)
+        print(f"{done} of {sum(p.wanted for p in PIECES)} rounds done: run again to go on")
+        return 0
+    if rare := shortfalls(state.counts):
+        print(f"too rare to count as survived: {'; '.join(rare)}")
+        return 1
+    write_page(state)
+    print(f"all done in {state.seconds / 60:.0f} minutes, 0 lost, 0 duplicated: see {PAGE.name}")
+    return 0
+
+
+def write_page(state: State) -> None:
+    """Puts the results between the page's markers."""
+    text = PAGE.read_text()
+    head, tail = text.split(BEGIN)[0], text.split(END)[1]
+    PAGE.write_text(f"{head}{BEGIN}\n{results(state)}\n{END}{tail}")
+
+
+def results(state: State) -> str:
+    commit = ["git", "rev-parse", "--short=12", "HEAD"]
+    shown = subprocess.run(commit, cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = [
+        f"Commit {shown.stdout.strip()}, seeds from {SEED}, {state.seconds / 60:.0f} minutes.",
+        "",
+        "| fault | rounds | code under test |",
+        "|---|---|---|",
+        *(_row(state, piece) for piece in PIECES),
+        "",
+        "| counted | |",
+        "|---|---|",
+        *(f"| {name} | {number:,} |" for name, number in sorted(state.counts.items())),
+    ]
+    return "\n".join(lines)
+
+
+def _row(state: State, piece: Piece) -> str:
+    done = state.of(piece.name, piece.about)
+    return f"| {piece.name} | {done.rounds or 'skipped'} | {done.code} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

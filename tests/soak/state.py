@@ -1,0 +1,79 @@
+"""What was done, piece by piece, and for which code: kept in `.run/soak`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".run" / "soak"
+
+
+@dataclass
+class Done:
+    """Rounds of one scenario."""
+
+    code: str
+    rounds: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass
+class State:
+    """By the scenario's name."""
+
+    done: dict[str, Done] = field(default_factory=dict)
+
+    def of(self, name: str, about: Iterable[str]) -> Done:
+        """What was done with the code as it is; other code's rounds count no more."""
+        code = code_hash(about)
+        if name not in self.done or self.done[name].code != code:
+            self.done[name] = Done(code)
+        return self.done[name]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of all scenarios together."""
+        found: dict[str, int] = {}
+        for done in self.done.values():
+            merge(found, done.counts)
+        return found
+
+    @property
+    def seconds(self) -> float:
+        return sum(done.seconds for done in self.done.values())
+
+    def save(self) -> None:
+        fresh = FOLDER / "state.json.new"
+        fresh.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        fresh.replace(FOLDER / "state.json")
+
+
+def code_hash(about: Iterable[str]) -> str:
+    hasher = sha256()
+    for path in sorted({p for pattern in about for p in ROOT.glob(pattern) if p.is_file()}):
+        hasher.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return hasher.hexdigest()[:12]
+
+
+def loaded() -> State:
+    """The state of earlier runs, if there is one."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        found = json.loads((FOLDER / "state.json").read_text())
+        return State({name: Done(**done) for name, done in found["done"].items()})
+    except (OSError, ValueError, TypeError, LookupError):
+        return State()
+
+
+def merge(counts: dict[str, int], more: Mapping[str, int] | Counter[str]) -> None:
+    """Adds up, except milliseconds: of those the worst is kept."""
+    for name, number in more.items():
+        worst = " ms" in name or name.startswith("ms ") or name.endswith("ms")
+        before = counts.get(name, 0)
+        counts[name] = max(before, number) if worst else before + number
