@@ -18,7 +18,7 @@ from connectors.log.interface import OutRecord, Tp
 from replay.archive import days
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import index
-from replay.archive.rows import Records
+from replay.archive.rows import records as archived
 from replay.archive.source import keep_partitions
 from replay.archive.store import FolderStore
 from replay.archive.writer import PartitionWriter
@@ -86,7 +86,7 @@ class Outputs:
         _, _, keys, values, times, headers = zip(*records, strict=True)
         offsets = [*range(self._ends[tp], self._ends[tp] + len(records))]
         columns = ([*times], [*keys], [*values], [*headers])
-        self._writers[tp].add(Records(offsets, *columns))
+        self._writers[tp].add(archived(offsets, *columns))
         self._ends[tp] += len(records)
 
     def finish(self, facts: Mapping[str, Any]) -> Kept | None:

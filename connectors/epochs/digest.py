@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from operator import itemgetter
 
-from connectors.epochs.runs import Run, Slice
+from connectors.epochs.runs import Slice
 from connectors.log.interface import OutRecord
 from schemas.blocks import FRAME_BYTES, MARK, Block
 from schemas.errors import TapeError
@@ -33,8 +33,9 @@ def input_digest(part: Slice, fingerprint: Fingerprint) -> bytes:
     """
     if not part.count:
         return b""
-    bodies = [_bodies(run) for run in part.runs]
-    kinds = [_kinds(run, fingerprint) for run in part.runs]
+    values = [run.values for run in part.runs]
+    bodies = [_bodies(some) for some in values]
+    kinds = [_kinds(some, fingerprint) for some in values]
     different = {kind for found, _ in kinds for kind in found}
     only = different.pop() if len(different) == 1 else None
     hasher = sha256()
@@ -51,17 +52,17 @@ def input_digest(part: Slice, fingerprint: Fingerprint) -> bytes:
     return hasher.digest()
 
 
-def _bodies(run: Run) -> Packed:
-    if isinstance(run.values, Block):
-        return run.values.bodies
-    return pack([value[FRAME_BYTES:] for value in run.plain_values()], MARK)
+def _bodies(values: Block | Packed) -> Packed:
+    if isinstance(values, Block):
+        return values.bodies
+    return pack([value[FRAME_BYTES:] for value in values], MARK)
 
 
-def _kinds(run: Run, fingerprint: Fingerprint) -> tuple[list[bytes], int]:
+def _kinds(values: Block | Packed, fingerprint: Fingerprint) -> tuple[list[bytes], int]:
     """The identities of a run's schemas, record by record, or one and how often it repeats."""
-    if isinstance(run.values, Block):
-        return [_identity(run.values.frame, fingerprint)], run.length
-    return [_identity(value, fingerprint) for value in run.values], 1
+    if isinstance(values, Block):
+        return [_identity(values.frame, fingerprint)], values.count
+    return [_identity(value, fingerprint) for value in values], 1
 
 
 def _identity(value: bytes, fingerprint: Fingerprint) -> bytes:

@@ -47,7 +47,7 @@ class PartitionBuffer:
         lifted = [] if rising else list(accumulate(stamps, max, initial=reached))[1:]
         self._times += run.timestamps if rising else longs(lifted)
         self._runs.append(run)
-        self.size += run.values.size
+        self.size += run.size
         self.fetched = run.offsets[-1] + 1
 
     @property
@@ -70,7 +70,7 @@ class PartitionBuffer:
 
     def size_of(self, count: int) -> int:
         """Bytes of the first `count` records."""
-        return sum(run.values.size for run in self._first(count))
+        return sum(run.size for run in self._first(count))
 
     def _first(self, count: int) -> Iterator[Run]:
         for run in self._runs:

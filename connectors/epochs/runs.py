@@ -8,19 +8,50 @@ digesting and decoding an epoch copy a few long byte strings.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from operator import itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.log.interface import Message, Tp
 from pipelines.logic import Position
 from schemas.blocks import Block, block_of
 from schemas.packed import Packed, pack
 
+if TYPE_CHECKING:
+    import polars as pl
+
 _milliseconds = itemgetter(1)
+
+
+class Events(NamedTuple):
+    """The events of one kind that records hold, decoded: as `schemas.columns.Tables` has them."""
+
+    name: str
+    frame: pl.DataFrame
+
+    def part(self, start: int, stop: int) -> Events:
+        return Events(self.name, self.frame[start:stop])
+
+
+class Unread(ABC):
+    """Values that are taken apart only once somebody looks at them."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes of all values."""
+
+    @abstractmethod
+    def part(self, start: int, stop: int) -> Unread:
+        """The values from `start` to before `stop`."""
+
+    @abstractmethod
+    def read(self) -> Block | Packed:
+        """A `Block` where all share a frame."""
 
 
 class Run(NamedTuple):
@@ -31,7 +62,8 @@ class Run(NamedTuple):
     offsets: Sequence[int]
     timestamps: array[int]
     keys: Packed
-    values: Block | Packed  # a `Block` where all share a frame
+    held: Block | Packed | Unread  # the values
+    events: Events | None = None  # where the log keeps them beside the values
 
     @property
     def length(self) -> int:
@@ -46,15 +78,37 @@ class Run(NamedTuple):
             self.offsets[start:stop],
             self.timestamps[start:stop],
             self.keys.part(start, stop),
-            self.values.part(start, stop),
+            self.held.part(start, stop),
+            self.events and self.events.part(start, stop),
         )
 
+    @property
+    def values(self) -> Block | Packed:
+        """A `Block` where all share a frame."""
+        return self.held.read() if isinstance(self.held, Unread) else self.held
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return self.held.size
+
     def plain_values(self) -> Iterator[bytes]:
-        return self.values.values() if isinstance(self.values, Block) else iter(self.values)
+        values = self.values
+        return values.values() if isinstance(values, Block) else iter(values)
+
+
+class InColumns(ABC, Sequence[Message]):
+    """Messages of one partition that are columns already."""
+
+    @abstractmethod
+    def run(self) -> Run:
+        """All of them; there is at least one."""
 
 
 def run_of(messages: Sequence[Message]) -> Run:
     """The columns of at least one message, all of one partition."""
+    if isinstance(messages, InColumns):
+        return messages.run()
     kind, first, last = type(messages[0]), messages[0].offset(), messages[-1].offset()
     whole = last - first + 1 == len(messages)
     return Run(
@@ -102,7 +156,7 @@ class Slice:
     @property
     def size(self) -> int:
         """Bytes of all values."""
-        return sum(run.values.size for run in self.runs)
+        return sum(run.size for run in self.runs)
 
     @property
     def offsets(self) -> Iterator[int]:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from connectors.epochs.merge import in_order
-from connectors.epochs.runs import Slice, longs
+from connectors.epochs.runs import Run, Slice, longs
 from schemas.blocks import Block
 from schemas.codec import Codec
 from schemas.packed import Packed
 
+Piece = pl.DataFrame | Block | Packed
+
 
 class Tables:
-    """Decodes slice after slice, in one block per writer version."""
+    """Decodes slice after slice, in one block per writer version, what does not come decoded."""
 
     def __init__(self, slices: Sequence[Slice], codec: Codec) -> None:
         self._slices, self._codec = slices, codec
@@ -34,31 +36,36 @@ class Tables:
         """
         parts: dict[str, list[pl.DataFrame]] = {}
         bad: list[int] = []
-        for values, ranges in self._of_one_frame():
-            blocks = [value for value in values if isinstance(value, Block)]
-            found = self._codec.table(blocks) if blocks else None
+        for kind, (pieces, ranges) in self._alike().items():
             places = self._places_of(ranges)
+            if isinstance(kind, str):
+                frames = [piece for piece in pieces if isinstance(piece, pl.DataFrame)]
+                parts.setdefault(kind, []).append(places.hstack(pl.concat(frames, rechunk=True)))
+                continue
+            blocks = [piece for piece in pieces if isinstance(piece, Block)]
+            found = self._codec.table(blocks) if blocks else None
             if found is None:
+                values = [piece for piece in pieces if not isinstance(piece, pl.DataFrame)]
                 bad += self._decode_mixed(values, places, parts)
             else:
                 parts.setdefault(found[0], []).append(places.hstack(found[1]))
         tables = {name: self._merged(frames) for name, frames in parts.items()}
         return tables, bad
 
-    def _of_one_frame(self) -> Iterator[tuple[list[Block | Packed], list[range]]]:
-        """Values that share a frame, and where they are, slice after slice; those of several frames
-        last.
+    def _alike(self) -> dict[str | bytes, tuple[list[Piece], list[range]]]:
+        """What runs hold, and where it lies, slice after slice: events by name where they come
+        decoded, else values by the frame that they share; `b""` for those of several frames.
         """
-        groups: dict[bytes, tuple[list[Block | Packed], list[range]]] = {}
+        groups: dict[str | bytes, tuple[list[Piece], list[range]]] = {}
         at = 0
         for run in (run for part in self._slices for run in part.runs):
-            frame = run.values.frame if isinstance(run.values, Block) else b""
-            values, ranges = groups.setdefault(frame, ([], []))
-            values.append(run.values)
+            kind, piece = _piece_of(run)
+            pieces, ranges = groups.setdefault(kind, ([], []))
+            pieces.append(piece)
             start = ranges.pop().start if ranges and ranges[-1].stop == at else at
             at += run.length
             ranges.append(range(start, at))
-        return iter(groups.values())
+        return groups
 
     def _decode_mixed(
         self,
@@ -109,6 +116,13 @@ class Tables:
         times = series_of([part.times for part in self._slices])
         # Equal times rank in order of appearance, which is that of topics and partitions.
         return (times.rank("ordinal") - 1).cast(pl.UInt32)
+
+
+def _piece_of(run: Run) -> tuple[str | bytes, Piece]:
+    if run.events is not None:
+        return run.events.name, run.events.frame
+    values = run.values
+    return (values.frame, values) if isinstance(values, Block) else (b"", values)
 
 
 TYPES = {"q": pl.Int64, "I": pl.UInt32}

@@ -44,7 +44,7 @@ class Reader(Protocol):
     For one thread: a client's object that two threads call at once stands still.
     """
 
-    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]: ...
+    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, Sequence[Message]]: ...
 
     def end(self, tp: Tp) -> int:
         """Where the partition ends, markers included (best knowledge, never blocks); once all that

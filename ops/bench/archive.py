@@ -17,6 +17,11 @@ from replay.archive import run
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
 from replay.rerun import rerun
+from schemas.errors import TapeError
+
+
+class ReplayDiffers(TapeError):
+    """A measured replay is not what was recorded."""
 
 
 def archive(settings: Settings, events: int, arguments: dict[str, Any]) -> Sample:
@@ -59,6 +64,8 @@ def _replay(name: str, log: Log, settings: Settings, arguments: dict[str, Any]) 
     shard = replace(shard_of(made, 0, 1, settings), pipeline=arguments["pipeline"])
     watch = Watch()
     verdict = rerun(log, codec_of(settings), shard, made.logic)
+    if verdict.finding is not None:
+        raise ReplayDiffers(f"{name}: {verdict.finding.message}")
     sample = watch.sample(name, verdict.records)
-    sample.extra = {"epochs": verdict.epochs, "clean": verdict.clean}
+    sample.extra = {"epochs": verdict.epochs}
     return sample

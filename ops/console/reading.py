@@ -7,7 +7,7 @@ even decoded, so that a market in turmoil does not slow the console.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from connectors.log.interface import Log, Message, Tp
@@ -125,7 +125,7 @@ class Telling:
         self._opened: set[Tp] = set()
         self._whole: set[bytes | None] = set()
 
-    def of(self, tp: Tp, messages: list[Message]) -> Iterable[Message]:
+    def of(self, tp: Tp, messages: Sequence[Message]) -> Iterable[Message]:
         if tp.topic == FRAMES:
             return _loudest(messages)
         if tp.topic in NEWEST_COUNTS:
@@ -134,7 +134,7 @@ class Telling:
             return self._epochs(tp, messages)
         return self._books(messages) if tp.topic == BOOKS else messages
 
-    def _books(self, messages: list[Message]) -> list[Message]:
+    def _books(self, messages: Sequence[Message]) -> list[Message]:
         """Of each book its newest snapshot and what follows; nothing before its first one."""
         begins = {m.key(): at for at, m in enumerate(messages) if _is_snapshot(m)}
         self._whole.update(begins)
@@ -144,7 +144,7 @@ class Telling:
             if message.key() in self._whole and at >= begins.get(message.key(), 0)
         ]
 
-    def _epochs(self, tp: Tp, messages: list[Message]) -> Iterator[Message]:
+    def _epochs(self, tp: Tp, messages: Sequence[Message]) -> Iterator[Message]:
         """The newest, and each that follows the opening of a shard."""
         newest = None
         for message in messages:
@@ -159,12 +159,12 @@ class Telling:
             yield newest
 
 
-def _newest(messages: list[Message], name: Callable[[Message], Any]) -> list[Message]:
+def _newest(messages: Sequence[Message], name: Callable[[Message], Any]) -> list[Message]:
     """The last one of each name."""
     return sorted({name(m): m for m in messages}.values(), key=lambda m: m.offset())
 
 
-def _loudest(messages: list[Message]) -> list[Message]:
+def _loudest(messages: Sequence[Message]) -> list[Message]:
     """Of each line the frame with the highest log time."""
     found: dict[bytes, Message] = {}
     for message in messages:

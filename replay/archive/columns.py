@@ -5,18 +5,19 @@ topic's events in their newest versions, null where an event has no such field.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
-from typing import Any, Final
+from itertools import accumulate, chain
+from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas import avsc
 from schemas.catalog import Catalog
 from schemas.errors import SchemaError
 
+Headers = Sequence[tuple[str, bytes | None]] | None
 PLACE: Final = ("_topic", "_partition", "_offset", "_timestamp_ms")
 RAW: Final = (*PLACE, "_key", "_headers", "_value")
+EVENT: Final = "_event"
 HEADER: Final = pa.struct([pa.field("name", pa.string(), False), pa.field("value", pa.binary())])
 _RECORD: Final = (
     pa.field("_topic", pa.string(), False),
@@ -25,7 +26,7 @@ _RECORD: Final = (
     pa.field("_timestamp_ms", pa.int64(), False),
     pa.field("_key", pa.binary()),
     pa.field("_schema_id", pa.int32()),
-    pa.field("_event", pa.string()),
+    pa.field(EVENT, pa.string()),
     pa.field("_headers", pa.list_(HEADER)),
     pa.field("_value", pa.binary()),
 )
@@ -83,14 +84,12 @@ def arrow_type(schema: avsc.Parsed) -> pa.DataType:
     return _SIMPLE[kind]
 
 
-def headers_column(headers: Sequence[list[tuple[str, bytes | None]] | None]) -> pa.ListArray:
+def headers_column(headers: Sequence[Headers]) -> pa.ListArray:
     """Headers as a list per record, in their order; none is an empty list."""
     counts = [len(some) if some else 0 for some in headers]
-    flat: list[Any] = list(chain.from_iterable(filter(None, headers)))
-    names, values = [name for name, _ in flat], [value for _, value in flat]
-    starts = pa.array([0, *counts], pa.int32())
-    offsets = pc.cumulative_sum(starts)
+    flat = list(chain.from_iterable(filter(None, headers)))
+    names, values = zip(*flat, strict=True) if flat else ((), ())
     items = pa.StructArray.from_arrays(
         [pa.array(names, pa.string()), pa.array(values, pa.binary())], fields=list(HEADER)
     )
-    return pa.ListArray.from_arrays(offsets, items)
+    return pa.ListArray.from_arrays(pa.array(accumulate(counts, initial=0), pa.int32()), items)

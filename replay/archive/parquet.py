@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from replay.archive.columns import is_time
 from replay.archive.errors import ArchiveError
 
-ROW_GROUP_ROWS: Final = 131_072
+ROW_GROUP_ROWS: Final = 65_536
 ROW_GROUP_BYTES: Final = 67_108_864  # of keys and values: what bounds memory
 _UNIQUE: Final = ("_headers.list.element.value",)
 _DELTA: Final = "DELTA_BINARY_PACKED"

@@ -5,77 +5,29 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.log.interface import Message
 from replay.archive import manifest
+from replay.archive.decoded import Kept
 from replay.archive.errors import ArchiveCorrupt, ArchiveError, ArchiveGap
 from replay.archive.layout import FileName
+from replay.archive.messages import RECORD, ArchivedMessages, Headers
 from replay.archive.store import Store
 
 BATCH_ROWS = 8_192
-COLUMNS = ("_offset", "_timestamp_ms", "_key", "_value", "_headers")
 _OFFSET = 2  # the place of `_offset` among a file's columns
 
 
-class ArchivedMessage:
-    """A record as read; the methods are those of confluent_kafka's Message. Headers are taken
-    apart only when asked for.
-    """
-
-    __slots__ = ("_at", "_batch", "_key", "_offset", "_timestamp_ms", "_value")
-
-    def __init__(
-        self,
-        batch: _Batch,
-        at: int,
-        offset: int,
-        timestamp_ms: int,
-        key: bytes | None,
-        value: bytes,
-    ) -> None:
-        self._batch, self._at, self._offset = batch, at, offset
-        self._timestamp_ms, self._key, self._value = timestamp_ms, key, value
-
-    def topic(self) -> str:
-        return self._batch.name.topic
-
-    def partition(self) -> int:
-        return self._batch.name.partition
-
-    def offset(self) -> int:
-        return self._offset
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, self._timestamp_ms
-
-    def key(self) -> bytes | None:
-        return self._key
-
-    def value(self) -> bytes:
-        return self._value
-
-    def headers(self) -> list[tuple[str, bytes]] | None:
-        found = self._batch.headers[self._at].as_py()
-        return [(one["name"], one["value"]) for one in found] or None
-
-
-class _Batch:
-    """What the messages of one batch share."""
-
-    __slots__ = ("headers", "name")
-
-    def __init__(self, name: FileName, headers: pa.Array) -> None:
-        self.name, self.headers = name, headers
-
-
-def batches(store: Store, files: Sequence[FileName], start: int) -> Iterator[list[Message]]:
-    """The records from offset `start` on, to the end of the files. Raises `ArchiveGap` where they
-    leave a hole behind `start`, `ArchiveCorrupt` where one is not what its manifest says.
+def batches(
+    store: Store, files: Sequence[FileName], start: int, kept: Kept | None = None
+) -> Iterator[ArchivedMessages]:
+    """The records from offset `start` on, to the end of the files, with the events that files have
+    `kept`. Raises `ArchiveGap` where they leave a hole behind `start`, `ArchiveCorrupt` where one
+    is not what its manifest says.
     """
     first = max(bisect_right([name.start for name in files], start) - 1, 0)
     at = start
@@ -84,7 +36,7 @@ def batches(store: Store, files: Sequence[FileName], start: int) -> Iterator[lis
             continue
         if name.start > at:
             raise gap(name.topic, name.partition, at, name.start)
-        yield from _messages(store, name, at)
+        yield from _messages(store, name, at, kept)
         at = name.end
 
 
@@ -93,30 +45,50 @@ def gap(topic: str, partition: int, start: int, end: int) -> ArchiveGap:
     return ArchiveGap(f"{topic}/{partition}: offsets {start} to {end - 1} are not in the archive")
 
 
-def _messages(store: Store, name: FileName, start: int) -> Iterator[list[Message]]:
-    for table in tables(store, name, COLUMNS, start):
-        offsets, times, keys, values = (table.column(n).to_pylist() for n in COLUMNS[:4])
-        shared = _Batch(name, table.column("_headers"))
-        rows = zip(range(len(offsets)), offsets, times, keys, values, strict=True)
-        yield [ArchivedMessage(shared, *row) for row in rows if row[1] >= start]
+def _messages(
+    store: Store, name: FileName, start: int, kept: Kept | None
+) -> Iterator[ArchivedMessages]:
+    headers = Headers(store, name)
+    with _opened(store, name) as file:
+        there = kept if kept is not None and kept.within(file.schema_arrow) else None
+        columns = [*RECORD, *(there.columns if there else ())]
+        for group, at, rows in _batches(store, name, file, columns, start):
+            events = there.of(rows) if there else None
+            yield ArchivedMessages(name, rows, events, headers, group, at).since(start)
 
 
 def tables(
     store: Store, name: FileName, columns: Sequence[str], start: int
 ) -> Iterator[pa.RecordBatch]:
     """A file's rows in batches, from the row group that holds `start` on. Raises `ArchiveError`."""
+    with _opened(store, name) as file:
+        for _, _, rows in _batches(store, name, file, columns, start):
+            yield rows
+
+
+@contextmanager
+def _opened(store: Store, name: FileName) -> Iterator[Any]:
     file = checked(store, name)
-    groups = [
-        number
-        for number in range(file.num_row_groups)
-        if file.metadata.row_group(number).column(_OFFSET).statistics.max >= start
-    ]
     try:
-        yield from file.iter_batches(BATCH_ROWS, row_groups=groups, columns=list(columns))
-    except (OSError, pa.ArrowException) as error:
-        raise _corrupt(store, name, f"{error}") from None
+        yield file
     finally:
         file.close(force=True)
+
+
+def _batches(
+    store: Store, name: FileName, file: Any, columns: Sequence[str], start: int
+) -> Iterator[tuple[int, int, pa.RecordBatch]]:
+    """The row group that each batch lies in, and at which of its rows; the batch."""
+    for group in range(file.num_row_groups):
+        if file.metadata.row_group(group).column(_OFFSET).statistics.max < start:
+            continue
+        at = 0
+        try:
+            for rows in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(columns)):
+                yield group, at, rows
+                at += rows.num_rows
+        except (OSError, pa.ArrowException) as error:
+            raise _corrupt(store, name, f"{error}") from None
 
 
 def checked(store: Store, name: FileName) -> Any:

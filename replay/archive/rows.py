@@ -8,77 +8,88 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from operator import add
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.log.interface import Message, Tp
-from replay.archive.columns import NANOSECONDS, headers_column, is_time, shape
-from schemas.blocks import FRAME_BYTES
+from replay.archive.columns import EVENT, NANOSECONDS, Headers, headers_column, is_time, shape
+from replay.archive.strings import plain, size, strings, values_of
+from schemas.blocks import FRAME_BYTES, Block
 from schemas.codec import Codec
 
-_PLACE, _EVENT = "_place", "_event"
+SIZED: Final = ("_key", "_value")
+_PLACE = "_place"
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Records:
-    """Consecutive committed records of one partition, a list per field."""
+    """Consecutive committed records of one partition: where and when each lay, and its columns from
+    `_offset` to `_headers`. A few thousand at a time become columns while they are in the
+    processor's cache; nothing keeps an object per record.
+    """
 
-    offsets: list[int] = field(default_factory=list)
-    timestamps: list[int] = field(default_factory=list)
-    keys: list[bytes | None] = field(default_factory=list)
-    values: list[bytes | None] = field(default_factory=list)
-    headers: list[Any] = field(default_factory=list)
+    offsets: Sequence[int]
+    timestamps: Sequence[int]
+    rows: pa.RecordBatch
 
     @property
     def count(self) -> int:
         return len(self.offsets)
 
-    @property
-    def columns(self) -> tuple[list[Any], ...]:
-        return self.offsets, self.timestamps, self.keys, self.values, self.headers
-
     def part(self, start: int, stop: int) -> Records:
         """The records from `start` to before `stop`."""
         if start == 0 and stop >= self.count:
             return self
-        return Records(*(column[start:stop] for column in self.columns))
-
-    def extend(self, more: Records) -> None:
-        for held, added in zip(self.columns, more.columns, strict=True):
-            held.extend(added)
+        rows = self.rows.slice(start, stop - start)
+        return Records(self.offsets[start:stop], self.timestamps[start:stop], rows)
 
     @property
     def size(self) -> int:
         """Bytes of all keys and values."""
-        return _size(self.keys) + _size(self.values)
+        return sum(size(self.rows.column(name)) for name in SIZED)
 
     def fitting(self, bytes_max: int) -> int:
-        """How many records there are before their bytes exceed the bound; at least one."""
-        sizes = (len(k or b"") + len(v or b"") for k, v in zip(self.keys, self.values, strict=True))
-        return max(bisect_left(list(accumulate(sizes)), bytes_max + 1), 1)
-
-
-def _size(items: Sequence[bytes | None]) -> int:
-    try:
-        return sum(map(len, items))  # type: ignore[arg-type]
-    except TypeError:  # one is None
-        return sum(len(item or b"") for item in items)
+        """How many records there are before their bytes exceed the bound."""
+        if self.size <= bytes_max:
+            return self.count
+        keys, values = (strings(plain(self.rows.column(name))).lengths for name in SIZED)
+        return bisect_left(list(accumulate(map(add, keys, values))), bytes_max + 1)
 
 
 def records_of(messages: Sequence[Message]) -> Records:
-    """The columns of at least one message, all of one partition."""
+    """At least one message, all of one partition."""
     kind = type(messages[0])
-    return Records(
+    return records(
         list(map(kind.offset, messages)),
         [time[1] for time in map(kind.timestamp, messages)],
         list(map(kind.key, messages)),
         list(map(kind.value, messages)),
         list(map(kind.headers, messages)),
     )
+
+
+def records(
+    offsets: Sequence[int],
+    timestamps: Sequence[int],
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    headers: Sequence[Headers],
+) -> Records:
+    """The same, a list per field."""
+    columns = {
+        "_offset": pa.array(offsets, pa.int64()),
+        "_timestamp_ms": pa.array(timestamps, pa.int64()),
+        "_key": pa.array(keys, pa.binary()),
+        "_value": pa.array(values, pa.binary()),
+        "_headers": headers_column(headers),
+    }
+    return Records(offsets, timestamps, pa.record_batch(columns))
 
 
 class Tabulator:
@@ -91,19 +102,16 @@ class Tabulator:
         self._times = {f.name for f in self.schema if is_time(f.name, f.type)}
         self.ids: set[int] = set()
 
-    def table(self, tp: Tp, records: Records) -> pa.Table:
+    def table(self, tp: Tp, records: Sequence[Records]) -> pa.Table:
         """One table of at least one record. Raises `RegistryError` where a schema cannot be had."""
-        found = self._decoded(records.values)
-        count = records.count
+        rows = pa.Table.from_batches([some.rows for some in records]).combine_chunks()
+        found = self._decoded(rows["_value"].chunk(0))
+        count = rows.num_rows
         columns: dict[str, Any] = {
             "_topic": pa.repeat(pa.scalar(tp.topic), count),
             "_partition": pa.repeat(pa.scalar(tp.partition, pa.int32()), count),
-            "_offset": pa.array(records.offsets, pa.int64()),
-            "_timestamp_ms": pa.array(records.timestamps, pa.int64()),
-            "_key": pa.array(records.keys, pa.binary()),
-            "_schema_id": self._ids_of(records.values),
-            "_headers": headers_column(records.headers),
-            "_value": pa.array(records.values, pa.binary()),
+            "_schema_id": self._ids_of(rows["_value"].chunk(0)),
+            **{name: rows[name] for name in rows.column_names},
         }
         for name, kind in zip(self.schema.names, self.schema.types, strict=True):
             if name in found.column_names:
@@ -112,24 +120,31 @@ class Tabulator:
         columns.update({n: pa.nulls(count, self.schema.field(n).type) for n in absent})
         return pa.table([columns[name] for name in self.schema.names], schema=self.schema)
 
-    def _decoded(self, values: Sequence[bytes | None]) -> pa.Table:
+    def _decoded(self, values: pa.BinaryArray) -> pa.Table:
         """The events' columns and `_event`, a row per value; null where no schema decodes it."""
-        frames = self._codec.tables(values).frames  # type: ignore[arg-type]
+        block = values_of(values)
+        alike = self._codec.table([block]) if isinstance(block, Block) else None
+        if alike is not None and alike[0] in self._events:
+            whole = alike[1].with_columns(pl.lit(alike[0]).alias(EVENT))
+        else:
+            whole = self._mixed(values.to_pylist())
+        return self._with_times(whole).to_arrow(compat_level=pl.CompatLevel.oldest())
+
+    def _mixed(self, values: list[bytes]) -> pl.DataFrame:
+        """The same of values of several frames, or of some that are no events."""
         parts = [
             frame.with_columns(
-                pl.lit(name).alias(_EVENT),
+                pl.lit(name).alias(EVENT),
                 pl.Series(_PLACE, range(len(values)) if places is None else places, pl.Int64),
             )
-            for name, (frame, places) in frames.items()
+            for name, (frame, places) in self._codec.tables(values).frames.items()
             if name in self._events
         ]
         whole = pl.DataFrame({_PLACE: range(len(values))}, {_PLACE: pl.Int64})
-        if len(parts) == 1 and parts[0].height == len(values):
-            whole = parts[0]
-        elif parts:
-            together = pl.concat(parts, how="diagonal")
-            whole = whole.join(together, on=_PLACE, how="left", maintain_order="left")
-        return self._with_times(whole).to_arrow(compat_level=pl.CompatLevel.oldest())
+        if not parts:
+            return whole
+        together = pl.concat(parts, how="diagonal")
+        return whole.join(together, on=_PLACE, how="left", maintain_order="left")
 
     def _with_times(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Beside each `x_ns` its `x`: down to the microsecond, before 1970 too."""
@@ -139,13 +154,12 @@ class Tabulator:
             for n in times
         )
 
-    def _ids_of(self, values: Sequence[bytes | None]) -> pa.Array:
+    def _ids_of(self, values: pa.BinaryArray) -> pa.Array:
         """The schema ids in the frames, null where a value has none."""
-        heads = pa.array([v[:FRAME_BYTES] if v else None for v in values], pa.binary())
-        distinct = heads.dictionary_encode()
-        ids = [_id(head) for head in distinct.dictionary.to_pylist()]
+        heads = pc.binary_slice(values, 0, FRAME_BYTES).dictionary_encode()
+        ids = [_id(head) for head in heads.dictionary.to_pylist()]
         self.ids.update(number for number in ids if number is not None)
-        return pa.array(ids, pa.int32()).take(distinct.indices)
+        return pa.array(ids, pa.int32()).take(heads.indices)
 
 
 def _id(head: bytes) -> int | None:

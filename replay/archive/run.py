@@ -208,14 +208,13 @@ class _Group:
         finally:
             reader.close()
 
-    def _take(self, tp: Tp, messages: list[Message]) -> int:
+    def _take(self, tp: Tp, messages: Sequence[Message]) -> int:
         if tp not in self._work:
             return 0
         end, before = self._work[tp].end, self._positions[tp]
         self._positions[tp] = min(messages[-1].offset() + 1, end)
-        messages = (
-            [m for m in messages if m.offset() < end] if self._positions[tp] == end else messages
-        )
+        if self._positions[tp] == end:
+            messages = [m for m in messages if m.offset() < end]
         if messages:
             self._writers[tp].add(records_of(messages))
         return self._positions[tp] - before

@@ -112,8 +112,8 @@ class JoinedReader:
         self._paused: set[Tp] = set()
         new.pause(sorted(self._waiting))
 
-    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]:
-        found = dict(self._old.poll(max_records, 0.0)) if self._waiting else {}
+    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, Sequence[Message]]:
+        found = self._old.poll(max_records, 0.0) if self._waiting else {}
         over = [tp for tp in sorted(self._waiting) if self._old.done(tp)]
         self._waiting.difference_update(over)
         self._new.resume([tp for tp in over if tp not in self._paused])

@@ -7,20 +7,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from typing import NoReturn
 
 from connectors.log.errors import OffsetsGone, TopicMissing
 from connectors.log.interface import Message, Tp
 from replay.archive import manifest
+from replay.archive.decoded import Kept, kept
 from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.layout import PARTITIONS, FileName, day_of
+from replay.archive.messages import RECORD, ArchivedMessages
 from replay.archive.reader import Index, index
-from replay.archive.records import COLUMNS, batches, tables
+from replay.archive.records import batches, tables
 from replay.archive.store import Store
-from schemas.catalog import load_catalog
-
-IN_LINE_OFFSETS = 200_000
+from schemas.catalog import Catalog, load_catalog
 
 
 class ReadOnly(ArchiveError):
@@ -40,11 +41,15 @@ class ArchiveLog:
     def partition_count(self, topic: str) -> int:
         """As the archive says; of a topic it never had, as this checkout knows it."""
         if topic not in self._counts:
-            known = load_catalog().topics.get(topic)
+            known = self._catalog.topics.get(topic)
             if known is None:
                 raise TopicMissing(f"topic {topic} is not in the archive at {self.store.root}")
             self._counts[topic] = known.partitions
         return self._counts[topic]
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        return load_catalog()
 
     def bounds(self, tp: Tp) -> tuple[int, int]:
         """Holes between them are found by whoever reads there."""
@@ -62,7 +67,7 @@ class ArchiveLog:
         return end
 
     def _offset_in(self, name: FileName, timestamp_ms: int) -> int:
-        for table in tables(self.store, name, COLUMNS[:2], 0):
+        for table in tables(self.store, name, RECORD[:2], 0):
             times = table.column("_timestamp_ms").to_pylist()
             for at, stamp in enumerate(times):
                 if stamp >= timestamp_ms:
@@ -79,22 +84,21 @@ class ArchiveLog:
         found: list[Message] = []
         for batch in batches(self.store, self.files.get(tp, ()), start):
             found += batch
-            if batch and batch[-1].offset() >= end:
+            if len(batch) and batch[-1].offset() >= end:
                 break
         return [m for m in found if m.offset() < end]
 
     def reader(self, positions: Mapping[Tp, int]) -> ArchiveReader:
         return self.elsewhere(positions)()
 
-    def opener(self, positions: Mapping[Tp, int]) -> Callable[[], ArchiveReader] | None:
-        """None for what is read sooner than a process starts."""
-        left = sum(max(self.bounds(tp)[1] - at, 0) for tp, at in positions.items())
-        return self.elsewhere(positions) if left > IN_LINE_OFFSETS else None
+    def opener(self, positions: Mapping[Tp, int]) -> None:
+        """Read in line: Arrow takes files apart in threads of its own, and hands over columns."""
 
     def elsewhere(self, positions: Mapping[Tp, int]) -> Callable[[], ArchiveReader]:
         """What opens the reader, here or in another process."""
         files = {tp: self.files.get(tp, []) for tp in positions}
-        return partial(ArchiveReader, self.store, files, dict(positions))
+        events = {tp.topic: kept(self._catalog, tp.topic) for tp in positions}
+        return partial(ArchiveReader, self.store, files, dict(positions), events)
 
     def writer(self, transactional_id: str) -> NoReturn:
         raise ReadOnly(f"{transactional_id}: an archive is not written to as a log is")
@@ -110,42 +114,50 @@ class ArchiveLog:
 
 
 class ArchiveReader:
-    """See `connectors.log.interface.Reader`."""
+    """See `connectors.log.interface.Reader`. A thread reads a batch of each partition ahead: Arrow
+    takes files apart without Python's lock.
+    """
 
-    def __init__(self, store: Store, files: Index, positions: Mapping[Tp, int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        files: Index,
+        positions: Mapping[Tp, int],
+        events: Mapping[str, Kept | None],
+    ) -> None:
         self._ends = {tp: names[-1].end if names else 0 for tp, names in files.items()}
         self._batches = {
-            tp: batches(store, files[tp], position)
+            tp: batches(store, files[tp], position, events[tp.topic])
             for tp, position in positions.items()
             if position < self._ends[tp]
         }
-        self._waiting: dict[Tp, list[Message]] = {}
+        self._thread = ThreadPoolExecutor(1, "tape-archive-reader")
+        self._ahead = {tp: self._thread.submit(self._next, tp) for tp in self._batches}
         self._paused: set[Tp] = set()
 
-    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]:
-        runs: dict[Tp, list[Message]] = {}
-        for tp in [tp for tp in self._batches if tp not in self._paused]:
-            found = self._next(tp)
-            if found:
-                runs[tp], self._waiting[tp] = found[:max_records], found[max_records:]
-            else:
-                del self._batches[tp]
+    def _next(self, tp: Tp) -> ArchivedMessages | None:
+        """The next batch that is not empty; None at the end."""
+        return next(filter(len, self._batches[tp]), None)
+
+    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, Sequence[Message]]:
+        """A whole batch of each partition, whatever `max_records`: it is there already."""
+        runs: dict[Tp, Sequence[Message]] = {}
+        for tp in [tp for tp in self._ahead if tp not in self._paused]:
+            found = self._ahead.pop(tp).result()
+            if found is not None:
+                runs[tp] = found
+                self._ahead[tp] = self._thread.submit(self._next, tp)
         if not runs:
             time.sleep(timeout_s)  # nothing will come: whoever asks again and again must not spin
         return runs
 
-    def _next(self, tp: Tp) -> list[Message]:
-        """What waits, or the next batch that is not empty; nothing at the end."""
-        waiting = self._waiting.pop(tp, [])
-        return waiting or next(filter(None, self._batches[tp]), [])
-
     def done(self, tp: Tp) -> bool:
         """Whether everything of a partition was handed out."""
-        return tp not in self._batches
+        return tp not in self._ahead
 
     def partitions(self) -> set[Tp]:
         """Those that something is still to come of."""
-        return set(self._batches)
+        return set(self._ahead)
 
     def end(self, tp: Tp) -> int:
         return self._ends.get(tp, 0)
@@ -160,6 +172,7 @@ class ArchiveReader:
         self._paused.difference_update(tps)
 
     def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
         self._batches.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
@@ -82,7 +83,8 @@ class _Rows:
     def __init__(self, store: Store, codec: Codec, tp: Tp, origin: Origin | None) -> None:
         self._store, self._codec, self._tp, self._origin = store, codec, tp, origin
         self._tables = Tabulator(codec, tp.topic)
-        self._waiting, self._bytes = Records(), 0
+        self._waiting: deque[Records] = deque()
+        self._count, self._bytes = 0, 0  # that wait
         self._file: ParquetFile | None = None
         self._encoding: Future[None] | None = None
         self._path: Path | None = None
@@ -96,13 +98,11 @@ class _Rows:
         self._offsets.append(records.offsets)
         self._times += [min(records.timestamps), max(records.timestamps)]
         self.rows += records.count
-        self._waiting.extend(records)
+        self._waiting.append(records)
+        self._count += records.count
         self._bytes += records.size
-        while self._waiting.count >= ROW_GROUP_ROWS or self._bytes > ROW_GROUP_BYTES:
-            fit = ROW_GROUP_ROWS
-            if self._bytes > ROW_GROUP_BYTES:
-                fit = min(fit, self._waiting.fitting(ROW_GROUP_BYTES))
-            self._write(fit)
+        while self._count >= ROW_GROUP_ROWS or self._bytes > ROW_GROUP_BYTES:
+            self._write()
 
     def _open(self) -> None:
         """Under a name of the partition: which day it will be of is not known yet."""
@@ -110,14 +110,24 @@ class _Rows:
         self._path = self._store.draft(f"{tp.topic}/{tp.topic}+{tp.partition}")
         self._file = ParquetFile(self._path, self._tables.schema)
 
-    def _write(self, count: int) -> None:
+    def _write(self) -> None:
         """The first records that wait, as one row group."""
-        group, left = self._waiting.part(0, count), self._waiting.part(count, self._waiting.count)
-        self._waiting, self._bytes = left, left.size
+        group, rows, size = list[Records](), ROW_GROUP_ROWS, ROW_GROUP_BYTES
+        while self._waiting and rows:
+            some = self._waiting.popleft()
+            fit = min(rows, max(some.fitting(size), 0 if group else 1))
+            taken, left = some.part(0, fit), some.part(fit, some.count)
+            group += [taken] if fit else []
+            rows, size = rows - fit, size - taken.size
+            if left.count:
+                self._waiting.appendleft(left)
+                break
+        self._count -= sum(some.count for some in group)
+        self._bytes -= sum(some.size for some in group)
         self._wait()
         self._encoding = _ENCODER.submit(self._encode, group)
 
-    def _encode(self, group: Records) -> None:
+    def _encode(self, group: Sequence[Records]) -> None:
         """Beside the reading of the next group: decoding and compressing leave Python's lock."""
         assert self._file is not None
         self._file.add(self._tables.table(self._tp, group))
@@ -135,7 +145,7 @@ class _Rows:
         assert self._file is not None
         assert self._path is not None
         self._wait()
-        if self._waiting.count:
+        if self._waiting:
             self._encode(self._waiting)
         sha256, size = self._file.close()
         used = schemas.keep(self._store, self._codec.ids, sorted(self._tables.ids))

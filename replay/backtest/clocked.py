@@ -79,7 +79,7 @@ class _Both:
     def _of(self, tp: Tp) -> Reader:
         return self._clock if tp.topic == TOPIC else self._rest
 
-    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, list[Message]]:
+    def poll(self, max_records: int, timeout_s: float) -> Mapping[Tp, Sequence[Message]]:
         found = self._clock.poll(max_records, 0.0)
         return {**found, **self._rest.poll(max_records, 0.0 if found else timeout_s)}
 

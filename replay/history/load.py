@@ -15,7 +15,7 @@ from connectors.log.interface import Tp
 from replay.archive import days
 from replay.archive.manifest import FileManifest, Origin
 from replay.archive.reader import index
-from replay.archive.rows import Records
+from replay.archive.rows import Records, records
 from replay.archive.schemas import archived_ids
 from replay.archive.source import keep_partitions
 from replay.archive.staged import Staged
@@ -93,7 +93,7 @@ def _staged(
 
 def _records(codec: Codec, source: Source, batch: list[Trade], at: int) -> Records:
     key, encode = source.instrument.encode(), codec.encode
-    return Records(
+    return records(
         [*range(at, at + len(batch))],
         [trade.ts_ns // 1_000_000 for trade in batch],
         [key] * len(batch),

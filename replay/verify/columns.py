@@ -12,29 +12,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import repeat
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from schemas.blocks import FRAME_BYTES, MARK
+from replay.archive.strings import Strings, framed, numbers, plain, strings
+from schemas.blocks import MARK
 from schemas.errors import TapeError
 
 Fingerprint = Callable[[bytes], bytes]
-_END = 2**31 - 1
-
-
-class Strings(NamedTuple):
-    """A column of byte strings: where each begins in `data` (one more than there are), and their
-    lengths, both as 32-bit numbers.
-    """
-
-    starts: memoryview[int]
-    lengths: memoryview[int]
-    data: memoryview[int]
-
-    def part(self, first: int, stop: int) -> memoryview[int]:
-        return self.data[self.starts[first] : self.starts[stop]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,40 +62,14 @@ def columns_of(batch: pa.RecordBatch, mark: bytes = b"") -> Columns:
     """The columns `_offset`, `_timestamp_ms`, `_key` and `_value` of a batch. `mark` goes before
     each body, as in an input's digest.
     """
-    values = _plain(batch.column("_value"))
-    frames = pc.binary_slice(values, 0, FRAME_BYTES).dictionary_encode()
-    bodies = pc.binary_slice(values, FRAME_BYTES, _END)
-    marked = pc.binary_join_element_wise(pa.scalar(mark), bodies, pa.scalar(b""))
+    found = framed(plain(batch.column("_value")), mark)
     return Columns(
-        _numbers(batch.column("_offset"), "q"),
-        _numbers(batch.column("_timestamp_ms"), "q"),
-        _strings(_plain(batch.column("_key"))),
-        _strings(bodies if not mark else marked, bodies),
-        frames.dictionary.to_pylist(),
-        _numbers(frames.indices.cast(pa.int32()), "i"),
-    )
-
-
-def _plain(column: pa.BinaryArray) -> pa.BinaryArray:
-    """Without nulls, which digests take for nothing."""
-    return column.fill_null(b"") if column.null_count else column
-
-
-def _numbers(column: Any, form: Literal["i", "q"]) -> memoryview[int]:
-    data = memoryview(column.buffers()[1] or b"").cast("B")
-    numbers: memoryview[int] = data.cast(form)
-    return numbers[column.offset : column.offset + len(column)]
-
-
-def _strings(column: pa.BinaryArray, measured: pa.BinaryArray | None = None) -> Strings:
-    _, starts, data = column.buffers()
-    lengths = pc.binary_length(column if measured is None else measured)
-    places = memoryview(starts).cast("B").cast("i")
-    first = column.offset
-    return Strings(
-        places[first : first + len(column) + 1],
-        _numbers(lengths, "i"),
-        memoryview(data or b"").cast("B"),
+        numbers(batch.column("_offset"), "q"),
+        numbers(batch.column("_timestamp_ms"), "q"),
+        strings(plain(batch.column("_key"))),
+        found.bodies,
+        found.frames,
+        found.codes,
     )
 
 
@@ -185,9 +145,9 @@ def outputs_digest(written: Sequence[Written], fingerprint: Fingerprint) -> byte
     hasher.update(kinds)
     for w in written:
         hasher.update(array("i", repeat(w.partition, sum(p.height for p in w.pieces))))
-    for strings in ("keys", "bodies"):
+    for column in ("keys", "bodies"):
         for _, (c, a, b) in pieces:
-            hasher.update(getattr(c, strings).lengths[a:b])
+            hasher.update(getattr(c, column).lengths[a:b])
         for _, (c, a, b) in pieces:
-            hasher.update(getattr(c, strings).part(a, b))
+            hasher.update(getattr(c, column).part(a, b))
     return hasher.digest()
