@@ -331,6 +331,7 @@ class Settings(BaseSettings):
     monitoring: MonitoringSettings = MonitoringSettings()
     environment: str = Field(default="simulation", pattern=r"^[a-zA-Z0-9._-]+$")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
+    topic_partitions_max: int | None = Field(default=None, ge=1)  # when topics are made
     run_dir: Path = ROOT / ".run"
     age_identity: Path | None = None  # path of an identity file: what is in it is the secret
     shards: int = Field(default=1, ge=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +62,17 @@ class Catalog:
     def topics_of(self, event: str) -> list[str]:
         """The topics that carry an event."""
         return [name for name, topic in self.topics.items() if event in topic.events]
+
+    def within(self, partitions_max: int | None) -> Catalog:
+        """The same where no topic has more partitions; one by shard keeps one for every shard."""
+        if partitions_max is None:
+            return self
+        topics = {
+            name: replace(topic, partitions=min(topic.partitions, partitions_max))
+            for name, topic in self.topics.items()
+            if topic.key != "shard"
+        }
+        return replace(self, topics={**self.topics, **topics})
 
 
 def load_catalog(root: Path = ROOT) -> Catalog:

@@ -123,6 +123,11 @@ def beside(found: Samples) -> list[tuple[str, str]]:
     lines = [(name, spread(values)) for name, values in said if values]
     lines += paired("`strategy` seen / unseen", ratios(found, "strategy_seen", "strategy_unseen"))
     lines += paired(SEEN.name, seen_medians(found))
+    for sample in found.get("latency_one", []):
+        at = sample.extra["signal.target.v1"]
+        if at["count"]:
+            text = f"{at['p50']:.1f}, {at['p99']:.1f} ms"
+            lines.append(("tick to signal with one partition a topic: median, 99 %", text))
     for name in ("strategy", "strategy_two"):
         if some := found.get(name, []):
             opened = middle([s.extra["reopening_s"] for s in some])
@@ -174,10 +179,11 @@ def latencies(found: Samples) -> Iterator[tuple[str, ...]]:
     for sample in (sample for name in TIMED for sample in found.get(name, [])):
         for topic, at in sample.extra.items():
             shares = [f"{at[share]:.1f}" if share in at else "-" for share in SHARES]
-            yield topic, f"{at['count']:,}", *shares
+            one = ", one partition" if sample.work == "latency_one" else ""
+            yield f"{topic}{one}", f"{at['count']:,}", *shares
 
 
-TIMED = ("latency", "trading")
+TIMED = ("latency", "latency_one", "trading")
 SHARES = ("p50", "p90", "p99", "max")
 VERDICT_HEAD = ("what", "found", "at least", "aim", "verdict")
 RATE_HEAD = ("measurement", "events/s", "CPU ns/event", "peak MB")

@@ -34,7 +34,7 @@ from ops.supervisor.supervisor import Supervisor
 from schemas.errors import TapeError
 from schemas.secret import revealed
 
-MAIN, RAW, TWO, MANY, LIVE = "bench.", "raw.", "two.", "many.", "live."
+MAIN, RAW, TWO, MANY, LIVE, ONE = "bench.", "raw.", "two.", "many.", "live.", "one."
 PEER_OUT = "peer.changes"
 WORK_S_MAX = 900.0
 READY_S = 30.0
@@ -89,7 +89,7 @@ class Plan(NamedTuple):
 
 GROUPS = (
     *("messages", "columns", "strategy", "stock", "quix", "market", "latency", "growth"),
-    *("archive", "risk", "venue", "trading", "seeing", "verify", "sql", "backtest"),
+    *("partition", "archive", "risk", "venue", "trading", "seeing", "verify", "sql", "backtest"),
 )
 OPEN_ORDERS = (1, 100, 10_000)
 PAIRS = 3  # of a pipeline with figures and spans and without, in each repetition
@@ -161,7 +161,9 @@ class Bench:
             self._keep(self._measured(name, prefix, events, arguments))
         self._report("measure", len(steps), len(steps))
         if "latency" in self._plan.groups:
-            self._live()
+            self._live(LIVE)
+        if "partition" in self._plan.groups:
+            self._live(ONE)
         if "trading" in self._plan.groups:
             self._report("trading", 0, None)
             lengths = {"seconds": self._plan.live_s, "warm_s": self._plan.warm_s}
@@ -289,7 +291,7 @@ class Bench:
         if name.startswith("nautilus_"):
             return self._nautilus(name, arguments["ticks"])
         sample = self._work(name, prefix, events, arguments)
-        if prefix in (TWO, MANY):
+        if prefix in (TWO, MANY, ONE):
             sample.work = f"{name}_{prefix.rstrip('.')}"
         if "spans" in arguments:
             sample.work = f"{name}_seen" if arguments["spans"] else f"{name}_unseen"
@@ -360,17 +362,21 @@ class Bench:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TAPE_")}
         own = {"TAPE_RUN_DIR": str(self._folder), "TAPE_TOPIC_PREFIX": prefix}
         own |= {"TAPE_CONFIG": str(self._folder / "tape.toml"), "PYTHONPATH": str(ROOT)}
+        if prefix == ONE:
+            own["TAPE_TOPIC_PARTITIONS_MAX"] = "1"
         return {**kept, **own, "TAPE_LOG_LEVEL": "WARNING"}
 
     def _settings(self, prefix: str) -> Settings:
-        return load(run_dir=self._folder, topic_prefix=prefix, kafka={}, registry={})
+        most = 1 if prefix == ONE else None
+        own = {"topic_prefix": prefix, "topic_partitions_max": most}
+        return load(run_dir=self._folder, **own, kafka={}, registry={})
 
-    def _live(self) -> None:
+    def _live(self, prefix: str) -> None:
         """Market and strategy as users start them; frames at their own pace."""
         self._report("latency", 0, None)
-        self._prepare(LIVE)
-        log = kafka_log(self._settings(LIVE))
-        with Supervisor(self._folder, self._environment(LIVE)) as desk:
+        self._prepare(prefix)
+        log = kafka_log(self._settings(prefix))
+        with Supervisor(self._folder, self._environment(prefix)) as desk:
             desk.add(*(Process(n, ("run", n, "--from", "earliest")) for n in LIVE_PROCESSES))
             for name in LIVE_PROCESSES:
                 epochs = Tp(f"{name}.epochs.v1", 0)
@@ -378,7 +384,7 @@ class Bench:
                     desk.check()
                     raise WorkFailed(f"{name} did not open its shard within {READY_S:.0f} s")
             lengths = {"seconds": self._plan.live_s, "warm_s": self._plan.warm_s}
-            self._keep(self._work("latency", LIVE, 0, lengths))
+            self._keep(self._measured("latency", prefix, 0, lengths))
             desk.check()
         log.close()
         self._report("latency", 1, 1)

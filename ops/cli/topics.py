@@ -30,7 +30,8 @@ def apply(prefix: Prefix = None, output: Output = Form.TEXT) -> None:
 
     settings = load()
     chosen = settings.topic_prefix if prefix is None else prefix
-    _print(output, topics.apply(settings.kafka_options(), load_catalog(), chosen))
+    catalog = load_catalog().within(settings.topic_partitions_max)
+    _print(output, topics.apply(settings.kafka_options(), catalog, chosen))
 
 
 def diff(prefix: Prefix = None, output: Output = Form.TEXT) -> None:
@@ -41,7 +42,8 @@ def diff(prefix: Prefix = None, output: Output = Form.TEXT) -> None:
 
     settings = load()
     chosen = settings.topic_prefix if prefix is None else prefix
-    found = topics.diff(settings.kafka_options(), load_catalog(), chosen)
+    catalog = load_catalog().within(settings.topic_partitions_max)
+    found = topics.diff(settings.kafka_options(), catalog, chosen)
     _print(output, found)
     if found:
         raise typer.Exit(1)

@@ -56,7 +56,8 @@ def prepare_log(settings: Settings, report: Report) -> None:
     registry = Registry(settings.registry_url(), settings.registry.client_options())
     report("make topics, register schemas", 0, None)
     with ThreadPoolExecutor(1) as pool:
-        making = pool.submit(topics.apply, settings.kafka_options(), catalog, prefix)
+        wanted = catalog.within(settings.topic_partitions_max)
+        making = pool.submit(topics.apply, settings.kafka_options(), wanted, prefix)
         list(register(registry, catalog, prefix))
         making.result()
     report("make topics, register schemas", 1, 1)

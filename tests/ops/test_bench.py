@@ -30,7 +30,9 @@ from tests.pipelines.orders.events import event
 
 EVENTS = 2_000
 WORK, ENDED = "ops.bench.work", run.ended
-MEASURED = frozenset(GROUPS) - {"growth", "trading", "risk", "venue", "verify", "backtest"}
+MEASURED = frozenset(GROUPS) - {
+    *("growth", "partition", "trading", "risk", "venue", "verify", "backtest")
+}
 
 
 @pytest.fixture(scope="module")
