@@ -7,12 +7,12 @@ recorded, so no run depends on either.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Condition, Thread
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from connectors.epochs.runs import Run, run_of
-from connectors.log.interface import Reader, Tp
+from connectors.epochs.runs import Run
+from connectors.log.interface import Message, Reader, Tp
 
 CHUNK_RECORDS = 2_000  # as many messages as stay in the processor's cache until taken apart
 AHEAD_RECORDS = 20_000
@@ -29,6 +29,19 @@ class Ends(NamedTuple):
 
 
 Runs = list[tuple[Tp, Run]]
+
+
+class Columns(Protocol):
+    """Consecutive records of one partition, taken apart."""
+
+    @property
+    def offsets(self) -> Sequence[int]: ...
+    @property
+    def length(self) -> int: ...
+
+
+C = TypeVar("C", bound=Columns)
+Take = Callable[[Sequence[Message]], C]
 
 
 class Known:
@@ -49,16 +62,16 @@ class Known:
         return max(position, self.ends[tp].seen)
 
 
-class Intake(Known):
-    """In line: polls when asked."""
+class Intake(Known, Generic[C]):
+    """In line: polls when asked. `take` makes columns of at least one message of a partition."""
 
-    def __init__(self, reader: Reader, positions: Mapping[Tp, int]) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, positions: Mapping[Tp, int], take: Take[C]) -> None:
+        self._reader, self._take = reader, take
         self._next = dict(positions)
         self._held: frozenset[Tp] = frozenset()
         self.ends = self._known()
 
-    def poll(self, timeout_s: float) -> Runs:
+    def poll(self, timeout_s: float) -> list[tuple[Tp, C]]:
         """What is there; waits up to `timeout_s` for something. Raises what the reader raises."""
         runs, self.ends = self._fetch(timeout_s)
         return runs
@@ -67,11 +80,11 @@ class Intake(Known):
         """Reads no further in these partitions, and again in all others."""
         self._held = frozenset(tps)
 
-    def _fetch(self, timeout_s: float) -> tuple[Runs, dict[Tp, Ends]]:
-        held = self._held
+    def _fetch(self, timeout_s: float) -> tuple[list[tuple[Tp, C]], dict[Tp, Ends]]:
+        held, take = self._held, self._take
         self._reader.pause(list(held))
         self._reader.resume([tp for tp in self._next if tp not in held])
-        runs = [(tp, run_of(m)) for tp, m in self._reader.poll(CHUNK_RECORDS, timeout_s).items()]
+        runs = [(tp, take(m)) for tp, m in self._reader.poll(CHUNK_RECORDS, timeout_s).items()]
         for tp, run in runs:
             self._next[tp] = run.offsets[-1] + 1
         return runs, self._known()
@@ -84,7 +97,7 @@ class Intake(Known):
         self._reader.close()
 
 
-class ThreadedIntake(Intake):
+class ThreadedIntake(Intake[C]):
     """Polls all the time, as long as not much waits to be asked for. Only the thread touches the
     reader.
 
@@ -92,10 +105,10 @@ class ThreadedIntake(Intake):
     whose last records still wait here is not taken for exhausted.
     """
 
-    def __init__(self, reader: Reader, positions: Mapping[Tp, int]) -> None:
-        super().__init__(reader, positions)
+    def __init__(self, reader: Reader, positions: Mapping[Tp, int], take: Take[C]) -> None:
+        super().__init__(reader, positions, take)
         self._changed = Condition()
-        self._waiting: Runs = []
+        self._waiting: list[tuple[Tp, C]] = []
         self._waiting_records = 0
         self._waiting_ends = self.ends
         self._error: Exception | None = None
@@ -103,7 +116,7 @@ class ThreadedIntake(Intake):
         self._thread = Thread(target=self._work, name="tape-intake", daemon=True)
         self._thread.start()
 
-    def poll(self, timeout_s: float) -> Runs:
+    def poll(self, timeout_s: float) -> list[tuple[Tp, C]]:
         with self._changed:
             if timeout_s and not self._news():
                 self._changed.wait(timeout_s)
@@ -126,7 +139,7 @@ class ThreadedIntake(Intake):
                 self._error = error
                 self._changed.notify()
 
-    def _hand_over(self, runs: Runs, ends: dict[Tp, Ends]) -> None:
+    def _hand_over(self, runs: list[tuple[Tp, C]], ends: dict[Tp, Ends]) -> None:
         with self._changed:
             self._waiting += runs
             self._waiting_records += sum(run.length for _, run in runs)

@@ -17,17 +17,20 @@ from collections.abc import Callable, Collection, Mapping
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, Generic
 
 from connectors import log_lines
 from connectors.epochs.intake import (
     AHEAD_RECORDS,
     WAIT_S,
+    C,
     Ends,
     Intake,
     Known,
-    Runs,
+    Take,
     ThreadedIntake,
 )
+from connectors.epochs.runs import Run, run_of
 from connectors.epochs.tuning import tune
 from connectors.log.errors import LogUnreachable
 from connectors.log.interface import Log, Reader, Tp
@@ -36,21 +39,23 @@ from schemas.errors import TapeError
 ROOT = Path(__file__).parents[2]
 END_S = 5.0
 
-Found = tuple[Runs, dict[Tp, Ends]] | TapeError
 
-
-def intake_of(log: Log, positions: Mapping[Tp, int]) -> Intake | ProcessIntake:
+def intake_of(log: Log, positions: Mapping[Tp, int]) -> Intake[Run] | ProcessIntake[Run]:
     """In a process of its own where the log is elsewhere too, in line where it is in memory."""
     opener = log.opener(positions)
     if opener is None:
-        return Intake(log.reader(positions), positions)
-    return ProcessIntake(opener, positions)
+        return Intake(log.reader(positions), positions, run_of)
+    return ProcessIntake(opener, positions, run_of)
 
 
-class ProcessIntake(Known):
-    """The pipeline's end: an `Intake` whose records come from the other process."""
+class ProcessIntake(Known, Generic[C]):
+    """The pipeline's end: an `Intake` whose records come from the other process; `take` is a
+    function that it can import.
+    """
 
-    def __init__(self, opener: Callable[[], Reader], positions: Mapping[Tp, int]) -> None:
+    def __init__(
+        self, opener: Callable[[], Reader], positions: Mapping[Tp, int], take: Take[C]
+    ) -> None:
         self._pipe, theirs = Pipe()
         with theirs:
             self._process = _start(theirs.fileno())
@@ -59,10 +64,10 @@ class ProcessIntake(Known):
         self.ends = {tp: Ends(at, at) for tp, at in positions.items()}
         self._held: frozenset[Tp] = frozenset()
         self._error: TapeError | None = None
-        self._pipe.send((opener, dict(positions)))
-        self._take()  # what is known of the ends before the first record
+        self._pipe.send((opener, dict(positions), take))
+        self._received()  # what is known of the ends before the first record
 
-    def poll(self, timeout_s: float) -> Runs:
+    def poll(self, timeout_s: float) -> list[tuple[Tp, C]]:
         """See `Intake.poll`."""
         runs, records = self._receive(timeout_s), 0
         while runs and (more := self._receive(0.0)):
@@ -74,14 +79,14 @@ class ProcessIntake(Known):
             raise self._error
         return runs
 
-    def _receive(self, timeout_s: float) -> Runs:
+    def _receive(self, timeout_s: float) -> list[tuple[Tp, C]]:
         if self._error is None and self._ready.poll(timeout_s * 1_000):
-            return self._take()
+            return self._received()
         return []
 
-    def _take(self) -> Runs:
+    def _received(self) -> list[tuple[Tp, C]]:
         try:
-            found: Found = self._pipe.recv()
+            found: tuple[list[tuple[Tp, C]], dict[Tp, Ends]] | TapeError = self._pipe.recv()
         except (EOFError, OSError):
             code = self._process.wait(END_S)
             found = LogUnreachable(f"the process that reads ahead ended with exit code {code}")
@@ -120,8 +125,8 @@ def _start(socket: int) -> subprocess.Popen[bytes]:
 def serve(pipe: Connection) -> None:
     """The other end, until the pipeline closes its own."""
     try:
-        opener, positions = pipe.recv()
-        intake = ThreadedIntake(opener(), positions)
+        opener, positions, take = pipe.recv()
+        intake = ThreadedIntake(opener(), positions, take)
         pipe.send(([], intake.ends))
         _serve(pipe, intake)
     except TapeError as error:
@@ -131,7 +136,7 @@ def serve(pipe: Connection) -> None:
         pass  # the pipeline has ended
 
 
-def _serve(pipe: Connection, intake: Intake) -> None:
+def _serve(pipe: Connection, intake: ThreadedIntake[Any]) -> None:
     sent = intake.ends
     while True:
         while pipe.poll(0):

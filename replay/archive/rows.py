@@ -39,12 +39,12 @@ class Records:
     rows: pa.RecordBatch
 
     @property
-    def count(self) -> int:
+    def length(self) -> int:
         return len(self.offsets)
 
     def part(self, start: int, stop: int) -> Records:
         """The records from `start` to before `stop`."""
-        if start == 0 and stop >= self.count:
+        if start == 0 and stop >= self.length:
             return self
         rows = self.rows.slice(start, stop - start)
         return Records(self.offsets[start:stop], self.timestamps[start:stop], rows)
@@ -57,7 +57,7 @@ class Records:
     def fitting(self, bytes_max: int) -> int:
         """How many records there are before their bytes exceed the bound."""
         if self.size <= bytes_max:
-            return self.count
+            return self.length
         keys, values = (strings(plain(self.rows.column(name))).lengths for name in SIZED)
         return bisect_left(list(accumulate(map(add, keys, values))), bytes_max + 1)
 

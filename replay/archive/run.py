@@ -6,19 +6,22 @@ Running it twice, from anywhere, after a crash at any point, gives the same file
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from connectors.epochs.intake import Intake
+from connectors.epochs.intake_process import ProcessIntake
 from connectors.log.errors import TopicMissing
-from connectors.log.interface import Log, Message, Reader, Tp
+from connectors.log.interface import Log, Tp
 from replay.archive import days, manifest
 from replay.archive.errors import ArchiveError, ArchiveGap, OtherLog
 from replay.archive.layout import FILE_OFFSETS, IMPORTS, FileName
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index, index, of_names, superseded
-from replay.archive.rows import records_of
+from replay.archive.rows import Records, records_of
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog, keep_partitions
 from replay.archive.store import UNFINISHED, Store
@@ -27,8 +30,12 @@ from replay.archive.writer import PartitionWriter
 from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 
-POLL_RECORDS, POLL_S, STALL_S = 2_000, 0.1, 15.0
-TOGETHER_OFFSETS = 50_000  # partitions with little to read share a reader: opening one takes time
+POLL_S, STALL_S = 0.1, 15.0
+# Partitions share a reader, for opening one takes time: this many, more while there is little to
+# read. Each holds a row group in memory.
+TOGETHER, TOGETHER_OFFSETS = 4, 200_000
+ELSEWHERE_OFFSETS = 500_000  # from here on another process takes messages apart meanwhile
+Source = Intake[Records] | ProcessIntake[Records]
 OnProgress = Callable[[int, int], None]
 
 
@@ -166,10 +173,11 @@ def _beginning(
 
 
 def _groups(work: Sequence[Work]) -> Iterator[list[Work]]:
-    """Those with little to read together, the others one by one."""
+    """Many with little to read together, a few of the others."""
     group: list[Work] = []
     for one in sorted(work, key=lambda w: w.end - w.start):
-        if group and sum(w.end - w.start for w in [*group, one]) > TOGETHER_OFFSETS:
+        offsets = sum(w.end - w.start for w in [*group, one])
+        if len(group) >= TOGETHER and offsets > TOGETHER_OFFSETS:
             yield group
             group = []
         group.append(one)
@@ -195,38 +203,44 @@ class _Group:
 
     def run(self) -> Iterator[int]:
         """Reads all of them to their ends; how many offsets were passed, again and again."""
-        reader = self._log.reader(dict(self._positions))
+        intake = self._intake()
         limit = time.monotonic() + STALL_S
         try:
             while self._work:
-                found = reader.poll(POLL_RECORDS, POLL_S)
-                yield sum(self._take(tp, messages) for tp, messages in found.items())
-                if self._finished(reader) or found:
+                found = intake.poll(POLL_S)
+                yield sum(self._take(tp, records) for tp, records in found)
+                if self._finished(intake) or found:
                     limit = time.monotonic() + STALL_S
                 elif time.monotonic() > limit:
                     self._give_up()
         finally:
-            reader.close()
+            intake.close()
 
-    def _take(self, tp: Tp, messages: Sequence[Message]) -> int:
+    def _intake(self) -> Source:
+        total = sum(work.end - work.start for work in self._work.values())
+        opener = self._log.opener(self._positions) if total > ELSEWHERE_OFFSETS else None
+        if opener is None:
+            return Intake(self._log.reader(self._positions), self._positions, records_of)
+        return ProcessIntake(opener, self._positions, records_of)
+
+    def _take(self, tp: Tp, records: Records) -> int:
         if tp not in self._work:
             return 0
         end, before = self._work[tp].end, self._positions[tp]
-        self._positions[tp] = min(messages[-1].offset() + 1, end)
-        if self._positions[tp] == end:
-            messages = [m for m in messages if m.offset() < end]
-        if messages:
-            self._writers[tp].add(records_of(messages))
+        self._positions[tp] = min(records.offsets[-1] + 1, end)
+        kept = records.part(0, bisect_left(records.offsets, end))
+        if kept.length:
+            self._writers[tp].add(kept)
         return self._positions[tp] - before
 
-    def _finished(self, reader: Reader) -> bool:
+    def _finished(self, intake: Source) -> bool:
         """Finishes the partitions that were read to their ends; whether there were any."""
         ends = {tp: w.end for tp, w in self._work.items()}
-        over = [tp for tp, end in ends.items() if reader.end_seen(tp, self._positions[tp]) >= end]
+        over = [tp for tp, end in ends.items() if intake.end_seen(tp, self._positions[tp]) >= end]
         for tp in over:
             self._writers[tp].finish(ends[tp])
             del self._work[tp]
-        reader.pause(over)
+        intake.hold(self._positions.keys() - self._work.keys())
         return bool(over)
 
     def _give_up(self) -> None:

@@ -45,12 +45,12 @@ class PartitionWriter:
     def add(self, records: Records) -> None:
         """Raises `RegistryError` where a schema cannot be had, `ArchiveError`."""
         at = 0
-        while at < records.count:
+        while at < records.length:
             stop = self._cutter.take(records.offsets, records.timestamps, at)
             if stop > at:
                 self._file.add(records.part(at, stop))
                 at = stop
-            if at < records.count:
+            if at < records.length:
                 next_at = records.offsets[at]
                 self._close(min(next_at, self._cutter.limit), records.timestamps[at])
 
@@ -97,9 +97,9 @@ class _Rows:
             self._open()
         self._offsets.append(records.offsets)
         self._times += [min(records.timestamps), max(records.timestamps)]
-        self.rows += records.count
+        self.rows += records.length
         self._waiting.append(records)
-        self._count += records.count
+        self._count += records.length
         self._bytes += records.size
         while self._count >= ROW_GROUP_ROWS or self._bytes > ROW_GROUP_BYTES:
             self._write()
@@ -116,13 +116,13 @@ class _Rows:
         while self._waiting and rows:
             some = self._waiting.popleft()
             fit = min(rows, max(some.fitting(size), 0 if group else 1))
-            taken, left = some.part(0, fit), some.part(fit, some.count)
+            taken, left = some.part(0, fit), some.part(fit, some.length)
             group += [taken] if fit else []
             rows, size = rows - fit, size - taken.size
-            if left.count:
+            if left.length:
                 self._waiting.appendleft(left)
                 break
-        self._count -= sum(some.count for some in group)
+        self._count -= sum(some.length for some in group)
         self._bytes -= sum(some.size for some in group)
         self._wait()
         self._encoding = _ENCODER.submit(self._encode, group)

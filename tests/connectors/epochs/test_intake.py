@@ -13,7 +13,7 @@ import pytest
 from connectors.epochs import intake
 from connectors.epochs.intake import Intake, ThreadedIntake
 from connectors.epochs.intake_process import ProcessIntake
-from connectors.epochs.runs import Run
+from connectors.epochs.runs import Run, run_of
 from connectors.log.errors import OffsetsGone
 from connectors.log.interface import Message, OutRecord, Tp
 from connectors.log.memory import MemoryLog, MemoryReader
@@ -44,7 +44,7 @@ def log_of(counts: Sequence[int]) -> MemoryLog:
     return log
 
 
-def everything(source: Intake | ProcessIntake, count: int) -> dict[Tp, list[Run]]:
+def everything(source: Intake[Run] | ProcessIntake[Run], count: int) -> dict[Tp, list[Run]]:
     found: dict[Tp, list[Run]] = {tp: [] for tp in TPS}
     while sum(run.length for runs in found.values() for run in runs) < count:
         for tp, run in source.poll(PATIENCE_S):
@@ -62,8 +62,8 @@ def columns(runs: list[Run]) -> list[tuple[int, bytes, bytes, int]]:
 
 def test_a_thread_brings_the_same_records() -> None:
     log, positions = log_of([7_000, 5_000]), {TPS[0]: 10, TPS[1]: 0}
-    threaded = ThreadedIntake(Waiting(log, positions), positions)
-    inline = Intake(MemoryReader(log, positions), positions)
+    threaded = ThreadedIntake(Waiting(log, positions), positions, run_of)
+    inline = Intake(MemoryReader(log, positions), positions, run_of)
     brought, wanted = everything(threaded, 11_990), everything(inline, 11_990)
     threaded.close()
     assert {tp: columns(runs) for tp, runs in brought.items()} == {
@@ -74,7 +74,7 @@ def test_a_thread_brings_the_same_records() -> None:
 def test_an_end_is_not_known_before_the_records_in_front_of_it() -> None:
     log, positions = log_of([100, 100]), dict.fromkeys(TPS, 0)
     reader = Waiting(log, positions)
-    source = ThreadedIntake(reader, positions)
+    source = ThreadedIntake(reader, positions, run_of)
     while reader.polls < 3:  # the reader itself has seen both ends by now
         assert source._thread.is_alive()
     assert all(source.has_backlog(tp, 0) for tp in TPS)
@@ -87,7 +87,7 @@ def test_an_end_is_not_known_before_the_records_in_front_of_it() -> None:
 def test_an_error_comes_after_the_records_before_it() -> None:
     log, positions = log_of([50, 0]), dict.fromkeys(TPS, 0)
     reader = Waiting(log, positions)
-    source = ThreadedIntake(reader, positions)
+    source = ThreadedIntake(reader, positions, run_of)
     everything(source, 50)
     log.trim(TPS[1], 1)
     with pytest.raises(OffsetsGone):
@@ -102,7 +102,7 @@ def test_a_thread_reads_no_further_than_its_bound(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(intake, "CHUNK_RECORDS", 40)
     log, positions = log_of([1_000, 0]), dict.fromkeys(TPS, 0)
     reader = Waiting(log, positions)
-    source = ThreadedIntake(reader, positions)
+    source = ThreadedIntake(reader, positions, run_of)
     while reader.polls < 3:
         assert source._thread.is_alive()
     brought = [run.length for _, run in source.poll(PATIENCE_S)]
@@ -112,7 +112,7 @@ def test_a_thread_reads_no_further_than_its_bound(monkeypatch: pytest.MonkeyPatc
 
 def test_a_held_partition_is_not_read() -> None:
     log, positions = log_of([10, 10]), dict.fromkeys(TPS, 0)
-    source = Intake(MemoryReader(log, positions), positions)
+    source = Intake(MemoryReader(log, positions), positions, run_of)
     source.hold([TPS[0]])
     assert [tp for tp, _ in source.poll(0.0)] == [TPS[1]]
     source.hold([])
@@ -121,7 +121,7 @@ def test_a_held_partition_is_not_read() -> None:
 
 def test_closing_ends_the_thread() -> None:
     positions = dict.fromkeys(TPS, 0)
-    source = ThreadedIntake(Waiting(log_of([90_000, 0]), positions), positions)
+    source = ThreadedIntake(Waiting(log_of([90_000, 0]), positions), positions, run_of)
     assert source._thread.is_alive()
     source.close()
     assert not source._thread.is_alive()

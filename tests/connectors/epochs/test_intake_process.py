@@ -16,6 +16,7 @@ import pytest
 
 from connectors.epochs.intake import Intake
 from connectors.epochs.intake_process import ROOT, ProcessIntake
+from connectors.epochs.runs import run_of
 from connectors.log.errors import LogUnreachable, OffsetsGone
 from connectors.log.interface import Message, Tp
 from connectors.log.memory import MemoryReader
@@ -54,8 +55,8 @@ def broken() -> MemoryReader:
 
 
 def test_it_brings_the_same_records() -> None:
-    source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS)
-    inline = Intake(opened(COUNTS, POSITIONS), POSITIONS)
+    source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS, run_of)
+    inline = Intake(opened(COUNTS, POSITIONS), POSITIONS, run_of)
     brought, wanted = everything(source, 11_990), everything(inline, 11_990)
     source.close()
     assert {tp: columns(runs) for tp, runs in brought.items()} == {
@@ -64,7 +65,7 @@ def test_it_brings_the_same_records() -> None:
 
 
 def test_the_ends_are_known_at_once_and_never_before_the_records() -> None:
-    source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS)
+    source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS, run_of)
     assert source.has_backlog(TPS[0], 10)
     assert source.has_backlog(TPS[1], 0)
     assert [source.end_seen(tp, at) for tp, at in POSITIONS.items()] == [10, 0]
@@ -75,7 +76,7 @@ def test_the_ends_are_known_at_once_and_never_before_the_records() -> None:
 
 def test_a_held_partition_is_not_read_on() -> None:
     counts = (500_000, 10)
-    source = ProcessIntake(partial(opened, counts, POSITIONS), POSITIONS)
+    source = ProcessIntake(partial(opened, counts, POSITIONS), POSITIONS, run_of)
     source.hold([TPS[0]])
     brought = 0
     while found := source.poll(1.0):
@@ -88,7 +89,7 @@ def test_a_held_partition_is_not_read_on() -> None:
 
 def test_an_error_comes_after_the_records_before_it() -> None:
     positions = dict.fromkeys(TPS, 0)
-    source = ProcessIntake(partial(trimmed, positions), positions)
+    source = ProcessIntake(partial(trimmed, positions), positions, run_of)
     everything(source, 50)
     for _ in range(2):
         with pytest.raises(OffsetsGone, match="gone"):
@@ -97,14 +98,14 @@ def test_an_error_comes_after_the_records_before_it() -> None:
 
 
 def test_a_reader_that_cannot_be_opened() -> None:
-    source = ProcessIntake(unreachable, POSITIONS)
+    source = ProcessIntake(unreachable, POSITIONS, run_of)
     with pytest.raises(LogUnreachable, match="no broker"):
         source.poll(PATIENCE_S)
     source.close()
 
 
 def test_a_process_that_breaks_is_told(capfd: pytest.CaptureFixture[str]) -> None:
-    source = ProcessIntake(broken, POSITIONS)
+    source = ProcessIntake(broken, POSITIONS, run_of)
     with pytest.raises(LogUnreachable, match="exit code 1"):
         source.poll(PATIENCE_S)
     source.close()
@@ -112,7 +113,7 @@ def test_a_process_that_breaks_is_told(capfd: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_killed_process_is_told_and_signals_of_the_pipeline_are_not_its_own() -> None:
-    source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS)
+    source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS, run_of)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         source._process.send_signal(number)
     everything(source, 11_990)
@@ -126,8 +127,9 @@ STARTER = """
 import sys, time
 from functools import partial
 from connectors.epochs.intake_process import ProcessIntake
+from connectors.epochs.runs import run_of
 from tests.connectors.epochs.test_intake_process import COUNTS, POSITIONS, opened
-source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS)
+source = ProcessIntake(partial(opened, COUNTS, POSITIONS), POSITIONS, run_of)
 print(source._process.pid, flush=True)
 time.sleep(60)
 """
@@ -143,7 +145,7 @@ def test_it_ends_with_a_pipeline_that_is_killed() -> None:
 
 
 def test_closing_ends_it() -> None:
-    source = ProcessIntake(partial(opened, (90_000, 0), POSITIONS), POSITIONS)
+    source = ProcessIntake(partial(opened, (90_000, 0), POSITIONS), POSITIONS, run_of)
     source.close()
     assert source._process.returncode == 0
 
