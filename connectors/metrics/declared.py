@@ -403,6 +403,15 @@ CONSOLE_RECORDS = counter(
     CONSOLE, "tape_console_records_total", "Records of the log that the console has read."
 )
 
+CANARY_VERDICT = table(
+    DESK,
+    "tape_canary_verdict",
+    "Of the newest canary: 0 within the policy, 1 beyond it, 2 it could not run.",
+    "pipeline",
+)
+CANARY_TIME = table(
+    DESK, "tape_canary_timestamp_seconds", "When that canary ended, in Unix time.", "pipeline"
+)
 CANARY_DECISIONS = table(
     DESK, "tape_canary_decisions", "Decisions that the newest canary compared.", "pipeline"
 )

@@ -5,6 +5,7 @@ the supervisor can show it after the command has ended.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +17,14 @@ FILE: Final = "canary.json"
 
 
 def keep(run_dir: Path, pipeline: str, found: dict[str, Any]) -> None:
-    """In place of the pipeline's last one."""
+    """In place of the pipeline's last one. `found`: a comparison, or a reason for none, and the
+    verdict.
+    """
     known = kept(run_dir)
-    known[pipeline] = {name: found[name] for name in ("decisions", "counts")}
+    told: dict[str, Any] = {
+        name: found[name] for name in ("verdict", "decisions", "counts") if name in found
+    }
+    known[pipeline] = {**told, "time": time.time()}
     run_dir.mkdir(parents=True, exist_ok=True)
     fresh = run_dir / f"{FILE}.new"
     fresh.write_text(json.dumps(known, indent=2) + "\n")
@@ -36,17 +42,20 @@ def kept(run_dir: Path) -> dict[str, dict[str, Any]]:
 
 def show(settings: Settings) -> None:
     """Read at every scrape from here on."""
-    declared.CANARY_DECISIONS.read = lambda: decisions(kept(settings.run_dir))
+    declared.CANARY_VERDICT.read = lambda: facts(kept(settings.run_dir), "verdict")
+    declared.CANARY_TIME.read = lambda: facts(kept(settings.run_dir), "time")
+    declared.CANARY_DECISIONS.read = lambda: facts(kept(settings.run_dir), "decisions")
     declared.CANARY_CHANGES.read = lambda: changes(kept(settings.run_dir))
 
 
-def decisions(found: dict[str, dict[str, Any]]) -> Rows:
-    return {(pipeline,): one["decisions"] for pipeline, one in found.items()}
+def facts(found: dict[str, dict[str, Any]], name: str) -> Rows:
+    """One number of each; a canary that could not run has no decisions."""
+    return {(pipeline,): one[name] for pipeline, one in found.items() if name in one}
 
 
 def changes(found: dict[str, dict[str, Any]]) -> Rows:
     return {
         (pipeline, kind): count
         for pipeline, one in found.items()
-        for kind, count in one["counts"].items()
+        for kind, count in one.get("counts", {}).items()
     }

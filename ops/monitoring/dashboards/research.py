@@ -92,6 +92,13 @@ CANARY: Final = Row(
     "What would another version do?",
     (
         panel(
+            "Verdict of the newest canary",
+            "short",
+            ("tape_canary_verdict", "{{pipeline}}"),
+            kind="stat",
+            bad_from=1,
+        ),
+        panel(
             "Decisions that the newest canary changed",
             "short",
             ("tape_canary_changed_decisions", "{{pipeline}} {{kind}}"),
