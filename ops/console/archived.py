@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +11,7 @@ from connectors.log.interface import Tp
 from ops.console import document
 from ops.console.reading import past
 from ops.console.state import CLOCK, MARKET, State
+from ops.replays import Replayed
 from replay.archive import manifest
 from replay.archive.layout import FileName
 from replay.archive.reader import index
@@ -47,8 +48,8 @@ class Extent(NamedTuple):
 class Archived:
     """Asked by one thread at a time; it reads what the archive holds when it is asked."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, replays: Callable[[], list[Replayed]] = list) -> None:
+        self._store, self._replays = store, replays
         self._lock = Lock()
         self._states: OrderedDict[int, State] = OrderedDict()
         self._keys: dict[FileName, set[str]] = {}
@@ -95,6 +96,7 @@ class Archived:
                 )
             known = past(*self._opened(), at_ms)
             self._states[at_ms] = known
+        known.replayed(self._replays())
         self._states.move_to_end(at_ms)
         if len(self._states) > KEPT:
             self._states.popitem(last=False)

@@ -16,6 +16,7 @@ from connectors.log.interface import Log, Reader, Tp
 from connectors.metrics import declared
 from ops.console.reading import POLL, POLL_S, Telling, apply, places
 from ops.console.state import State
+from ops.replays import Replayed
 from schemas.codec import Codec
 from schemas.errors import TapeError
 
@@ -30,8 +31,13 @@ AT_ONCE: Final = 250  # events folded before whoever renders gets its turn
 class Follower:
     """`state` is to be read under `lock` alone. `why`: what keeps the newest from being shown."""
 
-    def __init__(self, opened: Callable[[], tuple[Log, Codec]], again_s: float = AGAIN_S) -> None:
-        self._opened, self._again_s = opened, again_s
+    def __init__(
+        self,
+        opened: Callable[[], tuple[Log, Codec]],
+        again_s: float = AGAIN_S,
+        replays: Callable[[], list[Replayed]] = list,
+    ) -> None:
+        self._opened, self._again_s, self._replays = opened, again_s, replays
         self._stop = Event()
         self._thread = Thread(target=self._run, name="console-log", daemon=True)
         self.lock = Lock()
@@ -90,6 +96,8 @@ class Follower:
                 for begin in range(0, len(told), AT_ONCE):
                     with self.lock:
                         apply(fresh, codec, told[begin : begin + AT_ONCE])
+            with self.lock:
+                fresh.replayed(self._replays())
             if self.state is not fresh or not self.ready.is_set():
                 filled = all(reader.end_seen(tp, at[tp]) >= end for tp, end in ends.items())
                 if filled or time.monotonic() > limit:

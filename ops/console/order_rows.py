@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ops.console.instants import ORDERS_MS, market_since, seconds
+from ops.console.newest import Place
 from ops.console.state import State
 from ops.console.trading import Asked, Known
+from ops.replays import Replayed
 from pipelines.exact import plain
 from replay.times import text_of
+from schemas.events import Boundary
 
 LISTED: Final = 50
 ORDERS: Final = 100
@@ -106,20 +109,36 @@ def epochs(state: State, at_ms: int) -> list[dict[str, Any]]:
 
 
 def replays(state: State, at_ms: int) -> list[dict[str, Any]]:
-    """What the log says of runs compared: new code over recorded epochs, and divergences that a
-    person accepted.
+    """Runs compared: recorded epochs again, as the run folder keeps it; of the log, new code over
+    recorded epochs and divergences that a person accepted.
     """
-    rows = []
-    for place, (pipeline, found) in state.desk.boundaries.since(market_since(at_ms)):
-        differs = found.outputs_added or found.outputs_removed
-        rows.append({
-            "time": text_of(place.at_ms),
-            "pipeline": pipeline,
-            "verdict": "DIFFERS" if differs or found.kind == "ACCEPT_DIVERGENCE" else "EQUAL",
-            "epochs": found.epochs_compared,
-            "detail": " ".join(part for part in (found.kind, found.subject, found.reason) if part),
-        })  # fmt: skip
-    return rows
+    rows = [_replayed(one) for one in state.replays if one.at_ms <= at_ms]
+    rows += (
+        _boundary(place, *found)
+        for place, found in state.desk.boundaries.since(market_since(at_ms))
+    )
+    return sorted(rows, key=lambda row: row["time"], reverse=True)[:LISTED]
+
+
+def _replayed(found: Replayed) -> dict[str, Any]:
+    return {
+        "time": text_of(found.at_ms),
+        "pipeline": found.shard,
+        "verdict": "EQUAL" if found.equal else "DIFFERS",
+        "epochs": found.epochs,
+        "detail": found.detail,
+    }
+
+
+def _boundary(place: Place, pipeline: str, found: Boundary) -> dict[str, Any]:
+    differs = found.outputs_added or found.outputs_removed
+    return {
+        "time": text_of(place.at_ms),
+        "pipeline": pipeline,
+        "verdict": "DIFFERS" if differs or found.kind == "ACCEPT_DIVERGENCE" else "EQUAL",
+        "epochs": found.epochs_compared,
+        "detail": " ".join(part for part in (found.kind, found.subject, found.reason) if part),
+    }
 
 
 def account(state: State, _: int) -> str | None:

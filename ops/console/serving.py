@@ -24,6 +24,7 @@ from ops.console.rendered import Rendered, now_ms
 from ops.figures.serving import answer
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.kill import Killed, kill
+from ops.replays import Noted
 from ops.settings import Settings
 from replay.explain.chain import explain
 from replay.explain.found import Past
@@ -64,7 +65,7 @@ def run_console(settings: Settings, host: str, port: int, show: Callable[[str], 
 @contextmanager
 def followed(settings: Settings) -> Iterator[Follower]:
     """A state that follows the settings' log."""
-    follower = Follower(lambda: opened(settings))
+    follower = Follower(lambda: opened(settings), replays=Noted(settings.run_dir))
     follower.start()
     try:
         yield follower
@@ -81,7 +82,7 @@ def parts_of(settings: Settings, follower: Follower, token: str) -> Parts:
     killing: Callable[[Halt], Killed] = partial(kill, settings, within_s=WITHIN_S)
     return Parts(
         Rendered(follower),
-        Archived(archive_of(settings)),
+        Archived(archive_of(settings), Noted(settings.run_dir)),
         Explained(lambda: opened(settings)).order,
         Killer(killing),
         token,

@@ -12,6 +12,7 @@ from ops.console.desk import Desk
 from ops.console.market import Market
 from ops.console.newest import Place
 from ops.console.trading import Trading
+from ops.replays import Replayed
 
 MARKET: Final = ("md.trade.v1", "md.book.v1", "md.quote.v1", "md.mark.v1", "md.feed-status.v1")
 FRAMES: Final = "md.raw.v1"
@@ -41,6 +42,7 @@ class State:
         self.market = Market()
         self.trading = Trading()
         self.desk = Desk()
+        self.replays: list[Replayed] = []
         self.log_ms = 0
         self.versions: defaultdict[tuple[str, str], int] = defaultdict(int)
 
@@ -58,6 +60,12 @@ class State:
         self.log_ms = max(self.log_ms, at_ms)
         self.market.heard(venue, line, at_ms)
         self.versions["feeds", ""] += 1
+
+    def replayed(self, found: list[Replayed]) -> None:
+        """What the run folder says of replays, which leave nothing on the log."""
+        if found != self.replays:
+            self.replays = found
+            self.versions["replays", ""] += 1
 
     def instruments(self) -> list[str]:
         return sorted(self.market.instruments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
@@ -10,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from connectors.epochs.model import Shard
 from connectors.log.interface import Log
+from ops import replays as noting
 from ops.limits import load_limits
 from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import shard_of
@@ -65,7 +67,17 @@ def replay_shards(
         shard = shard_of(made, number, count, settings)
         step = partial(report, f"replay {name}-{number}")
         done.append(_one(log, codec, shard, made.logic, span, step, way, settings))
+        noting.note(settings.run_dir, noted(shard, done[-1].verdict, source))
     return done
+
+
+def noted(shard: Shard, found: Verdict, source: Source) -> noting.Replayed:
+    """What is told of it afterwards."""
+    text = f"epochs from {found.from_sequence} on, from the {source.value}"
+    said = [text] if found.finding is None else [text, found.finding.message]
+    now_ms = time.time_ns() // 1_000_000
+    name = f"{shard.pipeline}-{shard.number}"
+    return noting.Replayed(now_ms, name, found.clean, found.epochs, "; ".join(said))
 
 
 def _one(

@@ -47,7 +47,7 @@ class Stepped:
 def _key(terminal: TextIO) -> str:
     before = termios.tcgetattr(terminal)
     try:
-        tty.setcbreak(terminal)
+        tty.setcbreak(terminal, termios.TCSADRAIN)  # what was typed ahead counts
         return terminal.read(1)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)

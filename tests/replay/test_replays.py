@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
+import termios
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
@@ -113,6 +115,16 @@ def test_one_epoch_per_line(keys: str, epochs: int) -> None:
     assert (found.epochs, found.clean) == (epochs, True)
     assert told.getvalue().startswith("epoch 0, 1970-01-01T00:16:40.090Z: 10 records, 10 outputs\n")
     assert bool(found.notes) == (epochs < 12)
+
+
+def test_one_epoch_per_key_at_a_terminal() -> None:
+    """No line's end is waited for, and the terminal is as it was before."""
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "wb", buffering=0) as typed, os.fdopen(theirs) as keys:
+        before = termios.tcgetattr(keys)
+        typed.write(b" nq")
+        assert run_at(Stepped(keys, io.StringIO())).epochs == 2
+        assert termios.tcgetattr(keys) == before
 
 
 # ---- what is kept --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from connectors.log.memory import MemoryLog
 from ops import cli
 from ops.processes.catalog import strategy
 from ops.processes.run import shard_of
+from ops.replays import Noted
 from ops.settings import load
 from pipelines.flow import build_flow
 from replay.archive.run import archive
@@ -89,6 +90,16 @@ def test_what_comes_out_is_kept(
     assert (run["pipeline"], run["shard"], run["seed"]) == ("strategy", 0, None)
     assert len(run["configuration_sha256"]) == len(run["code_version"]) == 64
     assert list(tmp_path.iterdir()) == [Path(found["folder"])]
+
+
+def test_the_verdict_is_noted_for_the_console(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = tape(recorded, monkeypatch, "--output", "json")
+    [found] = json.loads(done.stdout)
+    told = Noted(recorded / "run")()[-1]
+    assert (told.shard, told.equal, told.epochs) == ("strategy-0", True, found["epochs"])
+    assert told.detail == "epochs from 0 on, from the archive"
 
 
 def test_epochs_go_line_by_line(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
