@@ -78,11 +78,18 @@ def _day(data: bytes, day: str, audit: Audit) -> Day | None:
         if canonical(found) != data or found["date"] != day:
             raise ValueError("it is not in canonical form, or another day's")
         entries = tuple(_entries(found["files"]))
-        means = {name: found[name] for name in ("schemas", "partitions")}
-        return Day(day, found["closed"], found["previous"], entries, digest=digest(data), **means)
+        schemas = {str(name): _schema(one) for name, one in found["schemas"].items()}
+        partitions = {str(topic): int(count) for topic, count in found["partitions"].items()}
+        read = (day, found["closed"], found["previous"], entries, schemas, partitions)
+        return Day(*read, digest(data))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         audit.find(f"it is not a day manifest: {error}", day_manifest(day))
         return None
+
+
+def _schema(said: dict[str, Any]) -> dict[str, Any]:
+    """Raises for anything else than a digest and ids."""
+    return {"sha256": str(said["sha256"]), "ids": [int(number) for number in said["ids"]]}
 
 
 def _entries(files: list[dict[str, Any]]) -> Iterator[Entry]:

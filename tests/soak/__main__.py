@@ -1,8 +1,8 @@
 """The full fault counts, in pieces: `python -m tests.soak [--minutes 9]`, called by `make soak`.
 
 Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped
-goes on where it was; a scenario whose code was changed begins anew. When all is done the results
-go to `docs/reliability.md`. A failure prints the scenario and the seed that repeats it.
+goes on where it was; a scenario whose code was changed begins anew. What is done so far goes to
+`docs/reliability.md`. A failure prints the scenario and the seed that repeats it.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ def main() -> int:
     with own_stack() as stack:
         while (todo := remaining(state)) and time.monotonic() < limit:
             run_piece(todo[0], state, stack)
+    write_page(state)
     if remaining(state):
         done = sum(rounds(state, p) for p in PIECES)
         print(f"{done} of {sum(p.wanted for p in PIECES)} rounds done: run again to go on")
@@ -77,7 +78,6 @@ def main() -> int:
     if rare := shortfalls(state.counts):
         print(f"too rare to count as survived: {'; '.join(rare)}")
         return 1
-    write_page(state)
     print(f"all done in {state.seconds / 60:.0f} minutes, 0 lost, 0 duplicated: see {PAGE.name}")
     return 0
 
@@ -108,7 +108,8 @@ def results(state: State) -> str:
 
 def _row(state: State, piece: Piece) -> str:
     done = state.of(piece.name, piece.about)
-    return f"| {piece.name} | {done.rounds or 'skipped'} | {done.code} |"
+    left = f" of {piece.wanted:,}" if done.rounds < piece.wanted else ""
+    return f"| {piece.name} | {done.rounds:,}{left} | {done.code} |"
 
 
 if __name__ == "__main__":

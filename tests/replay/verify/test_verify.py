@@ -11,6 +11,7 @@ import pytest
 
 from connectors.log.interface import Tp
 from connectors.signing import BadKey, make_key
+from replay.archive.layout import day_manifest
 from replay.archive.reader import index
 from replay.verify.audit import NothingArchived
 from tests.connectors.epochs import toy
@@ -98,6 +99,27 @@ def test_who_holds_the_key_cannot_change_what_epochs_recorded(
     assert independent.verdict(forged.root, DAY, forged.public_pem)
     found = [str(finding) for finding in audited(forged).findings]
     assert any(what in text and "epoch toy-1/" in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    ("there", "harm"),
+    [
+        (b'"ids"', b'"idr"'),
+        (b'"partitions":{', b'"partitions":[{'),
+        (b'"schemas":{', b'"schemaz":{'),
+    ],
+)
+def test_a_day_manifest_of_another_form_is_a_finding(
+    shelf: Shelf, tmp_path: Path, there: bytes, harm: bytes
+) -> None:
+    shutil.copytree(shelf.root.parent, tmp_path / "copy")
+    harmed = shelf._replace(root=tmp_path / "copy" / "archive")
+    name = day_manifest(DAY)
+    data = harmed.store.read(name)
+    assert there in data
+    (harmed.root / name).write_bytes(data.replace(there, harm))
+    found = [str(finding) for finding in audited(harmed).findings]
+    assert any("it is not a day manifest" in text and name in text for text in found), found
 
 
 def test_every_harm_is_found_at_its_place(shelf: Shelf) -> None:
