@@ -1,4 +1,4 @@
-"""The full fault counts, in pieces: `python -m tests.soak [--minutes 9]`, called by `make soak`.
+"""The full fault counts, in pieces: `make soak`, or `python -m tests.soak --minutes 9 --only WORD`.
 
 Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped
 goes on where it was; a scenario whose code was changed begins anew. What is done so far goes to
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from tests.chaos.totals import shortfalls
 from tests.faults import clock
 from tests.faults.rig import Rig
 from tests.soak.pieces import PIECES, Piece
-from tests.soak.state import FOLDER, ROOT, State, loaded, merge
+from tests.soak.state import FOLDER, ROOT, Done, State, loaded, merge
 
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
@@ -43,9 +42,10 @@ def rounds(state: State, piece: Piece) -> int:
     return state.of(piece.name, piece.about).rounds
 
 
-def remaining(state: State) -> list[Piece]:
+def remaining(state: State, only: str = "") -> list[Piece]:
     skipped = () if clock.compiler() else ("wall clock steps",)
-    return [p for p in PIECES if rounds(state, p) < p.wanted and p.name not in skipped]
+    wanted = (p for p in PIECES if only in p.name and p.name not in skipped)
+    return [p for p in wanted if rounds(state, p) < p.wanted]
 
 
 def run_piece(piece: Piece, state: State, stack: StackInfo) -> None:
@@ -58,6 +58,7 @@ def run_piece(piece: Piece, state: State, stack: StackInfo) -> None:
     piece.run(rig, more)
     done.rounds, done.seconds = last, done.seconds + time.monotonic() - begun
     merge(done.counts, rig.counts)
+    state.done[piece.name] = done
     state.save()
     (FOLDER / f"{rig.prefix}log").unlink(missing_ok=True)
 
@@ -65,10 +66,12 @@ def run_piece(piece: Piece, state: State, stack: StackInfo) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=9.0, help="stop after about this long")
-    limit = time.monotonic() + 60 * parser.parse_args().minutes
+    parser.add_argument("--only", default="", help="scenarios with this in their name")
+    asked = parser.parse_args()
+    limit = time.monotonic() + 60 * asked.minutes
     state = loaded()
     with own_stack() as stack:
-        while (todo := remaining(state)) and time.monotonic() < limit:
+        while (todo := remaining(state, asked.only)) and time.monotonic() < limit:
             run_piece(todo[0], state, stack)
     write_page(state)
     if remaining(state):
@@ -90,13 +93,12 @@ def write_page(state: State) -> None:
 
 
 def results(state: State) -> str:
-    commit = ["git", "rev-parse", "--short=12", "HEAD"]
-    shown = subprocess.run(commit, cwd=ROOT, capture_output=True, text=True, check=False)
     lines = [
-        f"Commit {shown.stdout.strip()}, seeds from {SEED}, {state.seconds / 60:.0f} minutes.",
+        f"Seeds from {SEED}, {state.seconds / 60:.0f} minutes. Beside each fault the commit at "
+        "which it was run last, and the digest of the files it is about.",
         "",
-        "| fault | rounds | code under test |",
-        "|---|---|---|",
+        "| fault | rounds | commit | code |",
+        "|---|---|---|---|",
         *(_row(state, piece) for piece in PIECES),
         "",
         "| counted | |",
@@ -107,9 +109,9 @@ def results(state: State) -> str:
 
 
 def _row(state: State, piece: Piece) -> str:
-    done = state.of(piece.name, piece.about)
+    done = state.done.get(piece.name) or Done("", "")
     left = f" of {piece.wanted:,}" if done.rounds < piece.wanted else ""
-    return f"| {piece.name} | {done.rounds:,}{left} | {done.code} |"
+    return f"| {piece.name} | {done.rounds:,}{left} | {done.commit} | {done.code} |"
 
 
 if __name__ == "__main__":

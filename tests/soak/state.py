@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,9 +16,10 @@ FOLDER = ROOT / ".run" / "soak"
 
 @dataclass
 class Done:
-    """Rounds of one scenario."""
+    """Rounds of one scenario: the code they are about, by its digest and its commit."""
 
     code: str
+    commit: str
     rounds: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -25,16 +27,15 @@ class Done:
 
 @dataclass
 class State:
-    """By the scenario's name."""
+    """The newest rounds of each scenario, by its name."""
 
     done: dict[str, Done] = field(default_factory=dict)
 
     def of(self, name: str, about: Iterable[str]) -> Done:
-        """What was done with the code as it is; other code's rounds count no more."""
+        """What was done with the code as it is: nothing yet, where other code was run last."""
         code = code_hash(about)
-        if name not in self.done or self.done[name].code != code:
-            self.done[name] = Done(code)
-        return self.done[name]
+        known = self.done.get(name)
+        return known if known is not None and known.code == code else Done(code, commit())
 
     @property
     def counts(self) -> dict[str, int]:
@@ -52,6 +53,12 @@ class State:
         fresh = FOLDER / "state.json.new"
         fresh.write_text(json.dumps(asdict(self), indent=2) + "\n")
         fresh.replace(FOLDER / "state.json")
+
+
+def commit() -> str:
+    command = ["git", "rev-parse", "--short=12", "HEAD"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return shown.stdout.strip()
 
 
 def code_hash(about: Iterable[str]) -> str:

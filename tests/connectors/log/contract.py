@@ -144,7 +144,7 @@ def wait_for_end(log: Log, end: int) -> None:
 
 def gathered_now(log: Log) -> list[Message]:
     """What a reader gets within half a second."""
-    reader, found = log.reader({ONE: 0}), []
+    reader, found = log.reader({ONE: 0}), list[Message]()
     limit = time.monotonic() + 0.5
     while time.monotonic() < limit:
         found += reader.poll(100, 0.05).get(ONE, [])
