@@ -105,7 +105,6 @@ def test_history_is_measured_on_what_is_the_same(found: Found) -> None:
     )
     assert archived.extra["archived"] > 0
     assert log.extra == archive.extra
-    assert log.extra["clean"]
 
 
 def test_the_venue_fills_every_order_of_its_measurement(tmp_path: Path) -> None:
