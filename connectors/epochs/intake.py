@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Condition, Thread
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from connectors.epochs.runs import Run
 from connectors.log.interface import Message, Reader, Tp
 
 CHUNK_RECORDS = 2_000  # as many messages as stay in the processor's cache until taken apart
@@ -28,9 +27,6 @@ class Ends(NamedTuple):
     end: int
 
 
-Runs = list[tuple[Tp, Run]]
-
-
 class Columns(Protocol):
     """Consecutive records of one partition, taken apart."""
 
@@ -42,6 +38,7 @@ class Columns(Protocol):
 
 C = TypeVar("C", bound=Columns)
 Take = Callable[[Sequence[Message]], C]
+Taken = list[tuple[Tp, C]]
 
 
 class Known:
@@ -71,7 +68,7 @@ class Intake(Known, Generic[C]):
         self._held: frozenset[Tp] = frozenset()
         self.ends = self._known()
 
-    def poll(self, timeout_s: float) -> list[tuple[Tp, C]]:
+    def poll(self, timeout_s: float) -> Taken[C]:
         """What is there; waits up to `timeout_s` for something. Raises what the reader raises."""
         runs, self.ends = self._fetch(timeout_s)
         return runs
@@ -80,7 +77,7 @@ class Intake(Known, Generic[C]):
         """Reads no further in these partitions, and again in all others."""
         self._held = frozenset(tps)
 
-    def _fetch(self, timeout_s: float) -> tuple[list[tuple[Tp, C]], dict[Tp, Ends]]:
+    def _fetch(self, timeout_s: float) -> tuple[Taken[C], dict[Tp, Ends]]:
         held, take = self._held, self._take
         self._reader.pause(list(held))
         self._reader.resume([tp for tp in self._next if tp not in held])
@@ -108,7 +105,7 @@ class ThreadedIntake(Intake[C]):
     def __init__(self, reader: Reader, positions: Mapping[Tp, int], take: Take[C]) -> None:
         super().__init__(reader, positions, take)
         self._changed = Condition()
-        self._waiting: list[tuple[Tp, C]] = []
+        self._waiting: Taken[C] = []
         self._waiting_records = 0
         self._waiting_ends = self.ends
         self._error: Exception | None = None
@@ -116,7 +113,7 @@ class ThreadedIntake(Intake[C]):
         self._thread = Thread(target=self._work, name="tape-intake", daemon=True)
         self._thread.start()
 
-    def poll(self, timeout_s: float) -> list[tuple[Tp, C]]:
+    def poll(self, timeout_s: float) -> Taken[C]:
         with self._changed:
             if timeout_s and not self._news():
                 self._changed.wait(timeout_s)
@@ -139,7 +136,7 @@ class ThreadedIntake(Intake[C]):
                 self._error = error
                 self._changed.notify()
 
-    def _hand_over(self, runs: list[tuple[Tp, C]], ends: dict[Tp, Ends]) -> None:
+    def _hand_over(self, runs: Taken[C], ends: dict[Tp, Ends]) -> None:
         with self._changed:
             self._waiting += runs
             self._waiting_records += sum(run.length for _, run in runs)

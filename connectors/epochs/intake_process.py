@@ -28,6 +28,7 @@ from connectors.epochs.intake import (
     Intake,
     Known,
     Take,
+    Taken,
     ThreadedIntake,
 )
 from connectors.epochs.runs import Run, run_of
@@ -67,7 +68,7 @@ class ProcessIntake(Known, Generic[C]):
         self._pipe.send((opener, dict(positions), take))
         self._received()  # what is known of the ends before the first record
 
-    def poll(self, timeout_s: float) -> list[tuple[Tp, C]]:
+    def poll(self, timeout_s: float) -> Taken[C]:
         """See `Intake.poll`."""
         runs, records = self._receive(timeout_s), 0
         while runs and (more := self._receive(0.0)):
@@ -79,14 +80,14 @@ class ProcessIntake(Known, Generic[C]):
             raise self._error
         return runs
 
-    def _receive(self, timeout_s: float) -> list[tuple[Tp, C]]:
+    def _receive(self, timeout_s: float) -> Taken[C]:
         if self._error is None and self._ready.poll(timeout_s * 1_000):
             return self._received()
         return []
 
-    def _received(self) -> list[tuple[Tp, C]]:
+    def _received(self) -> Taken[C]:
         try:
-            found: tuple[list[tuple[Tp, C]], dict[Tp, Ends]] | TapeError = self._pipe.recv()
+            found: tuple[Taken[C], dict[Tp, Ends]] | TapeError = self._pipe.recv()
         except (EOFError, OSError):
             code = self._process.wait(END_S)
             found = LogUnreachable(f"the process that reads ahead ended with exit code {code}")

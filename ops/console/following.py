@@ -96,8 +96,9 @@ class Follower:
                 for begin in range(0, len(told), AT_ONCE):
                     with self.lock:
                         apply(fresh, codec, told[begin : begin + AT_ONCE])
+            replays = self._replays()  # a look at a file: not while a page waits
             with self.lock:
-                fresh.replayed(self._replays())
+                fresh.replayed(replays)
             if self.state is not fresh or not self.ready.is_set():
                 filled = all(reader.end_seen(tp, at[tp]) >= end for tp, end in ends.items())
                 if filled or time.monotonic() > limit:

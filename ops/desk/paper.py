@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -22,6 +21,7 @@ from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import hold
 from ops.settings import Settings, config_file, load_file
 from ops.stack.progress import Report
+from ops.stopping import told_to_stop
 from ops.supervisor.leftovers import end_leftovers
 from ops.supervisor.outage import needed
 from ops.supervisor.supervisor import ProcessFailed, Supervisor
@@ -36,9 +36,7 @@ def run_paper(run_dir: Path, feed: str | None, seconds: float | None, report: Re
     """Exit code 0, or 1 where a process did not end as it should. Raises `TapeError`."""
     file = config_file() or desk_file("tape.toml")
     settings = settings_of(file, run_dir, feed)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = told_to_stop()
     with hold(run_dir, "desk"):
         end_leftovers(run_dir)
         try:

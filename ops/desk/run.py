@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from ops.desk.record import environment, record
 from ops.figures.desk import Own, shown, write_targets
 from ops.processes.lock import hold
 from ops.settings import Settings
+from ops.stopping import told_to_stop
 from ops.supervisor.leftovers import SUPERVISOR, end_leftovers
 from ops.supervisor.model import Process, Standing
 from ops.supervisor.outage import needed
@@ -26,9 +26,7 @@ LOCK = "desk"
 
 def run_desk(settings: Settings) -> int:
     """Exit code 0, or 1 where a process did not stop as it should. Raises `TapeError`."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = told_to_stop()
     with hold(settings.run_dir, LOCK):
         end_leftovers(settings.run_dir, but=SUPERVISOR)
         with (

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from threading import Event
 
 from connectors.log.errors import LogUnreachable
 from connectors.signing import make_key
@@ -18,6 +16,7 @@ from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import ShardBusy, hold, owner
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
+from ops.stopping import told_to_stop
 from ops.trimming import delete_before
 from replay.archive.errors import ArchiveAway, ArchiveError
 from replay.archive.run import Archived, archive, topics_of
@@ -77,9 +76,7 @@ def archive_follow(
     waited for.
     Raises every other `TapeError`.
     """
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = told_to_stop()
     figures = ArchiveFigures()
     answer(settings, "archive").ready = figures.why_not_ready
     while not stop.is_set():

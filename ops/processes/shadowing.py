@@ -7,11 +7,9 @@ figures.
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from threading import Event
 from typing import Any
 
 from connectors.epochs.history import newest_committed
@@ -22,6 +20,7 @@ from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import shard_of
 from ops.processes.sources import opened
 from ops.settings import Settings
+from ops.stopping import told_to_stop
 from replay.canary.policy import Policy, breaches
 from replay.canary.run import Comparison
 from replay.pace import log_time
@@ -70,9 +69,7 @@ def follow(settings: Settings, shadow: Shadow, on_round: Callable[[Round], None]
     """
     for name in (shadow.baseline, shadow.candidate):
         side(settings, name)
-    stop, last = Event(), 2
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop, last = told_to_stop(), 2
     figures.show(settings)
     health = answer(settings, "canary")
     while not stop.is_set():

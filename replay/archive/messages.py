@@ -157,4 +157,9 @@ class Values(Unread):
         return Values(self._column.slice(start, stop - start))
 
     def read(self) -> Block | Packed:
+        return self._taken
+
+    @cached_property
+    def _taken(self) -> Block | Packed:
+        """Kept: digest and decoding both ask."""
         return values_of(self._column)
