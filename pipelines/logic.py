@@ -46,7 +46,7 @@ class Output(NamedTuple):
     detail: str = ""
 
 
-ROWS_MAX = 100  # a batch of fewer records costs less row by row
+ROWS_MAX = 400  # a batch of fewer records costs less row by row
 
 
 class Batch(Protocol):

@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     events: int = 2_000_000
     repeat: int = 3
     live_s: float = 30.0
-    warm_s: float = 15.0  # books open, the broker compiles what it runs often: not counted
+    warm_s: float = 40.0  # books open, the broker compiles what it runs often: not counted
 
     @property
     def frames(self) -> int:
@@ -125,7 +125,7 @@ def run_bench(plan: Plan, settings: Settings, report: Report) -> Found:
     stack.stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        stack.start(folder, ports=stack.FREE, report=report)
+        stack.start(folder, ports=stack.FREE, report=report, lasting=True)
         (folder / "tape.toml").write_text(f'topic_prefix = "{LIVE}"\n')
         return Bench(plan, folder, report).run()
     finally:

@@ -65,12 +65,13 @@ def start(
     report: Report = silent,
     learn: bool = False,
     guarded: int | None = None,
+    lasting: bool = False,
 ) -> StackInfo:
     """Both parts answering, started where they were not. `learn`: for `ops.stack.learned`.
 
     `wanted` ports are insisted on; otherwise the ones used before, else `ports` (`FREE` for tests),
     else any free ones are taken. `guarded`: see `broker.Broker`; None keeps
-    what there was. Raises a `StackError` that says what is in the way.
+    what there was; `lasting`: see there too. Raises a `StackError` that says what is in the way.
     """
     run_dir = run_dir.absolute()
     with artifacts.room_for_files(run_dir), _alone(run_dir):
@@ -78,7 +79,7 @@ def start(
         files, java = artifacts.fetch(repository, report), find_java()
         for attempt in range(1, _TRIES + 1):
             chosen = _ports(run_dir, wanted, ports)
-            stack = _stack(run_dir, chosen, java, files, learn, guarded)
+            stack = _stack(run_dir, chosen, java, files, learn, guarded, lasting)
             _record(run_dir, stack)
             try:
                 _start_parts(stack, report)
@@ -208,10 +209,11 @@ def _stack(
     files: artifacts.Files,
     learn: bool = False,
     guarded: int | None = None,
+    lasting: bool = False,
 ) -> _Stack:
     port = _recorded(run_dir).get("guarded", 0) if guarded is None else guarded
     return _Stack(
-        broker.Broker(run_dir / "kafka", java, files.kafka_jars, ports, learn, port),
+        broker.Broker(run_dir / "kafka", java, files.kafka_jars, ports, learn, port, lasting),
         registry.Registry(run_dir / "registry", java, files.registry, ports.registry, learn),
     )
 

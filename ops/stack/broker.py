@@ -21,15 +21,11 @@ from ops.stack.fencing import fence_predecessor, was_killed
 from ops.stack.ports import HOST, Ports, is_taken
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-# The optimising compiler pays for itself after some 10,000 transactions. Until then, as long as a
-# demo and a test run last, it takes a third of what the broker costs.
-JVM = (
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-    "-XX:+ExitOnOutOfMemoryError",
-)
+JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")
+# The optimising compiler pays for itself after some 10,000 transactions: afterwards the broker
+# takes half the processor time. Until then, as long as a demo and a test run last, it takes a third
+# of what the broker costs.
+SHORT = ("-XX:TieredStopAtLevel=1",)
 CORES = os.cpu_count() or 1
 GRACE_S = 60.0  # a run that learns writes what it learned
 
@@ -43,6 +39,7 @@ class Broker(NamedTuple):
     ports: Ports
     learn: bool = False
     guarded: int = 0  # port of a listener where clients sign in; 0: none
+    lasting: bool = False  # for hours rather than minutes
 
     @property
     def log(self) -> Path:
@@ -160,10 +157,15 @@ def cluster_id(drawn: bytes) -> str:
     return "A" + base64.urlsafe_b64encode(drawn).decode().rstrip("=")[1:]
 
 
+def jvm(lasting: bool) -> tuple[str, ...]:
+    """The options of the virtual machine."""
+    return JVM if lasting else (*JVM, *SHORT)
+
+
 def _java(broker: Broker) -> list[str]:
     logging = ["-Dorg.slf4j.simpleLogger.showDateTime=true"]
     logging += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS"]
-    return [str(broker.java), *JVM, *learned.use("kafka"), *logging, "@class-path"]
+    return [str(broker.java), *jvm(broker.lasting), *learned.use("kafka"), *logging, "@class-path"]
 
 
 def _remember_class_path(broker: Broker) -> None:

@@ -47,7 +47,7 @@ class StrategySettings(NamedTuple):
     """Batches with fewer rows of an event than `columnar_from` run row by row: faster there."""
 
     dead_letters: DeadLetterLimit = DeadLetterLimit()
-    columnar_from: int = 200
+    columnar_from: int = ROWS_MAX
 
 
 DEFAULTS: Final = StrategySettings()

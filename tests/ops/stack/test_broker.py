@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.stack.broker import MESSAGE_BYTES_MAX, cluster_id, properties
+from ops.stack.broker import MESSAGE_BYTES_MAX, cluster_id, jvm, properties
 from ops.stack.ports import DEFAULT
 
 
@@ -21,3 +21,7 @@ def test_the_node_is_alone_on_loopback_and_creates_no_topic_by_itself() -> None:
     assert rows["auto.create.topics.enable"] == "false"
     assert rows["message.max.bytes"] == MESSAGE_BYTES_MAX
     assert {rows[name] for name in rows if "replication.factor" in name or "isr" in name} == {1}
+
+
+def test_only_a_broker_that_stays_is_optimised() -> None:
+    assert set(jvm(lasting=False)) - set(jvm(lasting=True)) == {"-XX:TieredStopAtLevel=1"}
