@@ -44,7 +44,10 @@ def sql(
     ] = False,
     example: Annotated[str | None, typer.Option(help="ask one of them, by its name")] = None,
     database: Annotated[
-        Path | None, typer.Option(help="write a DuckDB file with all views instead")
+        Path | None,
+        typer.Option(
+            help="write a DuckDB file with all views instead; of S3 with a copy of the data"
+        ),
     ] = None,
     start: From = None,
     end: To = None,
@@ -59,7 +62,7 @@ def sql(
     """
     from ops.archives import archive_of
     from ops.settings import load
-    from replay.sql.session import ask, write_database
+    from replay.sql.session import ask, copies, write_database
     from schemas.catalog import load_catalog
 
     if examples:
@@ -67,8 +70,10 @@ def sql(
         return
     span, store = span_of(start, end, date), archive_of(load(), archive)
     if database is not None:
-        count = write_database(store, load_catalog(), database, span)
-        print(f"{database}: {count} views and macros over {store.root}")
+        with _waiting():
+            count = write_database(store, load_catalog(), database, span)
+        over = "a copy of " if copies(store) else ""
+        print(f"{database}: {count} views and macros over {over}{store.root}")
         return
     asked = _question(question, file, example)
     with _waiting():

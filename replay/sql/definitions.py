@@ -13,7 +13,7 @@ from typing import Final
 
 from pipelines.orders.table import RESOLVED, TABLE
 from replay.archive.store import Store
-from replay.sql.events import event_sql, event_view, every_event_sql, literal, topic_sql
+from replay.sql.events import Kind, event_sql, event_view, every_event_sql, literal, topic_sql
 from replay.sql.files import files_of, require_archive
 from replay.times import Span
 from schemas.catalog import Catalog
@@ -29,10 +29,12 @@ Make = Callable[[], str]
 
 
 class Definitions:
-    """The statements that make each view; a file is looked for when its view is made."""
+    """The statements that make each view; a file is looked for when its view is made. `kind`: what
+    a topic becomes, a view of its files or a table with a copy of them.
+    """
 
-    def __init__(self, store: Store, catalog: Catalog, span: Span) -> None:
-        self._store, self._catalog, self._span = store, catalog, span
+    def __init__(self, store: Store, catalog: Catalog, span: Span, kind: Kind = "VIEW") -> None:
+        self._store, self._catalog, self._span, self._kind = store, catalog, span, kind
         self._makes: dict[str, Make] = {
             **{topic: partial(self._topic, topic) for topic in catalog.topics},
             **{event_view(e): partial(event_sql, catalog, e) for e in carried(catalog)},
@@ -68,7 +70,7 @@ class Definitions:
         if not files.names:
             require_archive(self._store)
         paths = [str(self._store.local(name.path)) for name in files.names]
-        return topic_sql(self._catalog, topic, paths, files.bounds)
+        return topic_sql(self._catalog, topic, paths, files.bounds, self._kind)
 
     def _archived(self) -> str:
         """Up to which offset each partition's files go."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from replay.archive.columns import PLACE, event_fields, shape
 from replay.times import Span
 from schemas.catalog import Catalog
 
+Kind = Literal["VIEW", "TABLE"]
 _RECORD: Final = (*PLACE, "_time", "_key", "_id", "_position", "_event", "_schema_id", "_headers")
 _TIME: Final = 'make_timestamptz("_timestamp_ms" * 1000) AS "_time"'
 _ID: Final = """decode([h.value FOR h IN "_headers" IF h.name = 'ce_id'][1]) AS "_id\""""
@@ -36,8 +37,12 @@ def event_view(event: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
 
 
-def topic_sql(catalog: Catalog, topic: str, paths: Sequence[str], bounds: Span) -> str:
-    """The view of a topic over its files; without files it has no rows, and all its columns."""
+def topic_sql(
+    catalog: Catalog, topic: str, paths: Sequence[str], bounds: Span, kind: Kind = "VIEW"
+) -> str:
+    """The view of a topic over its files, or a table of what they hold; without files it has no
+    rows, and all its columns.
+    """
     columns = [
         f"CAST(NULL AS {sql_type(field.type)}) AS {quoted(field.name)}"
         for field in shape(catalog, topic)
@@ -49,7 +54,7 @@ def topic_sql(catalog: Catalog, topic: str, paths: Sequence[str], bounds: Span) 
         options = "union_by_name = true, hive_partitioning = false"
         found = f"SELECT * FROM read_parquet([{listed}], {options})"
         rows = f"{found}{_between(bounds)} UNION ALL BY NAME {rows}"
-    return f"CREATE VIEW {quoted(topic)} AS SELECT *, {_TIME}, {_ID}, {_POSITION} FROM ({rows})"
+    return f"CREATE {kind} {quoted(topic)} AS SELECT *, {_TIME}, {_ID}, {_POSITION} FROM ({rows})"
 
 
 def event_sql(catalog: Catalog, event: str) -> str:

@@ -5,6 +5,7 @@ leave the archive.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,26 +70,35 @@ def lock(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
     connection.execute("SET lock_configuration = true")
 
 
+def copies(store: Store) -> bool:
+    """Whether a database file holds the archive's rows themselves: what lies elsewhere is not there
+    for any client, and reading it takes credentials, which a file to hand on must not hold.
+    """
+    return store.folder != store.root
+
+
 def write_database(store: Store, catalog: Catalog, file: Path, span: Span = EVERYTHING) -> int:
     """A DuckDB file with all views, for any client; gives their number. The data stay where they
-    are. Raises `SqlError` where the file exists.
+    are, but for what `copies`. It appears whole or not at all. Raises `SqlError` where the file
+    exists, `ArchiveError`.
     """
     if file.exists():
         raise SqlError(f"{file} exists: name a file that does not")
-    if store.folder != store.root:
-        raise SqlError(
-            f"a database names files of a folder: copy {store.root} to one first "
-            "(`aws s3 sync`), and name that with --archive"
-        )
-    views = Definitions(store, catalog, span)
+    views = Definitions(store, catalog, span, "TABLE" if copies(store) else "VIEW")
+    fresh = file.with_name(f"{file.name}.new")
     try:
-        connection = duckdb.connect(str(file), config=_CONFIG)
-        try:
+        fresh.unlink(missing_ok=True)
+        with duckdb.connect(str(fresh), config=_CONFIG) as connection:
             define(connection, views, " ".join(views.names))
-        finally:
-            connection.close()
+        fresh.rename(file)
     except duckdb.Error as error:
         raise SqlError(first_line(error)) from None
+    except OSError as error:
+        raise SqlError(f"{file}: {error.strerror}") from None
+    finally:
+        for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
     return len(views.names)
 
 

@@ -5,8 +5,10 @@ line.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import replay
@@ -46,9 +48,50 @@ def test_the_same_answers_as_from_a_folder(s3: S3, tape: Ran, tmp_path: Path) ->
     assert "OrderFilled" in explained[1]
     here, there = replay.scan(TRADES, root=str(root)), replay.scan(TRADES)
     assert there.collect().equals(here.collect())
-    code, _, said = tape("sql", "--database", str(tmp_path / "views.duckdb"))
-    assert (code, said.count("\n")) == (2, 1)
-    assert "aws s3 sync" in said
+
+
+def test_a_database_file_holds_what_is_in_s3(
+    s3: S3, tape: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, there, here = (tmp_path / name for name in ("archive", "there.duckdb", "here.duckdb"))
+    archive(traded.load(), local_codec(), FolderStore(root), TOPICS)
+    s3.copy(root)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
+    monkeypatch.setenv("TAPE_ARCHIVE__ATTEMPTS", "5")  # a client with these credentials
+    code, said, err = tape("sql", "--database", str(there))
+    assert (code, err) == (0, "")
+    assert said.endswith(f"over a copy of {s3.root}\n")
+    tape("sql", "--database", str(here), "--archive", str(root))
+    shutil.rmtree(s3.folder / "cache")
+    s3.proxy.asked.clear()
+    with duckdb.connect(str(there), read_only=True) as one, duckdb.connect(str(here)) as other:
+        for question in (FILLS, "SELECT * FROM events ORDER BY ALL", "SELECT * FROM archived"):
+            rows = one.sql(question).to_arrow_table()
+            assert rows.num_rows
+            assert rows.equals(other.sql(question).to_arrow_table())
+        types = "SELECT table_name, column_name, data_type FROM information_schema.columns"
+        assert {*one.execute(types).fetchall()} == {*other.execute(types).fetchall()}
+    assert not s3.proxy.asked
+    data = there.read_bytes()
+    for word in ("wJalrXUtnFEMI", s3.bucket, s3.proxy.url, str(tmp_path)):
+        assert word.encode() not in data
+
+
+def test_a_database_file_of_some_days_or_none(
+    s3: S3, tape: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, file = tmp_path / "archive", tmp_path / "file.duckdb"
+    archive(traded.load(), local_codec(), FolderStore(root), TOPICS)
+    s3.copy(root)
+    ask = ("sql", "--database", str(file))
+    monkeypatch.setenv("TAPE_ARCHIVE__CACHE_BYTES", "1000")
+    code, out, err = tape(*ask)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "ask for fewer days" in err
+    assert not [path for path in tmp_path.iterdir() if "duckdb" in path.name]
+    assert tape(*ask, "--date", "2026-11-20")[0] == 0
+    with duckdb.connect(str(file)) as client:
+        assert client.execute("SELECT count(*) FROM fills").fetchone() == (0,)
 
 
 def test_an_audit_reads_every_byte(s3: S3, tape: Ran, tmp_path: Path) -> None:
