@@ -74,6 +74,14 @@ def writer_error(error: KafkaError, doing: str) -> WriterError:
     return OutcomeUnknown(text)
 
 
+def undelivered(error: KafkaError, first: KafkaError) -> str:
+    """For a commit that the client refused, not having delivered everything: it says how many, and
+    only the `first` delivery that failed says why.
+    """
+    count = error.str().partition(" ")[0]
+    return f"the broker did not take {count} records: {first.name()}: {first.str()}"
+
+
 def kafka_error(raised: BaseException | None) -> KafkaError | None:
     """A fatal error is raised by whatever call serves callbacks; amid a callback it becomes the
     cause of a SystemError, or is lost.
@@ -212,6 +220,8 @@ class KafkaWriter:
         telling = _FENCED | FORBIDDEN
         if self._failure is not None and (error is None or self._failure.code() in telling):
             error = self._failure
+        if error is not None and error.code() == KafkaError._INCONSISTENT and self._failure:
+            return Aborted(undelivered(error, self._failure))
         return writer_error(error, doing) if error else Aborted(f"{doing}: {raised}")
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from schemas.packed import Packed
 RECORD: Final = ("_offset", "_timestamp_ms", "_key", "_value")
 
 
-class Headers:
+class HeadersOfFile:
     """The headers of a file, a row group at a time: they are 40 % of reading a record, and most
     readers never look at them.
     """
@@ -90,7 +90,7 @@ class ArchivedMessages(InColumns):
         name: FileName,
         rows: pa.RecordBatch,
         events: Events | None,
-        headers: Headers,
+        headers: HeadersOfFile,
         group: int,
         at: int,
     ) -> None:

@@ -15,7 +15,7 @@ from replay.archive import manifest
 from replay.archive.decoded import Kept
 from replay.archive.errors import ArchiveCorrupt, ArchiveError, ArchiveGap
 from replay.archive.layout import FileName
-from replay.archive.messages import RECORD, ArchivedMessages, Headers
+from replay.archive.messages import RECORD, ArchivedMessages, HeadersOfFile
 from replay.archive.store import Store
 
 BATCH_ROWS = 8_192
@@ -48,7 +48,7 @@ def gap(topic: str, partition: int, start: int, end: int) -> ArchiveGap:
 def _messages(
     store: Store, name: FileName, start: int, kept: Kept | None
 ) -> Iterator[ArchivedMessages]:
-    headers = Headers(store, name)
+    headers = HeadersOfFile(store, name)
     with _opened(store, name) as file:
         there = kept if kept is not None and kept.within(file.schema_arrow) else None
         columns = [*RECORD, *(there.columns if there else ())]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
+
+from tests.faults.shim import build
 
 SOURCE = Path(__file__).with_name("clock_shim.c")
 
@@ -13,13 +13,9 @@ class Clock:
     """A clock file and the environment that makes a process follow it."""
 
     def __init__(self, folder: Path) -> None:
-        compiler = shutil.which("cc")
-        assert compiler is not None, "no C compiler: see `compiler`"
         self._file = folder / "clock"
         self.step_to(0.0)
-        library = folder / "clock_shim.so"
-        command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
-        subprocess.run(command, check=True)
+        library = build(SOURCE, folder)
         self.environment = {"LD_PRELOAD": str(library), "TAPE_TEST_CLOCK": str(self._file)}
 
     def step_to(self, offset_s: float) -> None:
@@ -27,8 +23,3 @@ class Clock:
         body = int(offset_s * 1e9).to_bytes(8, "little", signed=True)
         with self._file.open("r+b" if self._file.exists() else "wb") as file:
             file.write(body)
-
-
-def compiler() -> bool:
-    """Whether the shim can be built here."""
-    return shutil.which("cc") is not None

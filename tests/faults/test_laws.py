@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults import clock, laws
+from tests.faults import laws, shim
 from tests.faults.rig import Rig
 
 
@@ -20,7 +20,7 @@ def test_an_hour_of_backlog(rig: Rig) -> None:
     laws.hour_of_backlog(rig)
 
 
-@pytest.mark.skipif(not clock.compiler(), reason="the clock shim needs a C compiler")
+@pytest.mark.skipif(not shim.compiler(), reason="the clock shim needs a C compiler")
 def test_a_clock_that_steps_back(rig: Rig) -> None:
     laws.clock_stepped_back(rig)
 

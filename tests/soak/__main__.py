@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from ops import stack as local_stack
 from ops.stack import StackInfo
 from tests.chaos.totals import shortfalls
-from tests.faults import clock
+from tests.faults import shim
 from tests.faults.rig import Rig
 from tests.soak.pieces import PIECES, Piece
 from tests.soak.state import FOLDER, ROOT, Done, State, loaded, merge
@@ -43,7 +43,7 @@ def rounds(state: State, piece: Piece) -> int:
 
 
 def remaining(state: State, only: str = "") -> list[Piece]:
-    skipped = () if clock.compiler() else ("wall clock steps",)
+    skipped = () if shim.compiler() else ("wall clock steps",)
     wanted = (p for p in PIECES if only in p.name and p.name not in skipped)
     return [p for p in wanted if rounds(state, p) < p.wanted]
 
