@@ -17,6 +17,10 @@ Root = Annotated[
     str | None,
     typer.Option(help="the archive to import into; default: `imported` in the run folder"),
 ]
+COLUMNS = (
+    "trades: time=C,price=C,quantity=C and, if there, side=C,id=C; quotes: "
+    "time=C,bid_price=C,bid_quantity=C,ask_price=C,ask_quantity=C and, if there, id=C"
+)
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 
 
@@ -34,7 +38,7 @@ def binance_vision(
     root: Root = None,
     output: Output = Form.TEXT,
 ) -> None:
-    """Import trades or aggregated trades as data.binance.vision offers them, zipped or not."""
+    """Import trades, aggregated trades or book tickers of data.binance.vision, zipped or not."""
     from ops.processes.importing import import_binance, root_of
     from ops.settings import load
     from ops.stack.progress import Bars
@@ -49,14 +53,14 @@ def table(
     file: File,
     names: Annotated[
         str,
-        typer.Option("--columns", help="time=C,price=C,quantity=C and, if there, side=C,id=C"),
+        typer.Option("--columns", help=COLUMNS),
     ],
-    instrument: Annotated[str, typer.Option(help="whose trades, for example BTCUSDT.BINANCE")],
+    instrument: Annotated[str, typer.Option(help="whose rows, for example BTCUSDT.BINANCE")],
     delimiter: Annotated[str, typer.Option(help="between two columns")] = ",",
     root: Root = None,
     output: Output = Form.TEXT,
 ) -> None:
-    """Import a table of trades with a header: CSV, also zipped or gzipped."""
+    """Import a table of trades or quotes with a header: CSV, also zipped or gzipped."""
     from ops.processes.importing import import_csv, root_of
     from ops.settings import load
     from ops.stack.progress import Bars
@@ -71,7 +75,7 @@ def table(
 
 
 def _print(output: Form, root: str, done: list[tuple[Source, Import | None]]) -> None:
-    made = [{**vars(one), "trades": one.trades} for _, one in done if one is not None]
+    made = [{**vars(one), "rows": one.rows} for _, one in done if one is not None]
     known = [source._asdict() for source, one in done if one is None]
     rows = [_row(source, one) for source, one in done]
     text = "\n".join([columns(rows), f"archive: {root}"])
@@ -79,10 +83,11 @@ def _print(output: Form, root: str, done: list[tuple[Source, Import | None]]) ->
 
 
 def _row(source: Source, made: Import | None) -> tuple[str, ...]:
+    from replay.history.rows import WHAT
     from replay.times import text_of
 
     if made is None:
         return source.name, source.instrument, "imported before", "", ""
     span = f"{text_of(made.first_ms)} to {text_of(made.last_ms)}"
     place = f"{made.topic}/{made.partition}, offsets {made.start} to {made.end - 1}"
-    return source.name, source.instrument, f"{made.trades:,} trades", span, place
+    return source.name, source.instrument, f"{made.rows:,} {WHAT[made.topic]}", span, place

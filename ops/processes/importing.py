@@ -13,7 +13,7 @@ from ops.settings import Settings
 from ops.stack.progress import Report
 from replay.archive.store import Store
 from replay.history import binance, table
-from replay.history.files import Parse, trades_of
+from replay.history.files import Parse, rows_of
 from replay.history.imports import Import
 from replay.history.load import load
 from replay.history.rows import Source
@@ -51,7 +51,7 @@ def import_csv(
     report: Report,
 ) -> list[tuple[Source, Import | None]]:
     """A table with a header. Raises `TapeError`."""
-    source = table.source_of(path, instrument)
+    source = table.source_of(path, instrument, columns)
     file = (path, source, table.parser(source, columns), delimiter)
     return _import(settings, root_of(settings, root), iter([file]), report)
 
@@ -71,6 +71,6 @@ def _one(
 ) -> tuple[Source, Import | None]:
     step = partial(report, f"import {path.name}")
     step(0, None)
-    made = load(store, source, trades_of(path, parse, delimiter), lambda rows: step(rows, None))
+    made = load(store, source, rows_of(path, parse, delimiter), lambda rows: step(rows, None))
     step(1, 1)
     return source, made

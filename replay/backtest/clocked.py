@@ -7,21 +7,18 @@ the desk for dead.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from typing import Final, NoReturn
 
 from connectors.clock import TOPIC
 from connectors.log.interface import Log, Message, OutRecord, Reader, Tp
 from connectors.log.memory import MemoryLog
-from connectors.log.ranges import passing
 from replay.archive.source import ReadOnly
-from replay.backtest.feed import Range
+from replay.backtest.feed import READ_S, Range, first_of
 from schemas.codec import Codec
 from schemas.events import ClockTick
 
 SECOND_MS: Final = 1_000
 CLOCK: Final = Tp(TOPIC, 0)
-READ_S: Final = 30.0
 LOOK_BACK: Final = 1_000
 
 
@@ -113,8 +110,8 @@ def last_ms(log: Log, wanted: Sequence[Range]) -> int:
 
 
 def _first(log: Log, one: Range) -> int:
-    with closing(passing(log, *one, READ_S)) as found:
-        return next((message.timestamp()[1] for message in found), 1 << 62)
+    message = first_of(log, one)
+    return 1 << 62 if message is None else message.timestamp()[1]
 
 
 def _last(log: Log, one: Range) -> int:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Final, NamedTuple
 
 from connectors.epochs.batch import EpochBatch
 from connectors.epochs.intake_process import intake_of
 from connectors.epochs.merge import PartitionBuffer, plan
 from connectors.epochs.runs import Run
-from connectors.log.interface import Log, Tp
+from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import present
+from connectors.log.ranges import passing
 from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
@@ -30,6 +32,7 @@ BYTES_MAX: Final = 16_000_000
 HELD_FROM: Final = 100_000
 POLL_S: Final = 0.05
 STALL_S: Final = 30.0
+READ_S: Final = 30.0
 OnRecords = Callable[[int, int], None]
 
 
@@ -66,6 +69,20 @@ def require_market(wanted: Sequence[Range]) -> None:
     """Raises `NoMarket`."""
     if not any(one.tp.topic.startswith("md.") for one in wanted):
         raise NoMarket("no market data in that range: `tape status` says what the log holds")
+
+
+def first_of(log: Log, one: Range) -> Message | None:
+    """The first record of a range; None where it holds none."""
+    with closing(passing(log, *one, READ_S)) as found:
+        return next(found, None)
+
+
+def first_keys(log: Log, wanted: Sequence[Range], *topics: str) -> set[str]:
+    """The instruments that the ranges of topics begin with: all there are where a partition holds
+    one, as imported ones do.
+    """
+    found = (first_of(log, one) for one in wanted if one.tp.topic in topics)
+    return {(message.key() or b"").decode() for message in found if message is not None}
 
 
 class Feed:

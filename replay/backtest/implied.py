@@ -1,14 +1,15 @@
-"""Quotes and marks of a market that has trades alone, as imported history has.
+"""Marks of a market that has none, as imported history, and quotes where it has trades alone.
 
-Somebody who bought took the best offer, somebody who sold the best bid: the newest print of each
-side is the touch, its quantity what was there at least. A print beyond the other side pushes it one
-tick away. That is an assumption of the backtest and not history, so it is made here, while it runs,
-and is in no archive; signals never see it.
+Marks follow from quotes as live. Where quotes are missing: somebody who bought took the best offer,
+somebody who sold the best bid, so the newest print of each side is the touch, its quantity what was
+there at least. A print beyond the other side pushes it one tick away. That is an assumption of the
+backtest and not history, so it is made here, while it runs, and is in no archive; signals never see
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -29,27 +30,40 @@ class Level(NamedTuple):
 
 
 class Implied:
-    """`ticks`: the smallest step of a price, by instrument; trades of others imply nothing."""
+    """`ticks`: the smallest step of a price, by instrument; trades of others imply nothing, nor do
+    those of the instruments that are `quoted`, or from their first quote on.
+    """
 
-    def __init__(self, ticks: Mapping[str, Decimal]) -> None:
-        self._ticks = dict(ticks)
+    def __init__(self, ticks: Mapping[str, Decimal], quoted: Iterable[str] = ()) -> None:
+        self._ticks, self._quoted = dict(ticks), set(quoted)
         self._touches: dict[str, dict[Side, Level]] = {}
         self._marked_ms: dict[str, int] = {}
 
     def after(self, item: Input) -> list[Input]:
-        """What a trade implies: a quote once both sides traded, and a mark where one is due. They
-        take the trade's place on the log, so that whatever follows is traced to it.
+        """What a trade implies: a quote once both sides traded, and a mark where one is due; a
+        quote implies the mark alone. They take its place on the log, so that whatever follows is
+        traced to it.
         """
-        trade = item.event
-        if not isinstance(trade, TradePrinted) or trade.instrument not in self._ticks:
+        event = item.event
+        if isinstance(event, QuoteChanged):
+            self._quoted.add(event.instrument)
+            return self._marked(item, event)
+        quote = self._quote_of(event) if isinstance(event, TradePrinted) else None
+        if quote is None:
             return []
+        return [item._replace(event=quote), *self._marked(item, quote)]
+
+    def _quote_of(self, trade: TradePrinted) -> QuoteChanged | None:
+        tick = self._ticks.get(trade.instrument)
+        if tick is None or trade.instrument in self._quoted:
+            return None
         touch = self._touches.setdefault(trade.instrument, {})
-        _follow(touch, trade, self._ticks[trade.instrument])
-        if len(touch) < 2:
-            return []
-        quote = _quote(trade, touch)
-        mark = marked(quote) if self._due(trade.instrument, item.timestamp_ms) else None
-        return [item._replace(event=event) for event in (quote, mark) if event is not None]
+        _follow(touch, trade, tick)
+        return _quote(trade, touch) if len(touch) == 2 else None
+
+    def _marked(self, item: Input, quote: QuoteChanged) -> list[Input]:
+        due = self._due(quote.instrument, item.timestamp_ms)
+        return [item._replace(event=marked(quote))] if due else []
 
     def _due(self, instrument: str, at_ms: int) -> bool:
         if at_ms - self._marked_ms.get(instrument, -MARK_MS) < MARK_MS:
@@ -58,9 +72,9 @@ class Implied:
         return True
 
 
-def implied_by(limits: LimitsChanged) -> Implied:
+def implied_by(limits: LimitsChanged, quoted: Iterable[str]) -> Implied:
     """For the instruments that limits have terms of."""
-    return Implied({terms.instrument: terms.tick_size for terms in limits.instruments})
+    return Implied({terms.instrument: terms.tick_size for terms in limits.instruments}, quoted)
 
 
 def _follow(touch: dict[Side, Level], trade: TradePrinted, tick: Decimal) -> None:

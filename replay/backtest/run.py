@@ -8,9 +8,10 @@ from typing import Any, Final, NamedTuple
 from connectors.clock import TOPIC as CLOCK
 from connectors.log.interface import Log
 from pipelines.logic import Input
+from pipelines.market.marks import MARKS
 from replay.backtest.clocked import Clocked, first_ms, last_ms
 from replay.backtest.desk import Desk
-from replay.backtest.feed import RECORDS_MAX, Feed, Range, ranges, require_market
+from replay.backtest.feed import RECORDS_MAX, Feed, Range, first_keys, ranges, require_market
 from replay.backtest.implied import implied_by
 from replay.backtest.parted import Trading, summary_of
 from replay.backtest.recorded import recorded_trading
@@ -20,13 +21,15 @@ from replay.backtest.story import Story
 from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 
-QUOTED: Final = ("md.quote.v1", "md.book.v1", "md.mark.v1")
+TRADED: Final = "md.trade.v1"
+QUOTED: Final = ("md.quote.v1", "md.book.v1")
+OF_LOG: Final = "of the log"
 OnRecords = Callable[[int, int], None]
 
 
 class Done(NamedTuple):
     """`market`: records read, `ranges`: which ones; `clock`: whether the ticks are the log's;
-    `quotes`: whether the quotes are, or implied by trades. `apart`: where a live run of the same
+    `quotes`, `marks`: what they are of. `apart`: where a live run of the same
     range and this one part, where there was one.
     """
 
@@ -35,7 +38,8 @@ class Done(NamedTuple):
     ranges: list[Range]
     market: int
     clock: bool
-    quotes: bool = True
+    quotes: str = OF_LOG
+    marks: str = OF_LOG
     apart: dict[str, Any] | None = None
 
 
@@ -60,8 +64,9 @@ def backtest(
         story.see(item)
         own.see(item)
 
-    quotes = not topics.isdisjoint(QUOTED)
-    desk = Desk(setting, records, see, None if quotes else implied_by(setting.limits))
+    marked = MARKS in topics
+    quoted, traded = (set() if marked else first_keys(log, wanted, *t) for t in (QUOTED, (TRADED,)))
+    desk = Desk(setting, records, see, None if marked else implied_by(setting.limits, quoted))
     feed = Feed(source, codec, [*wanted, *ticks], records_max)
     try:
         market = _drive(desk, feed, begins_ms, on_records)
@@ -70,7 +75,15 @@ def backtest(
     story.end(desk.now_ns // 1_000_000)
     live = recorded_trading(log, codec, span, setting.caps.account)
     apart = None if live is None else summary_of(live, own, setting.model.latency.order_ns)
-    return Done(records, story, wanted, market, clock, quotes, apart)
+    marks = OF_LOG if marked else "made of quotes"
+    return Done(records, story, wanted, market, clock, _quotes(quoted, traded), marks, apart)
+
+
+def _quotes(quoted: set[str], traded: set[str]) -> str:
+    """Whose quotes an order meets, by the instruments that have any and those that were traded."""
+    if traded <= quoted:
+        return OF_LOG
+    return f"{OF_LOG}, else implied by trades" if quoted else "implied by trades"
 
 
 def _drive(desk: Desk, feed: Feed, begins_ms: int, on_records: OnRecords) -> int:

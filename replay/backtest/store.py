@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
@@ -17,6 +17,11 @@ from replay.backtest.run import Done
 from replay.backtest.story import Story
 from replay.backtest.summary import summary
 from replay.kept import MANIFEST, canonical, input_ranges, name_of, schema_hashes, write
+
+FACTS: Final = (
+    *("run", "configuration", "configuration_sha256", "code_version"),
+    *("clock", "quotes", "marks"),
+)
 
 
 class Run(NamedTuple):
@@ -57,7 +62,8 @@ def manifest_of(done: Done, facts: Mapping[str, Any]) -> dict[str, Any]:
         "run": name_of(given),
         **given,
         "clock": "of the log" if done.clock else "made for the run",
-        "quotes": "of the log" if done.quotes else "implied by trades",
+        "quotes": done.quotes,
+        "marks": done.marks,
         "records_in": done.market,
         "outputs": {
             topic: {"records": done.records.counts()[topic], "digest": digest}
@@ -69,7 +75,7 @@ def manifest_of(done: Done, facts: Mapping[str, Any]) -> dict[str, Any]:
 def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a reader wants of the manifest."""
     rows = []
-    for name in ("run", "configuration", "configuration_sha256", "code_version", "clock", "quotes"):
+    for name in FACTS:
         rows.append((name.replace("_", " "), str(manifest[name])))
     for name in ("parameters", "assumed"):
         said = ", ".join(f"{key} {one}" for key, one in manifest[name].items())

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, cast
 
-from replay.history.rows import BadHistory, BadRow, Trade, Trades
+from replay.history.rows import BadHistory, BadRow, Row, Rows
 
 DAMAGED: Final = (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error)
 CHECKSUM: Final = ".CHECKSUM"
-Parse = Callable[[list[str]], Trade | None]
+Parse = Callable[[list[str]], Row | None]
 
 
 def digest_of(path: Path) -> str:
@@ -36,18 +36,18 @@ def digest_of(path: Path) -> str:
     return found
 
 
-def trades_of(path: Path, parse: Parse, delimiter: str = ",") -> Trades:
-    """The trades of a file; rows that `parse` has no trade for (a header) are left out. Raises
-    `BadHistory` with the line.
+def rows_of(path: Path, parse: Parse, delimiter: str = ",") -> Rows:
+    """The trades or quotes of a file; rows that `parse` has none for (a header) are left out.
+    Raises `BadHistory` with the line.
     """
     rows = csv.reader(())
     try:
         with _text(path) as text:
             rows = csv.reader(text, delimiter=delimiter, strict=True)
             for row in rows:
-                trade = parse(row)
-                if trade is not None:
-                    yield trade
+                made = parse(row)
+                if made is not None:
+                    yield made
     except (BadRow, *DAMAGED) as error:
         raise BadHistory(f"{path}, line {max(rows.line_num, 1)}: {_reason(error)}") from None
 

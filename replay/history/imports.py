@@ -8,6 +8,7 @@ off between is known, and doing it again gives the same files.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,13 +20,11 @@ from replay.archive.reader import index
 from replay.archive.store import Store
 from replay.history.rows import Source
 
-TRADES = "md.trade.v1"
-
 
 @dataclass(frozen=True)
 class Import:
     """One source: offsets [start, end) of a partition, which holds one instrument; log time from
-    its first to its last trade, milliseconds UTC; `before_ms`: of the partition before it, -1 where
+    its first to its last row, milliseconds UTC; `before_ms`: of the partition before it, -1 where
     nothing was. `done`: whether every file of it is there.
     """
 
@@ -44,11 +43,15 @@ class Import:
 
     @property
     def source(self) -> Source:
-        return Source(self.name, self.sha256, self.form, self.instrument)
+        return Source(self.name, self.sha256, self.form, self.instrument, self.topic)
 
     @property
-    def trades(self) -> int:
+    def rows(self) -> int:
         return self.end - self.start
+
+    def holds(self, source: Source) -> bool:
+        """Whether it is of the same bytes, read as the same: a table may hold trades and quotes."""
+        return (self.sha256, self.topic) == (source.sha256, source.topic)
 
 
 def read(store: Store) -> list[Import]:
@@ -75,12 +78,18 @@ def require_own(store: Store) -> None:
         )
 
 
-def place_of(imports: list[Import], instrument: str) -> tuple[Tp, int, int]:
-    """The instrument's partition, where its next trade goes and the log time reached there, -1
-    before the first.
+def place_of(imports: list[Import], source: Source) -> tuple[Tp, int, int]:
+    """The instrument's partition of the topic, where its next row goes and the log time reached
+    there, -1 before the first.
     """
-    mine = [one for one in imports if one.instrument == instrument]
+    wanted = (source.topic, source.instrument)
+    mine = [one for one in imports if (one.topic, one.instrument) == wanted]
     if mine:
         last = mine[-1]
         return Tp(last.topic, last.partition), last.end, last.last_ms
-    return Tp(TRADES, len({one.instrument for one in imports})), 0, -1
+    return Tp(source.topic, partitions(imports).get(source.topic, 0)), 0, -1
+
+
+def partitions(imports: list[Import]) -> dict[str, int]:
+    """How many each topic has: one per instrument in it."""
+    return Counter(topic for topic, _ in {(one.topic, one.instrument) for one in imports})

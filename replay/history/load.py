@@ -1,7 +1,7 @@
 """Imports one source into an archive of its own: whole or not at all, and once.
 
-A partition holds one instrument and only grows at its end, as on a log, so a source whose trades
-are older than what is there is refused. Its days are those of the trades' own times.
+A partition holds one instrument and only grows at its end, as on a log, so a source whose rows
+are older than what is there is refused. Its days are those of the rows' own times.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from replay.archive.store import UNFINISHED, Store
 from replay.archive.writer import PartitionWriter
 from replay.history import imports
 from replay.history.imports import Import, place_of, require_own
-from replay.history.rows import BadHistory, Source, Trade
+from replay.history.rows import WHAT, BadHistory, Row, Source
 from replay.times import text_of
 from schemas.catalog import load_catalog
 from schemas.codec import Codec
@@ -33,7 +33,7 @@ OnRows = Callable[[int], None]
 
 
 def load(
-    store: Store, source: Source, trades: Iterable[Trade], on_rows: OnRows = lambda _: None
+    store: Store, source: Source, rows: Iterable[Row], on_rows: OnRows = lambda _: None
 ) -> Import | None:
     """What was imported; None where the same file was before. Raises `BadHistory`, `ArchiveError`;
     nothing is there then that was not there before.
@@ -41,23 +41,23 @@ def load(
     require_own(store)
     known = imports.read(store)
     begun = next((one for one in known if not one.done), None)
-    if begun is not None and begun.sha256 != source.sha256:
+    if begun is not None and not begun.holds(source):
         raise BadHistory(f"the import of {begun.name} was cut off: import it again first")
-    if begun is None and any(one.sha256 == source.sha256 for one in known):
+    if begun is None and any(one.holds(source) for one in known):
         return None
     known = [one for one in known if one.done]
     for name in store.names():
         if name.endswith(UNFINISHED):
             store.remove(name)
-    return _load(store, known, source, trades, on_rows)
+    return _load(store, known, source, rows, on_rows)
 
 
 def _load(
-    store: Store, known: list[Import], source: Source, trades: Iterable[Trade], on_rows: OnRows
+    store: Store, known: list[Import], source: Source, rows: Iterable[Row], on_rows: OnRows
 ) -> Import:
     staged = Staged(store)
     try:
-        made, written = _staged(staged, known, source, trades, on_rows)
+        made, written = _staged(staged, known, source, rows, on_rows)
         imports.write(store, [*known, made])
         staged.commit()
     finally:
@@ -69,46 +69,46 @@ def _load(
 
 
 def _staged(
-    staged: Staged, known: list[Import], source: Source, trades: Iterable[Trade], on_rows: OnRows
+    staged: Staged, known: list[Import], source: Source, rows: Iterable[Row], on_rows: OnRows
 ) -> tuple[Import, list[FileManifest]]:
     """Everything written, nothing visible yet."""
     catalog = load_catalog()
     codec = Codec(catalog, archived_ids(staged, catalog))
-    tp, start, before_ms = place_of(known, source.instrument)
+    tp, start, before_ms = place_of(known, source)
     written: list[FileManifest] = []
     origin = Origin(source.name, source.sha256, source.form)
     writer = PartitionWriter(staged, codec, tp, start, before_ms, written.append, origin)
-    rows, at = iter(trades), start
-    while batch := list(islice(rows, ROWS)):
+    left, at = iter(rows), start
+    while batch := list(islice(left, ROWS)):
         if at == start:
             _require_later(source, batch[0], before_ms)
         writer.add(_records(codec, source, batch, at))
         at += len(batch)
         on_rows(at - start)
     if at == start:
-        raise BadHistory(f"{source.name} holds no trades")
+        raise BadHistory(f"{source.name} holds no {WHAT[source.topic]}")
     writer.finish(at)
     return _import(source, tp, start, at, written, before_ms), written
 
 
-def _records(codec: Codec, source: Source, batch: list[Trade], at: int) -> Records:
+def _records(codec: Codec, source: Source, batch: list[Row], at: int) -> Records:
     key, encode = source.instrument.encode(), codec.encode
     return records(
         [*range(at, at + len(batch))],
-        [trade.ts_ns // 1_000_000 for trade in batch],
+        [row.ts_ns // 1_000_000 for row in batch],
         [key] * len(batch),
-        [encode(trade.event(source)) for trade in batch],
+        [encode(row.event(source)) for row in batch],
         [None] * len(batch),
     )
 
 
-def _require_later(source: Source, first: Trade, before_ms: int) -> None:
+def _require_later(source: Source, first: Row, before_ms: int) -> None:
     at_ms = first.ts_ns // 1_000_000
     if at_ms < before_ms:
         raise BadHistory(
-            f"{source.name} begins at {text_of(at_ms)}, but {source.instrument} is imported up to "
-            f"{text_of(before_ms)}: import files in the order of their times, or into another "
-            "--root"
+            f"{source.name} begins at {text_of(at_ms)}, but {WHAT[source.topic]} of "
+            f"{source.instrument} are imported up to {text_of(before_ms)}: import files in the "
+            "order of their times, or into another --root"
         )
 
 
@@ -122,11 +122,10 @@ def _import(
 ) -> Import:
     first_ms = min(m.timestamp_ms_min for m in written if m.timestamp_ms_min is not None)
     last_ms = written[-1].log_time_ms
-    return Import(*source, *tp, start, end, first_ms, last_ms, before_ms)
+    return Import(*source, tp.partition, start, end, first_ms, last_ms, before_ms)
 
 
 def _settle(store: Store, known: list[Import], written: list[FileManifest]) -> None:
     """Partitions and days, in line with the files."""
-    count = len({one.instrument for one in known})
-    keep_partitions(store, {imports.TRADES: count})
+    keep_partitions(store, imports.partitions(known))
     days.write(store, index(store), {one.day for one in written})

@@ -1,4 +1,4 @@
-"""Any table of trades with a header: its columns by name, as the user says."""
+"""Any table of trades or of quotes with a header: its columns by name, as the user says."""
 
 from __future__ import annotations
 
@@ -6,14 +6,38 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from replay.history.files import Parse, digest_of
-from replay.history.rows import BadHistory, BadRow, Source, Trade, amount, time_ns
+from replay.history.rows import (
+    QUOTES,
+    TRADES,
+    BadHistory,
+    BadRow,
+    Quote,
+    Row,
+    Source,
+    Trade,
+    amount,
+    quote,
+    time_ns,
+    whole,
+)
 from schemas.events import Side
 
-NEEDED: Final = ("time", "price", "quantity")
-OPTIONAL: Final = ("side", "id")
+
+class Names(NamedTuple):
+    """What a table's columns may be called by."""
+
+    needed: tuple[str, ...]
+    optional: tuple[str, ...]
+
+
+SIDES: Final = ("bid_price", "bid_quantity", "ask_price", "ask_quantity")
+KNOWN: Final = {
+    TRADES: Names(("time", "price", "quantity"), ("side", "id")),
+    QUOTES: Names(("time", *SIDES), ("id",)),
+}
 _SIDES: Final[dict[str, Side]] = {
     **dict.fromkeys(("buy", "b", "bid"), "BUY"),
     **dict.fromkeys(("sell", "s", "ask"), "SELL"),
@@ -25,32 +49,39 @@ _SPLIT: Final = re.compile(r"(.+?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?")
 
 
 def columns_of(text: str) -> dict[str, str]:
-    """`time=ts,price=px,...` as a mapping. Raises `BadHistory`."""
+    """`time=ts,price=px,...` as a mapping; see `KNOWN`. Raises `BadHistory`."""
     pairs = [one.partition("=")[::2] for one in text.split(",")]
     found = {name.strip(): column.strip() for name, column in pairs}
-    known = (*NEEDED, *OPTIONAL)
-    if len(found) != len(pairs) or not all(found.values()) or not set(found) <= set(known):
-        raise BadHistory(f"--columns is NAME=COLUMN,... of {', '.join(known)}, each once: {text!r}")
-    if missing := [name for name in NEEDED if name not in found]:
+    known = KNOWN[topic_of(found)]
+    names = (*known.needed, *known.optional)
+    if len(found) != len(pairs) or not all(found.values()) or not set(found) <= set(names):
+        raise BadHistory(f"--columns is NAME=COLUMN,... of {', '.join(names)}, each once: {text!r}")
+    if missing := [name for name in known.needed if name not in found]:
         raise BadHistory(f"--columns names no {missing[0]}")
     return found
 
 
-def source_of(path: Path, instrument: str) -> Source:
+def topic_of(columns: Mapping[str, str]) -> str:
+    """Quotes where any side of the book is named, else trades."""
+    return TRADES if columns.keys().isdisjoint(SIDES) else QUOTES
+
+
+def source_of(path: Path, instrument: str, columns: Mapping[str, str]) -> Source:
     """What the archive keeps of a file. Raises `BadHistory`."""
     if not _INSTRUMENT(instrument):
         raise BadHistory(f"instrument {instrument!r} is not like BTCUSDT.BINANCE")
-    return Source(path.name, digest_of(path), "csv", instrument)
+    return Source(path.name, digest_of(path), "csv", instrument, topic_of(columns))
 
 
 def parser(source: Source, columns: Mapping[str, str]) -> Parse:
-    """Rows to trades. Without a column of ids a trade's is the file's digest and its row: equal
-    whenever the same file is read.
+    """Rows to trades or quotes. Without a column of ids a trade's is the file's digest and its row:
+    equal whenever the same file is read.
     """
     places: dict[str, int] = {}
+    made = _quote if source.topic == QUOTES else _trade
     count = 0
 
-    def parse(row: list[str]) -> Trade | None:
+    def parse(row: list[str]) -> Row | None:
         nonlocal count
         if not places:
             places.update(_places(row, columns))
@@ -59,14 +90,22 @@ def parser(source: Source, columns: Mapping[str, str]) -> Parse:
         if len(row) <= max(places.values()):
             raise BadRow(f"{len(row)} columns are too few")
         told = {name: row[place].strip() for name, place in places.items()}
-        side = _SIDES.get(told.get("side", "").lower())
-        if side is None:
-            raise BadRow(f"side {told['side']!r} is neither buy nor sell")
-        number = told.get("id") or f"{source.sha256[:12]}-{count}"
-        px, qty = amount(told["price"], "price"), amount(told["quantity"], "quantity")
-        return Trade(number, side, px, qty, _time(told["time"]))
+        return made(told, f"{source.sha256[:12]}-{count}")
 
     return parse
+
+
+def _trade(told: Mapping[str, str], place: str) -> Trade:
+    side = _SIDES.get(told.get("side", "").lower())
+    if side is None:
+        raise BadRow(f"side {told['side']!r} is neither buy nor sell")
+    px, qty = amount(told["price"], "price"), amount(told["quantity"], "quantity")
+    return Trade(told.get("id") or place, side, px, qty, _time(told["time"]))
+
+
+def _quote(told: Mapping[str, str], _: str) -> Quote:
+    sequence = whole(told["id"], "id") if told.get("id") else None
+    return quote(sequence, [told[name] for name in SIDES], _time(told["time"]))
 
 
 def _places(header: list[str], columns: Mapping[str, str]) -> dict[str, int]:

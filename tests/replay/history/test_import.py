@@ -30,9 +30,8 @@ from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
 from replay.backtest.run import backtest
-from replay.history import binance, table
+from replay.history import binance, binance_rows, files, table
 from replay.history import load as loading
-from replay.history.files import trades_of
 from replay.history.imports import Import
 from replay.history.load import load
 from replay.history.rows import BadHistory
@@ -52,9 +51,9 @@ AGGREGATED = "77,61000.10000000,0.00150000,5001,5003,{time},{maker},True"
 FUTURES = "9,61000.1,0.0015,91.50015,{time},{maker}"
 
 
-def imported(folder: Path, path: Path, venue: str = binance.SPOT) -> Import | None:
+def imported(folder: Path, path: Path, venue: str = binance_rows.SPOT) -> Import | None:
     source = binance.source_of(path, venue)
-    return load(FolderStore(folder), source, trades_of(path, binance.parser(path, venue)))
+    return load(FolderStore(folder), source, files.rows_of(path, binance.parser(path, venue)))
 
 
 def all_imported(folder: Path) -> list[Import | None]:
@@ -142,7 +141,7 @@ def test_the_example_trades_on_it(shipped: Path) -> None:
     codec = Codec(catalog, archived_ids(store, catalog))
     span = Span(milliseconds("2024-08-08T23:59:00Z"))
     done = backtest(ArchiveLog(store), codec, setting(), span)
-    assert not done.quotes
+    assert (done.quotes, done.marks) == ("implied by trades", "made of quotes")
     assert done.story.events["OrderFilled"] >= 10
     fills = {fill.event.instrument for fill in done.story.fills}
     assert fills == {"BTCUSDT.BINANCE"}, "who reads quotes sees none"
@@ -202,9 +201,10 @@ def test_forms(
 
 
 def csv_imported(folder: Path, path: Path, columns: str) -> Import | None:
-    source = table.source_of(path, "XRP-EUR.DESK")
-    parse = table.parser(source, table.columns_of(columns))
-    return load(FolderStore(folder), source, trades_of(path, parse))
+    named = table.columns_of(columns)
+    source = table.source_of(path, "XRP-EUR.DESK", named)
+    parse = table.parser(source, named)
+    return load(FolderStore(folder), source, files.rows_of(path, parse))
 
 
 def test_any_table(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_table_that_cannot_be_read(tmp_path: Path, columns: str, line: str, sa
         (row(time="17408736000"), "time '17408736000' is no time"),
         (row(maker="maybe"), "is buyer maker: 'maybe'"),
         (row().replace("5001", "5000"), "trade id '5000' does not rise"),
-        (row().replace("5001", "next"), "trade id 'next' does not rise"),
+        (row().replace("5001", "next"), "trade id 'next' is no whole number"),
         (row() + ",1", "8 columns, not 7"),
         (row(FUTURES), "futures"),
         ('5002,"61000"0', "expected after"),
@@ -296,10 +296,10 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("BTCUSDT-1m-2025-03-02.csv", "1m hold no trades"),
+        ("BTCUSDT-1m-2025-03-02.csv", "1m hold neither trades nor quotes"),
         ("BTCUSDT_2025-03-02.csv", "not named like"),
-        ("BTCUSDT-klines-2025-03-02.csv", "klines hold no trades"),
-        ("BTCUSDT-bookTicker-2025-03-02.csv", "bookTicker hold no trades"),
+        ("BTCUSDT-klines-2025-03-02.csv", "klines hold neither trades nor quotes"),
+        ("BTCUSDT-bookDepth-2025-03-02.csv", "so many percent of the price, not at which prices"),
     ],
 )
 def test_other_kinds_are_refused(tmp_path: Path, name: str, says: str) -> None:
@@ -324,7 +324,7 @@ def test_the_same_again_changes_nothing(shipped: Path) -> None:
 def test_what_is_older_is_refused(tmp_path: Path) -> None:
     imported(tmp_path, FILES / "ETHUSDT-trades-2024-08-09.zip")
     before = bytes_of(tmp_path)
-    with pytest.raises(BadHistory, match=r"23:54:15.611Z, but .*00:00:00.982Z: import files in"):
+    with pytest.raises(BadHistory, match=r"23:54:15.611Z, but .*00:00:00.982Z: import files"):
         imported(tmp_path, FILES / "ETHUSDT-trades-2024-08-08.zip")
     assert bytes_of(tmp_path) == before
 
@@ -357,7 +357,7 @@ def test_an_import_cut_off_anywhere_is_finished_by_the_next(tmp_path: Path) -> N
         imported(folder, first)
         path, store = second, Dying(folder, steps)
         try:
-            load(store, binance.source_of(path), trades_of(path, binance.parser(path)))
+            load(store, binance.source_of(path), files.rows_of(path, binance.parser(path)))
             cut = False
         except CutOff:
             began = (folder / "_imports.json").read_bytes().count(b'"done":false')
