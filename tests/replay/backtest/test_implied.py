@@ -62,3 +62,29 @@ def test_other_instruments_imply_nothing() -> None:
     implied = Implied({NAME: Decimal("0.5")})
     for side in ("BUY", "SELL"):
         assert implied.after(trade(side, "100", name="X.Y")) == []
+
+
+def quote(at_ms: int, name: str = NAME) -> Input:
+    sides = (Decimal(99), Decimal(1), Decimal(100), Decimal(2))
+    event = QuoteChanged("BINANCE", name, 1, *sides, None, at_ms * 1_000_000, "imported")
+    return Input(Position("md.quote.v1", 0, 8), at_ms, name.encode(), event)
+
+
+def test_quotes_are_marked_as_the_market_marks_them() -> None:
+    implied = Implied({})
+    said = [implied.after(quote(at_ms)) for at_ms in range(0, 2 * MARK_MS, MARK_MS // 4)]
+    assert [len(one) for one in said] == [1, 0, 0, 0, 1, 0, 0, 0]
+    mark = said[0][0].event
+    assert isinstance(mark, MarkPublished)
+    assert (mark.mark_px, said[0][0].position.offset) == (Decimal("99.5"), 8)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known beforehand", "seen once"])
+def test_where_quotes_are_trades_imply_nothing(known: bool) -> None:
+    implied = Implied({NAME: Decimal("0.5"), "X.Y": Decimal(1)}, [NAME] if known else [])
+    if not known:
+        implied.after(quote(0))
+    for side in ("BUY", "SELL"):
+        assert implied.after(trade(side, "100")) == []
+    implied.after(trade("BUY", "100", name="X.Y"))
+    assert implied.after(trade("SELL", "99", name="X.Y")), "another instrument's do"
