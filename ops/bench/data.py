@@ -1,15 +1,18 @@
 """Fills topics: trades as the market pipeline writes them, frames as connectors do.
 
-Trades are random walks of prices with the digits of real ones; frames are the shipped captures of
-Binance spot, repeated under other symbols so that no frame repeats another.
+Trades are drawn one by one, at random, from those of the shipped captures of Binance spot: price
+changes, quantities, sides and times are real ones, their order is not. Frames are the captures
+themselves, repeated under other symbols so that no frame repeats another.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Iterable, Iterator
-from itertools import count, cycle, islice
+from decimal import Decimal
+from itertools import count
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, Producer
@@ -23,12 +26,12 @@ from connectors.venues import venue
 from ops.settings import Settings
 from pipelines.logic import Output, Position
 from schemas.codec import Codec
-from schemas.events import ClockTick, FrameReceived, TradePrinted
+from schemas.events import ClockTick, FrameReceived, Side, TradePrinted
 from schemas.numbers import exact
 from schemas.secret import revealed
 
 PARTITIONS = 4
-DISTINCT = 200_000  # trades made; a longer topic repeats them
+QUICKEST_NS = 1_270_000  # from a trade to its receipt
 PER_MS = 1  # record timestamps: trades a millisecond
 CAPTURES = ("binance_spot_btcusdt_20240808", "binance_spot_ethusdt_20240808")
 
@@ -54,35 +57,57 @@ def instruments(number: int) -> list[str]:
     raise AssertionError("unreachable: count() has no end")
 
 
+class Move(NamedTuple):
+    """A captured trade, against the one before it: price change in ticks of 0.01, quantity, side,
+    milliseconds since; and how many nanoseconds later than the quickest it was received.
+    """
+
+    ticks: int
+    qty: Decimal
+    side: Side
+    gap_ms: int
+    late_ns: int
+
+
+def moves() -> list[Move]:
+    """All trades of the shipped Binance spot captures but each one's first."""
+    found: list[Move] = []
+    for name in CAPTURES:
+        told = [(frame.at_ns, json.loads(frame.payload).get("data", {})) for frame in load((name,))]
+        trades = [(at_ns, trade) for at_ns, trade in told if trade.get("e") == "trade"]
+        late_ns = [at_ns - trade["T"] * 1_000_000 for at_ns, trade in trades]
+        for (_, before), (_, trade), late in zip(trades, trades[1:], late_ns[1:], strict=False):
+            ticks = int((Decimal(trade["p"]) - Decimal(before["p"])) * 100)
+            side: Side = "SELL" if trade["m"] else "BUY"
+            gap_ms = max(0, trade["T"] - before["T"])
+            found.append(Move(ticks, exact(trade["q"]), side, gap_ms, late - min(late_ns)))
+    return found
+
+
 def trades(number: int, names: list[str], codec: Codec) -> Iterator[OutRecord]:
     """Records of `md.trade.v1` with the headers of the market pipeline."""
-    now_ms = time.time_ns() // 1_000_000
-    made = list(_distinct_trades(min(number, DISTINCT), names, codec))
-    for at, record in enumerate(islice(cycle(made), number)):
-        yield record._replace(timestamp_ms=now_ms + at // PER_MS)
-
-
-def _distinct_trades(number: int, names: list[str], codec: Codec) -> Iterator[OutRecord]:
-    chance, prices = random.Random(1), [60_000.0 + at for at in range(len(names))]
+    chance, drawn = random.Random(1), moves()
     encoder = Encoder(Shard("market", 0, 1, (), ""), codec, lambda topic: PARTITIONS)
-    ts_ns = 1_723_161_255_342_000_000
+    ticks = [6_000_000 + 100 * at for at in range(len(names))]
+    ts_ms, began_ms = 1_723_161_255_342, time.time_ns() // 1_000_000
     for at in range(number):
-        which = at % len(names)
-        prices[which] *= 1 + chance.gauss(0, 0.0001)
-        ts_ns += 1_000_000
+        which, move = at % len(names), chance.choice(drawn)
+        ticks[which] += move.ticks
+        ts_ms += move.gap_ms
         event = TradePrinted(
             "BINANCE",
             names[which],
             str(3_735_683_259 + at),
-            chance.choice(("BUY", "SELL")),
-            exact(f"{prices[which]:.2f}"),
-            exact(f"{chance.random():.5f}"),
-            ts_ns,
-            ts_ns + 1_270_000,
+            move.side,
+            Decimal(ticks[which]).scaleb(-2),
+            move.qty,
+            ts_ms * 1_000_000,
+            ts_ms * 1_000_000 + QUICKEST_NS + move.late_ns,
             "A",
         )
         cause = Position("md.raw.v1", which % PARTITIONS, 100_000_000 + at)
-        yield from encoder.records([Output(cause, 0, "md.trade.v1", names[which], event)])
+        (record,) = encoder.records([Output(cause, 0, "md.trade.v1", names[which], event)])
+        yield record._replace(timestamp_ms=began_ms + at // PER_MS)
 
 
 class RawFrame(NamedTuple):

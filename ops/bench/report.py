@@ -277,7 +277,8 @@ FIGURES = """\
   topic and keep the same averages per instrument.
 - `market`: captured Binance spot frames to events, committed, in one process; `market_pair`: the
   same as two shards; `json_loads`: `json.loads` over the same frames, from memory.
-- Trades carry the four headers that the market pipeline writes, which every reader pays for.
+- Trades have prices, quantities, sides and times of captured ones, drawn one by one; none comes
+  twice. They carry the four headers that the market pipeline writes, which every reader pays for.
 - `risk_N`: requests approved row by row, every check asked, with so many orders open throughout.
 - `venue`: LIMIT IOC orders over 16 connections, filled and fsynced; the processor time is the
   venue's alone.
