@@ -42,9 +42,12 @@ class Ledger:
         self._log, self._codec, self._shard, self._deadline_s = log, codec, shard, deadline_s
         self.low, self.end = log.bounds(shard.epochs)
 
-    def records(self, start: int) -> list[Recorded]:
-        """Everything from `start` to the end found when this object was made."""
-        found = self._log.read(self._shard.epochs, max(start, self.low), self.end, self._deadline_s)
+    def records(self, start: int, stop: int | None = None) -> list[Recorded]:
+        """Everything from `start` to the end found when this object was made, or to `stop` before
+        it.
+        """
+        end = self.end if stop is None else min(stop, self.end)
+        found = self._log.read(self._shard.epochs, max(start, self.low), end, self._deadline_s)
         return [
             Recorded(m.offset(), self._codec.decode(m.value()), m.value()[FRAME_BYTES:-CHAIN_BYTES])
             for m in found

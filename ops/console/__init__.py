@@ -6,7 +6,7 @@ log, for a past moment it is filled from the archive: one code, so both show the
 The page document. Numbers are strings (exact decimals), times ISO-8601 UTC with milliseconds, all
 of log time (the record's timestamp); lists are newest first unless said, 50 at most unless said:
 
-    at, live, instrument, instruments, interval_s (60)
+    at, live, instrument, instruments, interval_s (60 where none is asked for), intervals_s: all
     candles     time (epoch seconds), open, high, low, close, volume: oldest first, 300
     trades      time, price, quantity, side
     book        time, bids, asks: [price, quantity], 10 each; null before there is one. Of an
@@ -16,7 +16,8 @@ of log time (the record's timestamp); lists are newest first unless said, 50 at 
     orders      cl_ord_id, time, strategy, instrument, side, type, quantity, price, state, filled,
                 reason: 100, by the time of the first record
     positions   account, instrument, position, venue, drift_percent, state: what is held first
-    limits      name, scope, used, limit, share
+    limits      name, scope, used, limit, share, each_order: all of them, most used first. `used`
+                and `share` are null of limits on each order, and where risk's state is not held
     denials     time, instrument, strategy, reason, detail
     feeds       venue, line, state, age_s, gaps
     breaks      time, kind, instrument, detail, state: OPEN first
@@ -26,10 +27,10 @@ of log time (the record's timestamp); lists are newest first unless said, 50 at 
     kill        latched, reason, since
     account     the account that is traded, or null
 
-`WS /api/live?instrument=I` sends {"type": "page", "page"} first; then, at most five times a second,
-{"type": "change", "at", "sections": {name: its whole new value}} with what changed alone, of
-`candles` only those that changed (merge by time); and {"type": "beat", "at"} each second,
+`WS /api/live?instrument=I&interval=S` sends {"type": "page", "page"} first; then, at most five
+times a second, {"type": "change", "at", "sections": {name: its whole new value}} with what changed
+alone, of `candles` only those that changed (merge by time); and {"type": "beat", "at"} each second,
 as long as the log is read: who hears nothing for three seconds shows nothing that is true. A client
-says {"type": "watch", "instrument": I} for another page message. `GET /api/page`, `/api/span`,
-`/api/orders/ID` and `POST /api/kill` are described in docs/console.md.
+says {"type": "watch", "instrument": I, "interval_s": S} for another page message. `GET /api/page`,
+`/api/span`, `/api/orders/ID` and `POST /api/kill` are described in docs/console.md.
 """

@@ -16,9 +16,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from ops.console.archived import Archived, NotArchived
+from ops.console.candles import interval_of
 from ops.console.guard import Guard
 from ops.console.killing import BODY_BYTES, Killer, asked_of, is_allowed
-from ops.console.rendered import Rendered
+from ops.console.rendered import Rendered, View
 from ops.console.speaking import STEP_S, Speakers
 from replay.explain.errors import OrderNotFound
 from schemas.errors import TapeError
@@ -68,16 +69,17 @@ class _Asked:
 
     async def page(self, request: Request) -> Response:
         instrument = request.query_params.get("instrument", "")
-        at = request.query_params.get("at")
+        interval_s = interval_of(request.query_params.get("interval", ""))
+        view, at = View(instrument, interval_s), request.query_params.get("at")
         if at is not None:
-            return _json(await run_in_threadpool(self._parts.archived.page, instrument, at))
+            return _json(await run_in_threadpool(self._parts.archived.page, view, at))
         rendered = self._parts.rendered
         if not rendered.ready:
             return _error(NOT_READY, rendered.why)
         chosen = rendered.chosen(instrument)
         if instrument not in ("", chosen):
             return _error(404, f"no instrument {instrument[:64]} is on the log")
-        return _json(await run_in_threadpool(rendered.page, chosen))
+        return _json(await run_in_threadpool(rendered.page, view._replace(instrument=chosen)))
 
     async def span(self, _: Request) -> Response:
         return _json(await run_in_threadpool(self._parts.archived.span))

@@ -10,7 +10,9 @@ from typing import Any, Final, NamedTuple
 from connectors.log.interface import Tp
 from ops.console import document
 from ops.console.reading import past
+from ops.console.rendered import View
 from ops.console.state import CLOCK, MARKET, State
+from ops.console.using import used_at
 from ops.replays import Replayed
 from replay.archive import manifest
 from replay.archive.layout import FileName
@@ -55,12 +57,13 @@ class Archived:
         self._keys: dict[FileName, set[str]] = {}
         self._known: dict[FileName, Times] = {}
 
-    def page(self, instrument: str, at: str) -> dict[str, Any]:
+    def page(self, view: View, at: str) -> dict[str, Any]:
         """The page of a moment. Raises `BadTime`, `NotArchived`, `TapeError`."""
         at_ms = milliseconds(at)
         with self._lock:
             state = self._state(at_ms)
-        return document.page(state, state.chosen(instrument), at_ms, live=False)
+        chosen = state.chosen(view.instrument)
+        return document.page(state, chosen, at_ms, view.interval_s, live=False)
 
     def order(self, name: str, at: str) -> dict[str, Any]:
         """An order explained by what was there at a moment. Raises `TapeError`."""
@@ -94,7 +97,9 @@ class Archived:
                 raise NotArchived(
                     f"{text_of(at_ms)} is not in the archive, which goes from {reach}"
                 )
-            known = past(*self._opened(), at_ms)
+            log, codec = self._opened()
+            known = past(log, codec, at_ms)
+            known.use(used_at(log, codec, at_ms))
             self._states[at_ms] = known
         known.replayed(self._replays())
         self._states.move_to_end(at_ms)

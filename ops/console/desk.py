@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ops.console.newest import Newest, Place
+from ops.console.newest import LISTED, Newest, Place
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.gateway.scopes import Scope
 from pipelines.risk.control import LATCHES
@@ -27,7 +27,6 @@ from schemas.events import (
     TransferAnnounced,
 )
 
-LISTED: Final = 50
 BREAKS: Final = 1_000
 DECISIONS: Final = 1_000  # of one scope, since it was resumed
 
@@ -91,7 +90,7 @@ class Desk:
         if event.commission:
             key = (event.account, event.comm_currency, event.instrument)
             self.charged[key] = EXACTLY.add(self.charged.get(key, ZERO), event.commission)
-        return ("positions", "limits")
+        return ("positions",)
 
     def _balances(self, place: Place, event: BalancesObserved) -> tuple[str, ...]:
         self.balances[event.account] = place, event

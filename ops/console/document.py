@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ops.console import market_rows, order_rows, standing
-from ops.console.market import INTERVAL_S, Instrument
+from ops.console.candles import INTERVAL_S, INTERVALS_S
+from ops.console.market import Instrument
 from ops.console.state import State
 from ops.console.usage import limits
 from replay.times import text_of
 
+CANDLES: Final = "candles"  # the one section that also depends on an interval
 OF_INSTRUMENT: Final[dict[str, Callable[[Instrument, int], Any]]] = {
-    "candles": market_rows.candles,
     "trades": market_rows.trades,
     "book": market_rows.book,
 }
@@ -31,23 +32,31 @@ OF_DESK: Final[dict[str, Callable[[State, int], Any]]] = {
     "kill": standing.kill,
     "account": order_rows.account,
 }
-SECTIONS: Final = (*OF_INSTRUMENT, *OF_DESK)
+SECTIONS: Final = (CANDLES, *OF_INSTRUMENT, *OF_DESK)
 
 
-def page(state: State, instrument: str, at_ms: int, *, live: bool) -> dict[str, Any]:
+def page(
+    state: State, instrument: str, at_ms: int, interval_s: int = INTERVAL_S, *, live: bool
+) -> dict[str, Any]:
     """The whole document."""
     head = {
         "at": text_of(at_ms),
         "live": live,
         "instrument": instrument,
         "instruments": state.instruments(),
-        "interval_s": INTERVAL_S,
+        "interval_s": interval_s,
+        "intervals_s": [*INTERVALS_S],
     }
-    return head | {name: section(state, name, instrument, at_ms) for name in SECTIONS}
+    return head | {name: section(state, name, instrument, at_ms, interval_s) for name in SECTIONS}
 
 
-def section(state: State, name: str, instrument: str, at_ms: int) -> Any:
+def section(
+    state: State, name: str, instrument: str, at_ms: int, interval_s: int = INTERVAL_S
+) -> Any:
     """The value of one section."""
+    if name == CANDLES:
+        one = state.market.instruments.get(instrument, Instrument())
+        return market_rows.candles(one, at_ms, interval_s)
     if name in OF_INSTRUMENT:
         return OF_INSTRUMENT[name](state.market.instruments.get(instrument, Instrument()), at_ms)
     return OF_DESK[name](state, at_ms)

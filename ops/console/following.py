@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from threading import Event, Lock, Thread
 from typing import Final
 
@@ -16,6 +17,7 @@ from connectors.log.interface import Log, Reader, Tp
 from connectors.metrics import declared
 from ops.console.reading import POLL, POLL_S, Telling, apply, places
 from ops.console.state import State
+from ops.console.using import Using
 from ops.replays import Replayed
 from schemas.codec import Codec
 from schemas.errors import TapeError
@@ -75,15 +77,14 @@ class Follower:
         try:
             starts = places(log, time.time_ns() // 1_000_000)
             ends = {tp: log.bounds(tp)[1] for tp in starts}
-            reader = log.reader(starts)
-            try:
-                self._read(reader, codec, starts, ends)
-            finally:
-                reader.close()
+            with closing(log.reader(starts)) as reader, closing(Using(log, codec)) as using:
+                self._read(reader, using, codec, starts, ends)
         finally:
             log.close()
 
-    def _read(self, reader: Reader, codec: Codec, at: dict[Tp, int], ends: dict[Tp, int]) -> None:
+    def _read(
+        self, reader: Reader, using: Using, codec: Codec, at: dict[Tp, int], ends: dict[Tp, int]
+    ) -> None:
         telling, fresh, limit = Telling(codec), State(), time.monotonic() + FILL_S
         while not self._stop.is_set():
             found = reader.poll(POLL, POLL_S)
@@ -97,8 +98,10 @@ class Follower:
                     with self.lock:
                         apply(fresh, codec, told[begin : begin + AT_ONCE])
             replays = self._replays()  # a look at a file: not while a page waits
+            used = using.follow()  # nor this
             with self.lock:
                 fresh.replayed(replays)
+                fresh.use(used)
             if self.state is not fresh or not self.ready.is_set():
                 filled = all(reader.end_seen(tp, at[tp]) >= end for tp, end in ends.items())
                 if filled or time.monotonic() > limit:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from ops.console.market import INTERVAL_MS
+from ops.console.candles import WIDEST_MS
 from pipelines.exact import plain
 
 MARKET_MS: Final = 3_600_000
@@ -23,5 +23,5 @@ def seconds(milli: int) -> str:
 
 
 def market_since(at_ms: int) -> int:
-    """Where the market on a page of that time begins: with a whole candle."""
-    return (at_ms - MARKET_MS) // INTERVAL_MS * INTERVAL_MS
+    """Where the market on a page of that time begins: with a whole candle of every interval."""
+    return (at_ms - MARKET_MS) // WIDEST_MS * WIDEST_MS

@@ -7,41 +7,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ops.console.newest import Newest, Place
-from pipelines.exact import EXACTLY, ZERO
+from ops.console.candles import Candles
+from ops.console.newest import LISTED, Newest, Place
 from schemas.events import (
     BookChanged,
     FeedGapped,
     FeedRecovered,
     FeedWentStale,
-    MarkPublished,
     QuoteChanged,
     TradePrinted,
 )
 
-INTERVAL_S: Final = 60
-INTERVAL_MS: Final = INTERVAL_S * 1_000
-CANDLES: Final = 300
-LISTED: Final = 50
 GAPS: Final = 10_000  # remembered of one line
 MS_NS: Final = 1_000_000
-
-
-@dataclass(slots=True)
-class Candle:
-    """One interval of trades; prices in quote units, volume in base units."""
-
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-
-    def add(self, price: Decimal, quantity: Decimal) -> None:
-        self.high = max(self.high, price)
-        self.low = min(self.low, price)
-        self.close = price
-        self.volume = EXACTLY.add(self.volume, quantity)
 
 
 @dataclass(slots=True)
@@ -82,24 +60,16 @@ class Trade(NamedTuple):
 
 @dataclass(slots=True)
 class Instrument:
-    """Candles by the begin of their interval, log time in milliseconds."""
+    """What is known of one instrument's market."""
 
-    candles: dict[int, Candle] = field(default_factory=dict)
+    candles: Candles = field(default_factory=Candles)
     trades: Newest[Trade] = field(default_factory=lambda: Newest(LISTED))
     book: Book = field(default_factory=Book)
     quote: tuple[int, QuoteChanged] | None = None
-    mark_px: Decimal | None = None
 
     def trade(self, place: Place, event: TradePrinted) -> None:
         self.trades.add(place, Trade(event.last_px, event.last_qty, event.aggressor_side))
-        begin_ms = place.at_ms // INTERVAL_MS * INTERVAL_MS
-        candle = self.candles.get(begin_ms)
-        if candle is None:
-            candle = Candle(event.last_px, event.last_px, event.last_px, event.last_px, ZERO)
-            self.candles[begin_ms] = candle
-            if len(self.candles) > CANDLES:
-                del self.candles[min(self.candles)]
-        candle.add(event.last_px, event.last_qty)
+        self.candles.add(place.at_ms, event.last_px, event.last_qty)
 
 
 @dataclass(slots=True)
@@ -149,9 +119,6 @@ class Market:
         if kind is QuoteChanged:
             self.of(event.instrument).quote = place.at_ms, event
             return "book", event.instrument
-        if kind is MarkPublished:
-            self.of(event.instrument).mark_px = event.mark_px
-            return "limits", ""
         return self._fed(place, event)
 
     def _fed(self, place: Place, event: Any) -> tuple[str, str] | None:

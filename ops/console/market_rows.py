@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ops.console.candles import Candle
 from ops.console.instants import FRAMES_MS, market_since, seconds
-from ops.console.market import CANDLES, Book, Instrument
+from ops.console.market import Book, Instrument
 from ops.console.state import State
 from pipelines.exact import plain
 from pipelines.market.settings import DEFAULTS
@@ -14,14 +15,12 @@ from replay.times import text_of
 DEPTH: Final = 10
 
 
-def candles(one: Instrument, at_ms: int) -> list[dict[str, Any]]:
-    since_ms = market_since(at_ms)
-    begins = sorted(begin for begin in one.candles if begin >= since_ms)[-CANDLES:]
-    return [{"time": begin // 1_000, **_prices(one, begin)} for begin in begins]
+def candles(one: Instrument, at_ms: int, interval_s: int) -> list[dict[str, Any]]:
+    found = one.candles.since(market_since(at_ms), interval_s)
+    return [{"time": begin_ms // 1_000, **_prices(candle)} for begin_ms, candle in found]
 
 
-def _prices(one: Instrument, begin_ms: int) -> dict[str, str]:
-    candle = one.candles[begin_ms]
+def _prices(candle: Candle) -> dict[str, str]:
     names = ("open", "high", "low", "close", "volume")
     return {name: plain(getattr(candle, name)) for name in names}
 

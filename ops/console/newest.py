@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
+LISTED: Final = 50  # rows of a list on a page
 SPARE: Final = 4  # how many times its size a collection may grow before it is cut
 
 

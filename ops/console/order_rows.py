@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ops.console.instants import ORDERS_MS, market_since, seconds
-from ops.console.newest import Place
+from ops.console.newest import LISTED, Place
 from ops.console.state import State
 from ops.console.trading import Asked, Known
 from ops.replays import Replayed
@@ -14,7 +14,6 @@ from pipelines.exact import plain
 from replay.times import text_of
 from schemas.events import Boundary
 
-LISTED: Final = 50
 ORDERS: Final = 100
 
 

@@ -1,6 +1,6 @@
 """From a log or an archive to a state: where a page's records begin, and which of them tell.
 
-Of topics where only the newest record counts (quotes, marks, balances, epochs) the others are not
+Of topics where only the newest record counts (quotes, balances, epochs) the others are not
 even decoded, so that a market in turmoil does not slow the console.
 """
 
@@ -39,7 +39,6 @@ MOST: Final = {
     "md.trade.v1": 500_000,
     BOOKS: 100_000,
     "md.quote.v1": 50_000,
-    "md.mark.v1": 50_000,
     **dict.fromkeys(ORDERS, 50_000),
 }
 """Records read back of one partition, however young they are: a start stays a matter of seconds."""

@@ -7,15 +7,23 @@ import time
 from typing import Any, Final, NamedTuple
 
 from ops.console import document
+from ops.console.candles import INTERVAL_S
 from ops.console.following import Follower
 from ops.console.state import State
 from replay.times import text_of
 
-AGED_MS: Final = {"feeds": 1_000, "epochs": 1_000, "limits": 1_000}
+AGED_MS: Final = {"feeds": 1_000, "epochs": 1_000}
 """Sections in which something grows older by itself, and how often that is shown."""
 SLOWLY_MS: Final = 60_000
 FOLLOWS: Final = {"trades": "candles"}  # what changes with another section
 CHANGES: Final = (*document.SECTIONS, "instruments")
+
+
+class View(NamedTuple):
+    """What a client looks at: an instrument, and candles of so many seconds."""
+
+    instrument: str
+    interval_s: int = INTERVAL_S
 
 
 class Candle(NamedTuple):
@@ -41,7 +49,7 @@ class Rendered:
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
-        self._texts: dict[tuple[str, str], tuple[Any, Text]] = {}
+        self._texts: dict[tuple[str, str, int], tuple[Any, Text]] = {}
         self._state: State | None = None
 
     @property
@@ -57,43 +65,45 @@ class Rendered:
         with self._follower.lock:
             return self._follower.state.chosen(wanted)
 
-    def page(self, instrument: str) -> dict[str, Any]:
+    def page(self, view: View) -> dict[str, Any]:
         """The whole document, as of now."""
         with self._follower.lock:
-            state = self._follower.state
-            found = document.page(state, instrument, now_ms(), live=True)
+            found = document.page(
+                self._follower.state, view.instrument, now_ms(), view.interval_s, live=True
+            )
         return found | {"live": not self.why}
 
-    def sections(self, instrument: str) -> dict[str, Text]:
+    def sections(self, view: View) -> dict[str, Text]:
         """Every section's newest text. The same object as before where nothing changed."""
         at_ms = now_ms()
         with self._follower.lock:
             if self._state is not self._follower.state:
                 self._state = self._follower.state
                 self._texts.clear()
-            return {name: self._text(self._state, name, instrument, at_ms) for name in CHANGES}
+            return {name: self._text(self._state, name, view, at_ms) for name in CHANGES}
 
-    def _text(self, state: State, name: str, instrument: str, at_ms: int) -> Text:
-        where = instrument if name in document.OF_INSTRUMENT else ""
+    def _text(self, state: State, name: str, view: View, at_ms: int) -> Text:
+        where = view.instrument if name in (document.CANDLES, *document.OF_INSTRUMENT) else ""
+        key = name, where, view.interval_s if name == document.CANDLES else 0
         version = state.versions.get((FOLLOWS.get(name, name), where), 0)
         if name == "instruments":
             version = len(state.market.instruments)
         stamp = version, at_ms // AGED_MS.get(name, SLOWLY_MS)
-        known = self._texts.get((name, where))
+        known = self._texts.get(key)
         if known is not None and known[0] == stamp:
             return known[1]
-        text = _rendered(state, name, instrument, at_ms)
+        text = _rendered(state, name, view, at_ms)
         if known is not None and known[1] == text:
             text = known[1]
-        self._texts[name, where] = stamp, text
+        self._texts[key] = stamp, text
         return text
 
 
-def _rendered(state: State, name: str, instrument: str, at_ms: int) -> Text:
+def _rendered(state: State, name: str, view: View, at_ms: int) -> Text:
     if name == "instruments":
         return dumped(state.instruments())
-    value = document.section(state, name, instrument, at_ms)
-    if name == "candles":
+    value = document.section(state, name, view.instrument, at_ms, view.interval_s)
+    if name == document.CANDLES:
         return tuple(Candle(one["time"], dumped(one)) for one in value)
     return dumped(value)
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.metrics import declared
-from ops.console.rendered import Rendered, Text, change, dumped, now_ms
+from ops.console.candles import INTERVAL_S, INTERVALS_S, NoSuchInterval, interval_of
+from ops.console.rendered import Rendered, Text, View, change, dumped, now_ms
 from replay.times import text_of
 
 STEP_S: Final = 0.2
@@ -41,19 +42,19 @@ class Speakers:
             return
         self.count += 1
         try:
-            wanted = socket.query_params.get("instrument", "")
+            wanted = _asked(socket)
             await Speaker(socket, self._rendered, wanted, self._step_s).run()
         finally:
             self.count -= 1
 
 
 class Speaker:
-    """`wanted`: the instrument asked for; `shown`: the one of the last page message."""
+    """`wanted`: what is asked for; `shown`: what the last page message showed."""
 
-    def __init__(self, socket: WebSocket, rendered: Rendered, wanted: str, step_s: float) -> None:
+    def __init__(self, socket: WebSocket, rendered: Rendered, wanted: View, step_s: float) -> None:
         self._socket, self._rendered, self._step_s = socket, rendered, step_s
         self.wanted = wanted
-        self.shown: str | None = None
+        self.shown: View | None = None
         self._sent: dict[str, Text] = {}
 
     async def run(self) -> None:
@@ -73,8 +74,8 @@ class Speaker:
         """What the client asks for; only the newest wish counts."""
         while True:
             said = _parsed(await self._socket.receive_text())
-            if said.get("type") == "watch" and isinstance(said.get("instrument"), str):
-                self.wanted, self.shown = said["instrument"], None
+            if said.get("type") == "watch":
+                self.wanted, self.shown = _watched(said, self.wanted), None
 
     async def _speak(self) -> None:
         beat_s = 0.0
@@ -92,7 +93,8 @@ class Speaker:
 
     async def _tell(self) -> None:
         if self.shown is None:
-            self.shown = self._rendered.chosen(self.wanted)
+            chosen = self._rendered.chosen(self.wanted.instrument)
+            self.shown = self.wanted._replace(instrument=chosen)
             self._sent = self._rendered.sections(self.shown)
             page = self._rendered.page(self.shown)
             await self._send(dumped({"type": "page", "page": page}))
@@ -107,6 +109,25 @@ class Speaker:
         """Waits while the client does not read."""
         await self._socket.send_text(text)
         declared.CONSOLE_MESSAGES.inc()
+
+
+def _asked(socket: WebSocket) -> View:
+    """What the address asks for; an interval that there is none of is the usual one."""
+    asked = socket.query_params
+    try:
+        interval_s = interval_of(asked.get("interval", ""))
+    except NoSuchInterval:
+        interval_s = INTERVAL_S
+    return View(asked.get("instrument", ""), interval_s)
+
+
+def _watched(said: dict[str, Any], before: View) -> View:
+    """What a client asks for now; what it does not name, or wrongly, stays."""
+    instrument, interval_s = said.get("instrument"), said.get("interval_s")
+    return View(
+        instrument if isinstance(instrument, str) else before.instrument,
+        interval_s if type(interval_s) is int and interval_s in INTERVALS_S else before.interval_s,
+    )
 
 
 def _parsed(text: str) -> dict[str, Any]:

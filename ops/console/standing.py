@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from ops.console.desk import Desk
-from ops.console.newest import Place
+from ops.console.newest import LISTED, Place
 from ops.console.state import State
 from pipelines.exact import EXACTLY, ZERO, plain, total
 from pipelines.gateway.scopes import Scope, within
@@ -14,8 +14,6 @@ from pipelines.risk.state import STRICTNESS
 from replay.ratio import ratio
 from replay.times import text_of
 from schemas.events import BreakFound, InstrumentTerms
-
-LISTED: Final = 50
 
 
 def positions(state: State, _: int) -> list[dict[str, Any]]:

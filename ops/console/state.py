@@ -13,8 +13,9 @@ from ops.console.market import Market
 from ops.console.newest import Place
 from ops.console.trading import Trading
 from ops.replays import Replayed
+from pipelines.risk.used import Used
 
-MARKET: Final = ("md.trade.v1", "md.book.v1", "md.quote.v1", "md.mark.v1", "md.feed-status.v1")
+MARKET: Final = ("md.trade.v1", "md.book.v1", "md.quote.v1", "md.feed-status.v1")
 FRAMES: Final = "md.raw.v1"
 ORDERS: Final = (
     "signal.target.v1",
@@ -29,13 +30,13 @@ EPOCHS: Final = tuple(
 )
 SNAPSHOTS: Final = "venue.snapshot.v1"
 CLOCK: Final = "ops.clock.v1"
-NEWEST_COUNTS: Final = frozenset({"md.quote.v1", "md.mark.v1", SNAPSHOTS, CLOCK})
+NEWEST_COUNTS: Final = frozenset({"md.quote.v1", SNAPSHOTS, CLOCK})
 """Of these only the newest record of a key and event tells anything."""
 
 
 class State:
     """`versions`: how often each (section, instrument) changed; no instrument: of the whole desk.
-    `log_ms`: the newest log time seen.
+    `log_ms`: the newest log time seen. `used`: of risk's limits; None: not known.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class State:
         self.trading = Trading()
         self.desk = Desk()
         self.replays: list[Replayed] = []
+        self.used: Used | None = None
         self.log_ms = 0
         self.versions: defaultdict[tuple[str, str], int] = defaultdict(int)
 
@@ -66,6 +68,12 @@ class State:
         if found != self.replays:
             self.replays = found
             self.versions["replays", ""] += 1
+
+    def use(self, found: Used | None) -> None:
+        """How much of risk's limits is used, as risk's own state says."""
+        if found != self.used:
+            self.used = found
+            self.versions["limits", ""] += 1
 
     def instruments(self) -> list[str]:
         return sorted(self.market.instruments)

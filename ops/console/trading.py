@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ops.console.newest import Newest, Place
+from ops.console.newest import LISTED, Newest, Place
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.orders.order import Order, Refusal, TradeKey, follow
 from schemas.events import (
@@ -20,7 +20,6 @@ from schemas.events import (
     TargetClipped,
 )
 
-LISTED: Final = 50
 KEPT: Final = 2_000  # orders remembered: an order's topics are not read in step
 REPORTED: Final = "oms.order-event.v1"
 
@@ -86,13 +85,12 @@ class Signal(NamedTuple):
 
 @dataclass
 class Trading:
-    """By cl_ord_id. `approvals`: places of the newest, for rates."""
+    """Orders by cl_ord_id."""
 
     orders: dict[str, Known] = field(default_factory=dict)
     fills: Newest[Fill] = field(default_factory=lambda: Newest(LISTED * 2))
     signals: Newest[Signal] = field(default_factory=lambda: Newest(LISTED))
     denials: Newest[OrderDenied] = field(default_factory=lambda: Newest(LISTED))
-    approvals: Newest[OrderApproved] = field(default_factory=lambda: Newest(KEPT))
 
     def apply(self, place: Place, event: Any) -> tuple[str, ...]:
         """The sections that changed."""
@@ -110,7 +108,7 @@ class Trading:
             _report(known, event)
         else:
             self._before(known, place, event)
-        return ("orders", "fills", "denials", "limits")
+        return ("orders", "fills", "denials")
 
     def _known(self, name: str, place: Place) -> Known:
         known = self.orders.get(name)
@@ -133,7 +131,6 @@ class Trading:
             known.asked = known.asked or event
         elif isinstance(event, OrderApproved):
             known.asked, known.decided = known.asked or event, "APPROVED"
-            self.approvals.add(place, event)
         elif isinstance(event, OrderDenied):
             known.asked, known.decided = known.asked or event, "DENIED"
             known.decided_reason = event.reason

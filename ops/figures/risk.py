@@ -9,8 +9,8 @@ from connectors.metrics import declared
 from connectors.metrics.kinds import Rows
 from pipelines.exact import ZERO
 from pipelines.risk.limits import COUNTLESS
-from pipelines.risk.room import MINUTE_NS
 from pipelines.risk.state import STRICTNESS, Level, RiskState
+from pipelines.risk.used import of_level
 
 Labels = tuple[str, ...]
 Reading = Callable[[], RiskState | None]
@@ -65,15 +65,17 @@ def limit_use(state: RiskState) -> Rows:
 
 
 def _of_level(level: Level, now_ns: int) -> Iterator[tuple[str, float]]:
-    bounds, recent = level.bounds, [at for at in level.approved_ns if at > now_ns - MINUTE_NS]
-    used: tuple[tuple[str, Decimal | int, Decimal | int], ...] = (
-        ("EXPOSURE_GROSS_MAX", level.exposure, bounds.exposure_max),
-        ("ORDERS_OPEN_MAX", level.open_orders, bounds.open_max),
-        ("ORDERS_PER_MINUTE_MAX", len(recent), bounds.per_minute_max),
-        ("LOSS_DAILY_MAX", max(ZERO, level.day_pnl - level.pnl), bounds.loss_max),
-        ("LOSS_DRAWDOWN_MAX", max(ZERO, level.peak_pnl - level.pnl), bounds.drawdown_max),
-    )
-    for limit, value, most in used:
+    """A second is shorter than what lies between two scrapes: its limit is left out."""
+    bounds = level.bounds
+    most_of: dict[str, Decimal | int] = {
+        "EXPOSURE_GROSS_MAX": bounds.exposure_max,
+        "ORDERS_OPEN_MAX": bounds.open_max,
+        "ORDERS_PER_MINUTE_MAX": bounds.per_minute_max,
+        "LOSS_DAILY_MAX": bounds.loss_max,
+        "LOSS_DRAWDOWN_MAX": bounds.drawdown_max,
+    }
+    for limit, value in of_level(level, now_ns):
+        most = most_of.get(limit, ZERO)
         limited = most < COUNTLESS if isinstance(most, int) else most.is_finite()
         if limited and most > 0:
             yield limit, float(value) / float(most)

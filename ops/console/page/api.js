@@ -27,8 +27,8 @@ function sentence(text) {
 
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value));
 
-/** The page as it looked at a moment. */
-export const page = (instrument, at) => asked(`/api/page?${query({ instrument, at })}`);
+/** The page as it looked at a moment; `view`: {instrument, interval}. */
+export const page = (view, at) => asked(`/api/page?${query({ ...view, at })}`);
 
 /** What the archive holds: {first, last, instruments}. */
 export const span = () => asked("/api/span");

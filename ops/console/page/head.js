@@ -17,6 +17,16 @@ export function instruments(names, chosen) {
   if (chosen) select.value = chosen;
 }
 
+/** The list of intervals, with the one of the candles shown picked. */
+export function intervals({ intervals_s: all, interval_s: chosen }) {
+  const select = byId("interval");
+  sync(select, all, String, () => el("option"), (option, seconds) => {
+    write(option, seconds < 60 ? `${seconds} s` : `${seconds / 60} min`);
+    option.value = seconds;
+  });
+  select.value = String(chosen);
+}
+
 /** The last price and how far it is from the first candle shown. */
 export function last(page) {
   const [first, newest] = [page.candles[0], page.candles.at(-1)];

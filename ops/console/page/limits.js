@@ -1,4 +1,5 @@
-/* Risk limits as bars. Beside the bar stand the exact figures; a mark says in words what is near. */
+/* Risk limits as bars. Beside the bar stand the exact figures; a mark says in words what is near. A limit
+   on each order is met or not: it has no bar. */
 
 import { byId, el, mark, sync, write } from "./dom.js";
 import { number, percent, words } from "./format.js";
@@ -10,11 +11,10 @@ const MARKS = { over: "▲ over", near: "△ near", calm: "" };
 const TONES = { over: "bad", near: "warn", calm: null };
 
 export function show({ limits }) {
-  const rows = [...limits].sort((a, b) => Number(b.share) - Number(a.share));
-  const high = rows.filter((row) => levelOf(Number(row.share)) !== "calm").length;
-  write(byId("limits-note"), high ? `${high} near or over` : String(rows.length || ""));
+  const high = limits.filter((row) => levelOf(Number(row.share)) !== "calm").length;
+  write(byId("limits-note"), high ? `${high} near or over` : String(limits.length || ""));
   mark(byId("limits-note"), "data-tone", high ? "bad" : null);
-  sync(byId("limits"), rows, (row) => `${row.name} ${row.scope}`, line, fill);
+  sync(byId("limits"), limits, (row) => `${row.name} ${row.scope}`, line, fill);
 }
 
 function line() {
@@ -31,8 +31,14 @@ function fill(node, row) {
   write(name, `${words(row.name).replace(/ max$/, "")} · ${scope(row.scope)}`);
   write(word, MARKS[level]);
   mark(word, "data-tone", TONES[level]);
-  write(figures, `${number(row.used)} of ${number(row.limit)} · ${percent(row.share)}`);
+  write(figures, told(row));
+  node.lastElementChild.hidden = row.share === null;
   node.lastElementChild.firstElementChild.style.setProperty("--share", String(Math.max(0, Math.min(1, share || 0))));
+}
+
+function told({ used, limit, share, each_order: each }) {
+  if (share !== null) return `${number(used)} of ${number(limit)} · ${percent(share)}`;
+  return each ? `${number(limit)} · each order` : `use not known · limit ${number(limit)}`;
 }
 
 // A scope is account/strategy/instrument, and "*" is any of them, which need not be said.

@@ -8,9 +8,10 @@ const LOOK_MS = 250;
 const AGAIN_MS = [250, 500, 1000, 2000];
 
 export class Link {
-  /** `on`: {page(page), change(message), beat(iso), state("live" | "connecting" | "dead")}. */
-  constructor(instrument, on) {
-    this.instrument = instrument;
+  /** `view`: {instrument, interval}, null where any will do.
+      `on`: {page(page), change(message), beat(iso), state("live" | "connecting" | "dead")}. */
+  constructor(view, on) {
+    this.view = view;
     this.on = on;
     this.tries = 0;
     this.heard = performance.now();
@@ -24,7 +25,7 @@ export class Link {
     this.socket?.close();
     const address = new URL("/api/live", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    if (this.instrument) address.searchParams.set("instrument", this.instrument);
+    for (const [name, value] of Object.entries(this.view)) if (value) address.searchParams.set(name, value);
     const socket = (this.socket = new WebSocket(address));
     this.opened = performance.now();
     socket.onmessage = (event) => socket === this.socket && this.take(parsed(event.data));
@@ -48,11 +49,12 @@ export class Link {
     this.later = setTimeout(() => this.open(), wait);
   }
 
-  /** Another instrument; a page message follows. */
-  watch(instrument) {
-    this.instrument = instrument;
+  /** Another instrument, or candles of another width; a page message follows. */
+  watch(view) {
+    this.view = view;
     if (this.socket?.readyState === WebSocket.OPEN) {
-      this.socket.send(JSON.stringify({ type: "watch", instrument }));
+      const { instrument, interval } = view;
+      this.socket.send(JSON.stringify({ type: "watch", instrument, interval_s: interval }));
     }
   }
 

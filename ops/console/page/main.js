@@ -17,12 +17,15 @@ const TABLES = ["trades", "orders", "signals", "fills", "denials", "positions", 
 const DRAWN = ["signals", "fills", "orders"];
 
 const chart = new Chart();
-let instrument = new URLSearchParams(location.search).get("instrument");
+const asked = new URLSearchParams(location.search);
+let instrument = asked.get("instrument");
+let interval = Number(asked.get("interval")) || null; // null: the server's own
 let live = null;
 let past = null;
 let seen = null; // the instrument that the chart was fitted to
 
 const shown = () => past ?? live;
+const view = () => ({ instrument, interval });
 
 function showAll(page) {
   const key = `${page.instrument} ${page.interval_s}`;
@@ -30,6 +33,7 @@ function showAll(page) {
   seen = key;
   for (const name of TABLES) tables.show(name, page);
   head.instruments(page.instruments, instrument ?? page.instrument);
+  head.intervals(page);
   for (const show of [book.show, limits.show, head.last, head.trading]) show(page);
   head.time(page.at);
 }
@@ -54,7 +58,7 @@ function always(page) {
   kill.of(page.account);
 }
 
-const link = new Link(instrument, {
+const link = new Link(view(), {
   page(page) {
     live = page;
     instrument = page.instrument;
@@ -71,7 +75,7 @@ const link = new Link(instrument, {
   state: head.link,
 });
 
-const player = new Past(() => instrument, {
+const player = new Past(view, {
   page(page) {
     past = page;
     head.past(page);
@@ -83,11 +87,22 @@ const player = new Past(() => instrument, {
 
 byId("instrument").addEventListener("change", (event) => {
   instrument = event.target.value;
-  history.replaceState(null, "", `?${new URLSearchParams({ instrument })}`);
   explain.close();
-  link.watch(instrument);
-  player.again();
+  look();
 });
+
+byId("interval").addEventListener("change", (event) => {
+  interval = Number(event.target.value);
+  look();
+});
+
+/** Asks for what is chosen now, live and past; the address names it, to be kept or handed on. */
+function look() {
+  const named = Object.entries(view()).filter(([, value]) => value);
+  history.replaceState(null, "", `?${new URLSearchParams(named)}`);
+  link.watch(view());
+  player.again();
+}
 
 tables.build((id, from) => explain.open(id, from, player.at));
 explain.start();

@@ -9,9 +9,9 @@ const AGAIN_MS = 60_000;
 const MINUTE = 60;
 
 export class Past {
-  /** `on`: {page(page | null), looking(iso), refused(text)}; `instrument()`: the one that is looked at. */
-  constructor(instrument, on) {
-    this.instrument = instrument;
+  /** `on`: {page(page | null), looking(iso), refused(text)}; `view()`: {instrument, interval} looked at. */
+  constructor(view, on) {
+    this.view = view;
     this.on = on;
     this.at = null; // null: live
     this.wanted = false;
@@ -72,23 +72,23 @@ export class Past {
     mark(byId("desk"), "aria-busy", "true");
     while (this.wanted) {
       this.wanted = false;
-      await this.answer(this.at, this.instrument());
+      await this.answer(this.at, this.view());
     }
     this.asking = false;
     mark(byId("desk"), "aria-busy", null);
   }
 
-  async answer(at, instrument) {
+  async answer(at, view) {
     const still = () => !this.wanted && this.at === at;
     try {
-      const page = await api.page(instrument, at);
+      const page = await api.page(view, at);
       if (still()) this.on.page(page);
     } catch (error) {
       if (still()) this.on.refused(error.message);
     }
   }
 
-  /** The same moment for another instrument. */
+  /** The same moment for another instrument or interval. */
   again() {
     if (this.at) this.go(this.at);
   }

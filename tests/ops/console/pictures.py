@@ -1,7 +1,7 @@
 """`python -m tests.ops.console.pictures ARCHIVE [TIME]` writes docs/console/*.png.
 
 The archive is what `tape demo --seconds 150` leaves in `demo/archive` of its run folder. Candles
-are of two seconds. Pictures have 256 colours, which keeps them small.
+are of one second, for a demo is short. Pictures have 256 colours, which keeps them small.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from playwright.sync_api import Browser, Page
 
-from ops.console import document, market
 from ops.console.archived import Archived
+from ops.console.rendered import View
 from ops.settings import ROOT
 from replay.archive.store import FolderStore
 from tests.browser import DESKTOP, PHONE, Theme, chromium, visit
@@ -26,8 +26,7 @@ from tests.ops.console.stub import Stub
 
 FOLDER: Final = ROOT / "docs" / "console"
 BYTES_MAX: Final = 300_000
-INSTRUMENT: Final = "BTCUSDT.BINANCE"
-CANDLE_S: Final = 2
+VIEW: Final = View("BTCUSDT.BINANCE", 1)
 
 
 class Shot(NamedTuple):
@@ -95,12 +94,9 @@ def _chunks(chunks: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
 
 def archived(root: Path, at: str | None) -> Stub:
     """What an archive holds of a moment, the newest by default, as if it were now."""
-    # A demo is short: a minute's candles would be few.
-    vars(document)["INTERVAL_S"] = CANDLE_S
-    vars(market).update(INTERVAL_S=CANDLE_S, INTERVAL_MS=CANDLE_S * 1_000)
     archive = Archived(FolderStore(root))
     span = archive.span()
-    page = archive.page(INSTRUMENT, at or span["last"]) | {"live": True}
+    page = archive.page(VIEW, at or span["last"]) | {"live": True}
     filled = next(one["cl_ord_id"] for one in page["orders"] if one["cl_ord_id"] in fills(page))
     stub = Stub()
     stub.show(page, {filled: archive.order(filled, page["at"])})

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -67,6 +68,7 @@ class Console:
     port: int = 0
     halts: list[Halt] = field(default_factory=list)
     alarms: tuple[str, ...] = ()
+    server: uvicorn.Server | None = None
 
     @property
     def url(self) -> str:
@@ -75,6 +77,13 @@ class Console:
     @property
     def socket_url(self) -> str:
         return f"ws://{HOST}:{self.port}/api/live"
+
+    @property
+    def unsent_bytes(self) -> int:
+        """The most that waits in the server for one connection."""
+        assert self.server is not None
+        open_now: list[Any] = list(self.server.server_state.connections)
+        return max((one.transport.get_write_buffer_size() for one in open_now), default=0)
 
     def kill(self, halt: Halt) -> Killed:
         self.halts.append(halt)
@@ -91,7 +100,7 @@ def trade(log: MemoryLog, number: int, name: str) -> None:
 
 
 @contextmanager
-def console(log: MemoryLog, root: Path, port: int = 0) -> Iterator[Console]:
+def console(log: MemoryLog, root: Path, port: int = 0, step_s: float = 0.02) -> Iterator[Console]:
     """Serves until the end of the block; caught up with the log before it begins."""
     codec = local_codec()
 
@@ -106,13 +115,14 @@ def console(log: MemoryLog, root: Path, port: int = 0) -> Iterator[Console]:
         Explained(opened).order,
         Killer(found.kill),
         TOKEN,
-        step_s=0.02,
+        step_s=step_s,
     )
     follower.start()
     try:
         with bound(HOST, port) as listening:
             found.port = listening.getsockname()[1]
-            with served(uvicorn.Server(config(application(parts, HOST), HOST)), listening):
+            found.server = uvicorn.Server(config(application(parts, HOST), HOST))
+            with served(found.server, listening):
                 assert follower.ready.wait(30)
                 yield found
     finally:

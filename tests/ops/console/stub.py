@@ -45,6 +45,7 @@ class Stub:
         self.span = {"first": None, "last": None, "instruments": page.get("instruments", [])}
         self.asked: list[dict[str, str]] = []
         self.watched: list[str] = []
+        self.opened: list[dict[str, str]] = []
         self.kills: list[tuple[str, dict[str, str]]] = []
         self.refusal: tuple[int, str] | None = None
         self.alarms: list[str] = []
@@ -102,6 +103,7 @@ class Stub:
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        self.opened.append(dict(request.query))
         if not self.silent:
             await socket.send_json({"type": "page", "page": self.page})
         self._sockets.add(socket)
@@ -109,8 +111,10 @@ class Stub:
         try:
             async for message in socket:
                 if message.type == WSMsgType.TEXT:
-                    self.watched.append(message.json()["instrument"])
-                    self.page["instrument"] = self.watched[-1]
+                    said = message.json()
+                    self.watched.append(said["instrument"])
+                    self.page["instrument"] = said["instrument"]
+                    self.page["interval_s"] = said["interval_s"] or self.page["interval_s"]
                     await socket.send_json({"type": "page", "page": self.page})
         finally:
             beats.cancel()

@@ -211,16 +211,32 @@ def test_a_row_stays_the_same_element_while_others_come(stub: Stub, seen: Seen) 
 
 
 def test_limits_say_in_words_what_is_near(stub: Stub, seen: Seen) -> None:
-    shares = ("0.1", "0.81", "1.2")
-    rows = [
+    shares = ("1.2", "0.81", "0.1")
+    rows: list[dict[str, Any]] = [
         {"name": f"L{share}_MAX", "scope": "desk", "used": share, "limit": "1", "share": share}
         for share in shares
     ]
+    for each in (False, True):
+        name = f"L{each}_MAX"
+        rows.append(
+            {
+                "name": name,
+                "scope": "desk",
+                "used": None,
+                "limit": "7",
+                "share": None,
+                "each_order": each,
+            }
+        )
     stub.change(limits=rows)
-    expect(seen.page.locator("#limits li")).to_have_count(3)
-    assert seen.page.locator("#limits .word").all_inner_texts() == ["▲ over", "△ near", ""]
-    assert [text.rpartition(" · ")[2] for text in figures(seen.page)] == ["120 %", "81 %", "10 %"]
-    fills = seen.page.locator("#limits .fill").evaluate_all(
+    expect(seen.page.locator("#limits li")).to_have_count(5)
+    expect(seen.page.locator("#limits-note")).to_have_text("2 near or over")
+    assert seen.page.locator("#limits .word").all_inner_texts() == ["▲ over", "△ near", "", "", ""]
+    told = figures(seen.page)
+    assert [text.rpartition(" · ")[2] for text in told[:3]] == ["120 %", "81 %", "10 %"]
+    assert told[3:] == ["use not known · limit 7", "7 · each order"]
+    expect(seen.page.locator("#limits .track:visible")).to_have_count(3)
+    fills = seen.page.locator("#limits .track:visible .fill").evaluate_all(
         "bars => bars.map(bar => Math.round(100 * bar.clientWidth / bar.parentNode.clientWidth))"
     )
     assert fills == [100, 81, 10]
@@ -245,6 +261,25 @@ def test_another_instrument_is_asked_for(stub: Stub, seen: Seen) -> None:
         f"{seen.page.locator('#last-price').inner_text()} {other} · Tape"
     )
     assert stub.watched == [other]
+
+
+def test_candles_of_another_interval_are_asked_for_live_and_past(
+    archived: Stub, seen: Seen
+) -> None:
+    page, picker = seen.page, seen.page.get_by_label("Candles of")
+    expect(picker).to_have_value("60")
+    assert picker.locator("option").all_inner_texts() == ["1 s", "10 s", "1 min", "5 min", "15 min"]
+    picker.focus()
+    page.keyboard.press("ArrowUp")
+    expect(page).to_have_url(f"{archived.url}?instrument={PAGE['instrument']}&interval=10")
+    expect(picker).to_have_value("10")
+    assert archived.page["interval_s"] == 10
+    page.click("#minute-back")
+    expect(page.locator("#banner-past")).to_contain_text("You look at the past")
+    assert archived.asked[-1]["interval"] == "10"
+    page.reload()
+    expect(picker).to_have_value("10")
+    assert archived.opened[-1]["interval"] == "10"
 
 
 # ---- the link ------------------------------------------------------------------------------------

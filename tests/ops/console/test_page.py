@@ -16,9 +16,12 @@ from connectors.log.interface import Message, OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from ops.console.document import SECTIONS, page
 from ops.console.reading import Telling, apply, past, places, until
+from ops.console.risk_again import RiskAgain, begin
 from ops.console.state import State
+from ops.console.using import used_at
 from ops.settings import ROOT
 from pipelines.batches import local_codec
+from pipelines.risk.used import Used
 from replay.archive.run import archive
 from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
@@ -38,6 +41,7 @@ BACK_MS = (0, 3_000, 9_000, 20_000)
 def followed(log: MemoryLog, at_ms: int) -> State:
     """As a live console has it: begun earlier, fed in small pieces, partitions side by side."""
     state, telling = State(), Telling(CODEC)
+    state.use(risk_used(log, at_ms))
     starts = places(log, at_ms - 5_000)
     ends = {tp: log.offset_at(tp, at_ms + 1) for tp in starts}
     pieces: dict[Tp, list[list[Message]]] = {tp: [] for tp in starts}
@@ -48,6 +52,17 @@ def followed(log: MemoryLog, at_ms: int) -> State:
             if pieces[tp]:
                 apply(state, CODEC, telling.of(tp, pieces[tp].pop(0)))
     return state
+
+
+def risk_used(log: MemoryLog, at_ms: int) -> Used:
+    """As a live console has it: its partitions are read one after the other."""
+    begun = begin(log, CODEC, at_ms - 5_000)
+    assert begun is not None
+    again = RiskAgain(CODEC, begun)
+    for tp in sorted(begun.places, reverse=True):
+        again.take(log.read(tp, begun.places[tp].offset, log.offset_at(tp, at_ms + 1), 1.0))
+    assert again.advance(at_ms)
+    return again.used
 
 
 def fed(log: MemoryLog) -> MemoryLog:
@@ -89,11 +104,14 @@ def test_the_past_is_what_the_page_was(
 ) -> None:
     at_ms = newest_ms(fed_log) - back_ms
     store, catalog = FolderStore(fed_root), load_catalog()
-    archived = past(ArchiveLog(store), Codec(catalog, archived_ids(store, catalog)), at_ms)
+    log, codec = ArchiveLog(store), Codec(catalog, archived_ids(store, catalog))
+    archived = past(log, codec, at_ms)
+    archived.use(used_at(log, codec, at_ms))
     then = page(archived, instrument, at_ms, live=False)
     assert then == page(followed(fed_log, at_ms), instrument, at_ms, live=False)
     assert [one["line"] for one in then["feeds"]] == ["A", "B"]
     assert instrument != ETH or len(then["book"]["bids"]) > 1
+    assert any(one["share"] != "0" for one in then["limits"])
 
 
 def test_a_line_that_fell_silent_is_stale(fed_log: MemoryLog) -> None:

@@ -79,6 +79,7 @@ def test_an_instrument_that_is_not_there_is_said(served: Console) -> None:
     [
         ("/api/page?at=yesterday", 400, "not an RFC 3339 time"),
         ("/api/page?at=2001-01-01T00:00:00Z", 404, "not in the archive, which goes from"),
+        ("/api/page?interval=7", 400, "no candles of 7 s, only of 1, 10, 60, 300 or 900"),
         ("/api/orders/NONE", 404, "no order begins with NONE"),
         ("/api/kill", 405, "Method Not Allowed"),
     ],
@@ -249,6 +250,31 @@ def test_another_instrument_is_another_page(served: Console) -> None:
             assert page["trades"]
 
     asyncio.run(run())
+
+
+def test_candles_of_another_interval_are_served_live_and_past(served: Console) -> None:
+    async def run() -> None:
+        async with connect(f"{served.socket_url}?instrument={ETH}&interval=1") as client:
+            page = await page_of(client)
+            assert (page["interval_s"], page["intervals_s"]) == (1, [1, 10, 60, 300, 900])
+            seconds = [one["time"] for one in page["candles"]]
+            await client.send(json.dumps({"type": "watch", "interval_s": 10}))
+            while (page := await page_of_next(client))["interval_s"] != 10:
+                pass
+            assert page["instrument"] == ETH
+            tens = [one["time"] for one in page["candles"]]
+            assert tens == sorted({at // 10 * 10 for at in seconds})
+            trade(served.log, 60_001, ETH)
+            await merged(client, page, newest_is(60_001))
+            fresh = get(served, f"/api/page?instrument={ETH}&interval=10").json()
+            assert page["candles"] == fresh["candles"]
+            await client.send(json.dumps({"type": "watch", "interval_s": True}))
+            assert (await page_of_next(client))["interval_s"] == 10
+
+    asyncio.run(run())
+    last = get(served, "/api/span").json()["last"]
+    found = get(served, f"/api/page?instrument={ETH}&at={last}&interval=300").json()
+    assert (found["interval_s"], len(found["candles"])) == (300, 1)
 
 
 async def page_of_next(client: ClientConnection) -> dict[str, Any]:
