@@ -17,6 +17,8 @@ from connectors.log.errors import WriterError
 from connectors.metrics import feeds
 from connectors.metrics.server import Health
 from connectors.raw_writer import Bound, RawWriter
+from connectors.traces.frames import FrameSpans
+from connectors.traces.spans import Put
 from connectors.venues import venue as find_venue
 from connectors.venues.backoff import Backoff
 from connectors.venues.edges import Edges, Sink
@@ -111,17 +113,19 @@ def run_connector(
     bound: Bound = Bound(),  # noqa: B008 - immutable
     status_every_s: float = STATUS_EVERY_S,
     health: Health | None = None,
+    put: Put | None = None,
 ) -> int:
     """Run one line until SIGTERM or SIGINT; gives the exit code (see the module).
 
     `kafka` are librdkafka's options with `bootstrap.servers`; `channels` and `url` as in
-    `VenueProtocol.plan`. Raises `TapeError` (exit 2) for what is wrong at the start: venue, symbol,
-    broker, topic, registry.
+    `VenueProtocol.plan`; `put` takes spans, where anybody wants them. Raises `TapeError` (exit 2)
+    for what is wrong at the start: venue, symbol, broker, topic, registry.
     """
     registered = find_venue(venue)
+    spans = None if put is None else FrameSpans(put, venue, line)
 
     async def main() -> None:
-        writer = RawWriter(kafka, topic_prefix, codec, registered.route(), bound)
+        writer = RawWriter(kafka, topic_prefix, codec, registered.route(), bound, spans)
         connector = Connector(venue, line, symbols, writer, channels=channels, url=url)
         feeds.show([*connector.shells], writer, health or Health())
         await _serve(connector, writer, status_every_s)
@@ -131,5 +135,8 @@ def run_connector(
     except WriterError as error:
         log.critical("%s", error)
         return error.exit_code
+    finally:
+        if spans is not None:
+            spans.close()
     log.info("%s %s: stopped", venue, line)
     return 0

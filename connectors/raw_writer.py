@@ -21,6 +21,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from connectors.log.errors import Aborted, LogUnreachable, OutcomeUnknown, TopicMissing
 from connectors.log.kafka import MISSING, count_partitions
 from connectors.partitioner import murmur2_partition
+from connectors.traces.frames import FrameSpans
 from schemas.codec import Codec
 from schemas.events import ConnectionClosed, ConnectionOpened, FrameReceived
 from schemas.secret import revealed
@@ -98,8 +99,10 @@ class RawWriter:
         codec: Codec,
         route: Callable[[bytes], str | None],
         bound: Bound = Bound(),  # noqa: B008 - immutable
+        spans: FrameSpans | None = None,
     ) -> None:
         self._topic, self._route, self._bound = prefix + TOPIC, route, bound
+        self._spans = spans
         self._encode_frame, self._encode = codec.encoder(FrameReceived), codec.encode
         self._producer = open_producer(
             options,
@@ -109,7 +112,7 @@ class RawWriter:
             },
         )
         self._partitions = partition_count(self._producer, self._topic)
-        self._unconfirmed: list[deque[tuple[float, int]]] = [
+        self._unconfirmed: list[deque[tuple[float, int, int]]] = [
             deque() for _ in range(self._partitions)
         ]
         self._prefixes: dict[tuple[str, str | None], tuple[bytes, int]] = {}
@@ -160,9 +163,11 @@ class RawWriter:
         except (BufferError, KafkaException) as error:
             self._fail(str(error))
             return
-        self._unconfirmed[partition].append((time.monotonic(), len(value)))
+        self._unconfirmed[partition].append((time.monotonic(), len(value), ts_ns))
         self.records += 1
         self.bytes += len(value)
+        if self._spans is not None:
+            self._spans.given(ts_ns)
         if self.records >= self._bound.records or self.bytes >= self._bound.bytes:
             self._set_full()
         elif not self.records % POLL_EVERY:
@@ -172,10 +177,12 @@ class RawWriter:
         if error is not None:
             self._fail(f"{error.name()}: {error.str()}")
             return
-        _, size = self._unconfirmed[message.partition() or 0].popleft()
+        given_s, size, ts_ns = self._unconfirmed[message.partition() or 0].popleft()
         self.records -= 1
         self.bytes -= size
         self.confirmed += 1
+        if self._spans is not None:
+            self._spans.confirmed(ts_ns, time.monotonic() - given_s, size)
 
     def _fail(self, reason: str) -> None:
         log.critical("a record for %s cannot be delivered: %s", self._topic, reason)
@@ -198,6 +205,8 @@ class RawWriter:
         while True:
             self.turned_s = time.monotonic()
             self._producer.poll(0)
+            if self._spans is not None:
+                self._spans.turn()
             state = self.records, self.bytes, self.oldest_s()
             if not self.full and self._bound.exceeded(*state):
                 self._set_full()

@@ -1,5 +1,6 @@
 """What a process shows of one order's way, as OpenTelemetry spans.
 
-`ids` derives every id from an event, `epochs` and `orders` make spans of what was committed,
-`export` sends them. Spans decide nothing, and nothing waits for them.
+`ids` derives every id from an event; `epochs`, `orders`, `frames` and `rounds` make spans of what
+is on the log, `beginnings` those above an order; `export` sends them. Spans decide nothing, and
+nothing waits for them.
 """

@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 
 from connectors.log.interface import OutRecord
 from connectors.metrics.epochs import Committed
-from connectors.traces.ids import Ids, epoch_ids, frame_ids, ids_of, sampled, tick_ids
+from connectors.traces.beginnings import TICKS, Beginnings
+from connectors.traces.ids import Ids, epoch_ids, ids_of, sampled, tick_ids
 from connectors.traces.spans import LINKS_MAX, Newest, Put, Span, facts_of
-from pipelines.logic import Output
+from pipelines.logic import Input, Output
 from schemas.events import TargetChanged, TargetClipped
 
 DECIDING: Final = frozenset({"strategy", "risk", "reconciliation"})
-TICKS: Final = ("md.trade.v1", "md.quote.v1", "md.book.v1")
 _WANTED: Final = (TargetChanged, TargetClipped)
 WAITING_MAX, SHOWN_MAX = 1_000, 10_000
 
@@ -43,11 +43,21 @@ class EpochSpans:
         self._decided: list[_Decided] = []
         self._waiting = Newest[list[Span]](WAITING_MAX)
         self._shown = Newest[bool](SHOWN_MAX)  # traces whose beginning was shown
+        self._beginnings = Beginnings()
 
-    def decided(self, outputs: Sequence[Output], records: Sequence[OutRecord]) -> None:
-        """`records` are the outputs, encoded, in the same order."""
+    def decided(
+        self,
+        outputs: Sequence[Output],
+        records: Sequence[OutRecord],
+        inputs: Iterable[Input] = (),
+    ) -> None:
+        """`records` are the outputs, encoded, in the same order; `inputs` what the epoch read, as
+        far as it was looked at row by row.
+        """
         if self._pipeline in DECIDING:
             self._decided = list(_traced(outputs, records))
+        if self._pipeline == "strategy" and self._decided:
+            self._beginnings.hear({one.event.correlation_id for one in self._decided}, inputs)
 
     def verified(self) -> None:
         self._decided = []
@@ -82,7 +92,8 @@ class EpochSpans:
         if self._pipeline != "strategy" or self._shown.get(ids.trace):
             return
         self._shown.put(ids.trace, True)
-        for span in (*beginning(event, taken.start_ns), *(self._waiting.pop(ids.trace) or ())):
+        spans = self._beginnings.of(event, taken.start_ns)
+        for span in (*spans, *(self._waiting.pop(ids.trace) or ())):
             self._put(span)
 
     def _span(self, event: Any, ids: Ids, taken: _Time) -> Span:
@@ -116,21 +127,6 @@ class EpochSpans:
 def _traced(outputs: Sequence[Output], records: Sequence[OutRecord]) -> Iterator[_Decided]:
     for output, record in zip(outputs, records, strict=True):
         event = output.event
-        if getattr(event, "correlation_id", None):
+        if getattr(event, "correlation_id", None) or getattr(event, "snapshot_id", None):
             identifier = next((v for name, v in record.headers if name == "ce_id"), b"")
             yield _Decided(event, identifier.decode())
-
-
-def beginning(event: Any, taken_ns: int) -> tuple[Span, ...]:
-    """Frame and tick of a trace, as far as an event that they led to knows them: received when it
-    says, and `taken_ns` by the process that made it.
-    """
-    root, received_ns = event.correlation_id, event.ts_recv_ns
-    facts: dict[str, str | int] = {"tape.correlation_id": root}
-    until_ns, topic = max(received_ns, taken_ns), root.partition("/")[0]
-    if not topic.startswith("md."):
-        return (Span("desk", topic, tick_ids(root), received_ns, until_ns, facts),)
-    return (
-        Span("connector", "frame", frame_ids(root), received_ns, received_ns, facts),
-        Span("market", topic, tick_ids(root), received_ns, until_ns, facts),
-    )

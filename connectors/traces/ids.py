@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 TRACE_HEADER: Final = "traceparent"
 _TRACE_DIGITS, _SPAN_DIGITS = 32, 16
+NS_PER_S: Final = 10**9
 _SLASHES_OF_AN_OUTPUT: Final = 5  # see `pipelines.ids`
 ONCE: Final = frozenset({"OrderRequested", "OrderApproved", "OrderSubmitting"})
 """Steps that an order takes once: their spans can be named by its other events."""
@@ -46,7 +47,12 @@ class Ids(NamedTuple):
 
 
 def ids_of(event: Any, identifier: str = "") -> Ids:
-    """Of an event with a `correlation_id`; `identifier` is its record's, `ce_id`."""
+    """Of an event with a `correlation_id`, or of a break that a round of snapshots showed;
+    `identifier` is its record's, `ce_id`.
+    """
+    if getattr(event, "snapshot_id", ""):
+        above = round_ids(event.account, event.snapshot_id)
+        return Ids(above.trace, _span(identifier), above.span)
     name, order = type(event).__name__, getattr(event, "cl_ord_id", None) or ""
     return Ids(
         trace_of(event.correlation_id),
@@ -86,6 +92,20 @@ def frame_ids(correlation_id: str) -> Ids:
     return Ids(trace_of(correlation_id), _span(f"frame/{correlation_id}"))
 
 
+def frames_ids(venue: str, line: str, recv_ns: int) -> Ids:
+    """All that one line of a venue received in the second of `recv_ns`: a trace of its own."""
+    name = f"frames/{venue}/{line}/{recv_ns // NS_PER_S}"
+    return Ids(trace_of(name), _span(name))
+
+
+def round_ids(account: str, snapshot_id: str) -> Ids:
+    """A round of questions about an account, as its snapshots on the log name it: a trace of its
+    own, with the breaks that it showed.
+    """
+    name = f"round/{account}/{snapshot_id}"
+    return Ids(trace_of(name), _span(name))
+
+
 def epoch_ids(pipeline: str, shard: int, sequence: int) -> Ids:
     """An epoch is a trace of its own, which links to those it has part in."""
     name = f"{pipeline}/{shard}/{sequence}"
@@ -93,7 +113,7 @@ def epoch_ids(pipeline: str, shard: int, sequence: int) -> Ids:
 
 
 def request_ids(step: Ids, request_id: str) -> Ids:
-    """A request to the venue, below the step of the order that made it."""
+    """A request to the venue, below the step of the order, or the round, that made it."""
     return Ids(step.trace, _span(f"request/{request_id}"), step.span)
 
 

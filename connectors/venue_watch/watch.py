@@ -27,7 +27,8 @@ from typing import Any, Final, NamedTuple, Protocol
 from connectors.log.interface import Log, Reader, Tp
 from connectors.log.places import place_of
 from connectors.orderport.interface import Request, Trades
-from connectors.venue_watch.venue import Unanswered, Venue
+from connectors.traces.rounds import RoundSpans
+from connectors.venue_watch.venue import Read, Unanswered, Venue
 from connectors.venues.backoff import Backoff
 from pipelines.exact import EXACTLY
 from pipelines.watch.wanted import Listing, Wanted
@@ -66,8 +67,9 @@ class Parts(NamedTuple):
 class Watch:
     """Reading and writing the log happens on a thread of its own; all else on the event loop."""
 
-    def __init__(self, parts: Parts, venue: Venue) -> None:
+    def __init__(self, parts: Parts, venue: Venue, spans: RoundSpans | None = None) -> None:
         self._parts, self._venue = parts, venue
+        self._spans = spans or RoundSpans(parts.account)
         self._wanted = Wanted(parts.account)
         self._instance, self.rounds = uuid.uuid4().hex[:16], 0
         self._pool = ThreadPoolExecutor(1, "watch")
@@ -117,7 +119,9 @@ class Watch:
         found = await self._on_thread(self._reader.poll, 500, POLL_S)
         for messages in found.values():
             for message in messages:
-                self._wanted.hear(self._parts.codec.decode(message.value()))
+                event = self._parts.codec.decode(message.value())
+                self._wanted.hear(event)
+                self._spans.heard(event, self._venue.now_ns())
         late = self._parts.monotonic() >= self._look_by_s
         if self._totals is not None and (late or not found):  # the log has told what it knew
             self._wanted.look(self._totals)
@@ -155,25 +159,43 @@ class Watch:
 
     async def _round(self) -> None:
         port, account = self._venue.port, self._parts.account
-        about = account, port.venue, f"{self._instance}/{self.rounds + 1}"
-        balances, times = await self._venue.read(port.account(), port.read_balances)
+        name = f"{self._instance}/{self.rounds + 1}"
+        about = account, port.venue, name
+        balances, times = await self._ask(name, port.account(), port.read_balances)
         await self._write(BalancesObserved(*about, balances, None, *times))
-        orders, times = await self._venue.read(port.open_orders(None), port.read_open_orders)
+        orders, times = await self._ask(name, port.open_orders(None), port.read_open_orders)
         await self._write(OpenOrdersObserved(*about, orders, *times))
+        self._spans.over(name, self._venue.now_ns(), len(balances), len(orders))
         self.rounds += 1
         self._look_by_s = self._parts.monotonic() + LOOK_S
         self._totals = {one.asset: EXACTLY.add(one.free_qty, one.locked_qty) for one in balances}
 
+    async def _ask(
+        self, name: str, request: Request, read: Callable[[bytes], Read]
+    ) -> tuple[Read, tuple[int, int]]:
+        """One question of the round `name`. Raises `Unanswered`."""
+        begun_ns = self._venue.now_ns()
+        try:
+            found, times = await self._venue.read(request, read)
+        except Unanswered:
+            self._spans.asked(name, request, begun_ns, self._venue.now_ns(), failed=True)
+            raise
+        self._spans.asked(name, request, *times)
+        return found, times
+
     async def _list(self, listing: Listing) -> None:
         """Page by page to the end, while the limit allows it; else in a later round."""
         first, complete = self._wanted.first(listing), False
+        name = f"{self._instance}/{self.rounds}"
         while not complete:
             request = self._request(listing, first)
             if not self._venue.affords(request):
                 return
-            trades, times = await self._venue.read(request, self._venue.port.read_trades)
+            trades, times = await self._ask(name, request, self._venue.port.read_trades)
             complete = trades.complete
-            await self._write(self._seen(listing, first, trades, times))
+            seen = self._seen(name, listing, first, trades, times)
+            await self._write(seen)
+            self._spans.listed(name, seen)
             if trades.rows:
                 first = trades.rows[-1].trade_id
                 self._wanted.read_to(listing, first)
@@ -185,13 +207,13 @@ class Watch:
         return self._venue.port.account_trades(*listing, first, since_ms)
 
     def _seen(
-        self, listing: Listing, first: str | None, trades: Trades, times: tuple[int, int]
+        self, name: str, listing: Listing, first: str | None, trades: Trades, times: tuple[int, int]
     ) -> TradesObserved:
         return TradesObserved(
             self._parts.account,
             self._venue.port.venue,
             listing.instrument,
-            f"{self._instance}/{self.rounds}",
+            name,
             first,
             trades.complete,
             trades.rows,

@@ -204,11 +204,13 @@ def connector(
     """One line of one venue: every frame, raw, to md.raw.v1."""
     from connectors.connector import run_connector
     from ops.figures.serving import answer
+    from ops.figures.tracing import spans_of
     from ops.processes.clients import codec_of
     from ops.settings import load
 
     settings = load()
-    health = answer(settings, f"{venue}-{line}".lower(), venue=venue, line=line)
+    name = f"{venue}-{line}".lower()
+    health = answer(settings, name, venue=venue, line=line)
     raise typer.Exit(
         run_connector(
             venue,
@@ -220,6 +222,7 @@ def connector(
             channels=channel or (),
             url=url,
             health=health,
+            put=spans_of(settings, name),
         )
     )
 

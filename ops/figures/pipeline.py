@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from connectors import log_lines
@@ -16,7 +16,7 @@ from ops.figures.tracing import spans_of
 from ops.processes.catalog import Pipeline
 from ops.settings import Settings
 from pipelines.items import Decided, Encoded
-from pipelines.logic import Batch, Logic, Output
+from pipelines.logic import ROWS_MAX, Batch, Input, Logic, Output
 
 SHOWN: dict[str, Callable[[Callable[[], Any]], None]] = {
     "risk": risk.show,
@@ -25,18 +25,29 @@ SHOWN: dict[str, Callable[[Callable[[], Any]], None]] = {
 
 
 class Seen:
-    """A logic that lets its newest state be looked at between epochs. It decides nothing itself."""
+    """A logic that lets its newest state, and what led to it, be looked at between epochs. It
+    decides nothing itself.
+    """
 
     def __init__(self, logic: Logic[Any]) -> None:
         self._logic = logic
         self.state: Any = None
+        self._batch: Batch | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._logic, name)
 
     def step(self, state: Any, batch: Batch) -> tuple[Any, list[Output]]:
         self.state, outputs = self._logic.step(state, batch)
+        self._batch = batch if batch.count < ROWS_MAX else None
         return self.state, outputs
+
+    def rows(self) -> Iterator[Input]:
+        """What the newest epoch read, where it was decided row by row: to read more of them a
+        second time would cost. Nothing is decoded before somebody asks for the first.
+        """
+        if self._batch is not None:
+            yield from self._batch.rows()
 
 
 class Shown:
@@ -49,9 +60,11 @@ class Shown:
         put = spans_of(settings, f"{made.name}-{number}", made.version[:VERSION_DIGITS])
         share = settings.traces.share
         self.spans = None if put is None else EpochSpans(made.name, number, put, share)
+        self._seen = seen = Seen(made.logic)
+        if settings.metrics.port or self.spans is not None:
+            self.logic = seen
         if settings.metrics.port:
             self.figures = EpochFigures(made.name, number)
-            self.logic = seen = Seen(made.logic)
             if made.name in SHOWN:
                 SHOWN[made.name](lambda: seen.state)
 
@@ -65,7 +78,7 @@ class Shown:
             if figures is not None:
                 figures.decided(decided.outputs)
             if spans is not None:
-                spans.decided(decided.outputs, encoded.records)
+                spans.decided(decided.outputs, encoded.records, self._seen.rows())
             return encoded
 
         return seen

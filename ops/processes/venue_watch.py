@@ -9,9 +9,11 @@ from connectors.confirmed_writer import ConfirmedWriter
 from connectors.log.errors import WriterError
 from connectors.metrics import declared
 from connectors.orderport import order_port
+from connectors.traces.rounds import RoundSpans
 from connectors.venue_watch.venue import Venue
 from connectors.venue_watch.watch import TOPIC, Parts, Watch
 from ops.figures.serving import answer
+from ops.figures.tracing import spans_of
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.gateway import NotLive, read_key, real_hosts
@@ -33,9 +35,10 @@ def run_venue_watch(account: str, settings: Settings, *, live: bool) -> None:
 
 
 async def _run(account: str, settings: Settings) -> None:
-    health = answer(settings, f"venue-watch-{account}")
-    parts = parts_of(account, settings)
-    watch = Watch(parts, venue_of(settings))
+    name = f"venue-watch-{account}"
+    health = answer(settings, name)
+    spans = RoundSpans(account, spans_of(settings, name), settings.traces.share)
+    watch = Watch(parts_of(account, settings), venue_of(settings), spans)
     declared.ROUNDS.read = lambda: {(account,): watch.rounds}
     declared.WATCH_FAILURES.read = lambda: {(account,): watch.failures}
     health.turned_s = lambda: watch.turned_s

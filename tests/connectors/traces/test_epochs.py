@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from connectors.log.interface import OutRecord, Tp
 from connectors.metrics.epochs import Committed
 from connectors.traces.epochs import EpochSpans
-from connectors.traces.ids import epoch_ids, ids_of, tick_ids
+from connectors.traces.ids import epoch_ids, frames_ids, ids_of, round_ids, tick_ids
 from connectors.traces.spans import LINKS_MAX, Span
-from pipelines.logic import Output, Position
-from schemas.events import EpochCommitted, OrderApproved, OrderRequested, TargetChanged
+from pipelines.logic import Input, Output, Position
+from schemas.events import (
+    BreakFound,
+    EpochCommitted,
+    OrderApproved,
+    OrderRequested,
+    TargetChanged,
+    TradePrinted,
+)
 from tests.connectors.metrics.made import made
 
 TICK = "md.trade.v1/0/5"
@@ -30,7 +38,9 @@ class Shard:
         self.shown: list[Span] = []
         self._spans, self._sequence = EpochSpans(pipeline, 0, self.shown.append, share), 0
 
-    def epoch(self, *events: Any, ends: dict[Tp, int] | None = None) -> list[Span]:
+    def epoch(
+        self, *events: Any, ends: dict[Tp, int] | None = None, inputs: Sequence[Input] = ()
+    ) -> list[Span]:
         """The spans that an epoch of these events adds."""
         place, before = Position("t", 0, self._sequence), len(self.shown)
         outputs = [Output(place, 0, "x", "KEY", event) for event in events]
@@ -38,7 +48,7 @@ class Shard:
             OutRecord("x", 0, b"", b"", 0, [("ce_id", IDS.get(event, "other").encode())])
             for event in events
         ]
-        self._spans.decided(outputs, records)
+        self._spans.decided(outputs, records, inputs)
         epoch: EpochCommitted = made(EpochCommitted, sequence=self._sequence, output_count=2)
         epoch = epoch._replace(inputs=(), outputs=())
         self._spans.committed(Committed(epoch, time.monotonic() - 0.5, 0.001, ends or {}))
@@ -110,3 +120,25 @@ def test_an_epoch_links_to_so_many_orders_and_no_more() -> None:
     *spans, epoch = Shard("risk").epoch(*orders)
     assert [span.ids for span in spans] == [ids_of(order) for order in orders]
     assert len(epoch.links) == LINKS_MAX
+
+
+def test_the_frame_links_to_what_its_line_received_in_that_second() -> None:
+    tick = made(TradePrinted, venue="BINANCE", line="B", ts_recv_ns=17)
+    others = [Input(Position("md.trade.v1", 0, at), 0, b"", made(TradePrinted)) for at in (4, 6)]
+    shard = Shard()
+    shard.epoch(WANTED, inputs=[*others, Input(Position("md.trade.v1", 0, 5), 0, b"", tick)])
+    frame, *_ = shard.epoch(ASKED)
+    assert frame.links == (frames_ids("BINANCE", "B", 17),)
+    assert (frame.facts["tape.venue"], frame.facts["tape.line"]) == ("BINANCE", "B")
+    [alone, *_] = Shard().epoch(ASKED)
+    assert (alone.name, alone.links) == ("frame", ())
+
+
+def test_a_break_hangs_below_the_round_that_showed_it() -> None:
+    shard = Shard("reconciliation")
+    found = made(BreakFound, account="desk", snapshot_id="w/1")
+    span, epoch = shard.epoch(found)
+    above = round_ids("desk", "w/1")
+    assert (span.name, span.ids.trace, span.ids.parent) == ("BreakFound", above.trace, above.span)
+    assert epoch.links == (span.ids,)
+    assert shard.epoch(found._replace(snapshot_id="")) == [], "the log alone showed it"

@@ -1,10 +1,11 @@
 """One order through a desk on the real broker, seen at a real OTLP endpoint.
 
-1. Market, strategy, risk and gateway run and send spans; frames of a capture come in until the
-   simulated venue has filled an order.
+1. Connector, market, strategy, risk and gateway run and send spans; frames of a capture come in
+   until the simulated venue has filled an order. Then venue-watch lists what was traded.
 2. The order's spans are one tree from the frame to the fill, by the processes that made them, and
-   follow one another in time.
-3. Who reads the log again, or runs the strategy's epochs again, derives the same ids.
+   follow one another in time. The frame links to what the connector measured of its second.
+3. A round of the watch that listed trades is a tree of its questions.
+4. Who reads the log again, or runs the strategy's epochs again, derives the same ids.
 """
 
 from __future__ import annotations
@@ -28,17 +29,23 @@ from connectors.feed.server import Options as Played
 from connectors.log.interface import Message
 from connectors.log.places import read_whole
 from connectors.simulated.server import VenueServer
-from connectors.traces.ids import TRACE_HEADER, frame_ids, ids_of, tick_ids, trace_of
+from connectors.traces.ids import TRACE_HEADER, frame_ids, frames_ids, ids_of, tick_ids, trace_of
 from ops.demo.play import Player
 from ops.processes.catalog import pipeline
 from ops.processes.run import shard_of
 from ops.settings import load as load_settings
 from ops.stack import StackInfo
 from replay.rerun import rerun
-from schemas.events import ClockTick, OrderFilled, OrderRequested, TransferAnnounced
+from schemas.events import (
+    ClockTick,
+    OrderFilled,
+    OrderRequested,
+    QuoteChanged,
+    TransferAnnounced,
+)
 from tests.connectors.asynchronous import repeated, run
 from tests.connectors.gateway.rig import key_text
-from tests.connectors.simulated.rig import options, quote
+from tests.connectors.simulated.rig import READ_KEY, options, quote
 from tests.ops.processes.desk import Desk
 from tests.ops.processes.test_choices import TERMS
 from tests.ops.processes.test_gateway import CAPS, LIMITS, until_told
@@ -107,6 +114,8 @@ def prepare(desk: Desk, endpoint: Collector) -> None:
         "TAPE_GATEWAY__KEY": "env:TRADING_KEY",
         "TAPE_GATEWAY__CAPS": "caps.yaml",
         "TRADING_KEY": key_text(),
+        "TAPE_WATCH__KEY": "env:WATCHING_KEY",
+        "WATCHING_KEY": key_text(READ_KEY),
         "TAPE_TRACES__ENDPOINT": endpoint.address,
         "TAPE_TRACES__SHARE": "0",
     }
@@ -132,6 +141,9 @@ async def trade(desk: Desk, stack: StackInfo, folder: Path) -> None:
                 feed = ("--venue", "BINANCE", "--url", player.urls["BINANCE"], "BTCUSDT")
                 started.append(desk.start("run", "connector", *feed))
                 await until_told(desk, gateway, "OrderFilled")
+        watch = desk.start("run", "venue-watch", "--account", ACCOUNT, more=urls)
+        started.append(watch)
+        await until_told(desk, watch, "TradesObserved", "venue.snapshot.v1")
         for process in (*started, gateway):
             ended = await asyncio.to_thread(desk.stop, process)
             assert ended.code == 0, ended.err
@@ -159,6 +171,46 @@ def test_an_orders_spans_are_one_tree_from_frame_to_fill(traded: Traded) -> None
     assert all(one.parent in known for one in found.values() if one.parent)
     assert {one.version for one in chain} != {""}
     assert chain[-1].facts["tape.cl_ord_id"] == traded.filled.cl_ord_id
+
+
+def test_the_frame_links_to_what_its_connector_measured(traded: Traded) -> None:
+    root = traded.filled.correlation_id
+    [tick] = [event for place, event in ticks(traded.desk) if place == root]
+    frame = tree(traded)["connector", "frame"]
+    ids = frames_ids("BINANCE", "A", tick.ts_recv_ns)
+    assert (frame.links, frame.facts["tape.line"]) == ([(ids.trace, ids.span)], "A")
+    [second] = [one for one in traded.spans if one.span == ids.span]
+    assert (second.service, second.name, second.trace) == ("connector", "frames", ids.trace)
+    assert second.start_ns <= frame.start_ns <= second.end_ns
+    assert int(second.facts["tape.records"]) > 0
+    assert second.facts["tape.unconfirmed"] == 0
+    seconds = [one for one in traded.spans if one.name == "frames"]
+    assert len(seconds) == len({one.span for one in seconds}), "each second once"
+
+
+def ticks(desk: Desk) -> list[tuple[str, QuoteChanged]]:
+    """The quotes on the log, by the id of their record."""
+    found = read_whole(desk.log, "md.quote.v1", 15.0)
+    return [(place_id(one), desk.codec.decode(one.value())) for one in found]
+
+
+def place_id(message: Message) -> str:
+    return f"md.quote.v1/{message.partition()}/{message.offset()}"
+
+
+def test_a_round_that_listed_trades_is_a_tree(traded: Traded) -> None:
+    rounds = [one for one in traded.spans if (one.service, one.name) == ("venue-watch", "round")]
+    assert rounds
+    first = min(rounds, key=lambda one: one.start_ns)
+    below = [one for one in traded.spans if one.parent == first.span]
+    assert {one.name for one in below} >= {
+        "GET /api/v3/account",
+        "GET /api/v3/openOrders",
+        "GET /api/v3/myTrades",
+    }
+    assert {(one.service, one.kind, one.trace) for one in below} == {
+        ("venue-watch", CLIENT, first.trace)
+    }
 
 
 def test_each_step_begins_when_its_cause_was_there(traded: Traded) -> None:
