@@ -55,7 +55,7 @@ def canary(
     line and figures per round, the exit code of the last.
     """
     from ops.figures.canary import keep
-    from ops.processes.canarying import Task
+    from ops.processes.canarying import Task, side
     from ops.processes.canarying import canary as run
     from ops.processes.shadowing import Shadow
     from ops.processes.shadowing import follow as follow_log
@@ -71,7 +71,8 @@ def canary(
     if follow:
         if span != span_of(None, None, None) or report is not None:
             raise typer.BadParameter("--follow takes no range, and writes no report")
-        shadow = Shadow(task, baseline, candidate, limits, int(window_s * 1_000), every_s)
+        base, other = (side(settings, name) for name in (baseline, candidate))
+        shadow = Shadow(task, base, other, limits, int(window_s * 1_000), every_s)
         raise typer.Exit(follow_log(settings, shadow, lambda done: _tell(output, done)))
     with Bars() as bars:
         found = run(settings, task, baseline, candidate, bars)

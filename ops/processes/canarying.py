@@ -61,8 +61,12 @@ class Task:
 def canary(
     settings: Settings, task: Task, baseline: str, candidate: str, report: Report = silent
 ) -> Comparison:
+    """Runs both sides by their names. Raises `TapeError`."""
+    return compared(task, side(settings, baseline), side(settings, candidate), report)
+
+
+def compared(task: Task, base: Side, other: Side, report: Report = silent) -> Comparison:
     """Runs both sides, and the baseline once more. Raises `TapeError`."""
-    base, other = (side(settings, name) for name in (baseline, candidate))
     step = partial(report, f"canary {task.pipeline}")
     with ExitStack() as stack:
         first, again, then = (
@@ -128,7 +132,10 @@ class Elsewhere:
         return {**os.environ, **own, **named, "TAPE_LOG_LEVEL": "ERROR", **self.extra}
 
 
-def side(settings: Settings, name: str) -> Here | Elsewhere:
+Side = Here | Elsewhere
+
+
+def side(settings: Settings, name: str) -> Side:
     """What a name stands for: `current`, a file of settings, a checkout's folder, or a git ref."""
     path = Path(name)
     if name == CURRENT:

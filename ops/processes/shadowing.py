@@ -15,7 +15,7 @@ from typing import Any
 from connectors.epochs.history import newest_committed
 from ops.figures import canary as figures
 from ops.figures.serving import answer
-from ops.processes.canarying import Task, canary, side
+from ops.processes.canarying import Side, Task, compared
 from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import shard_of
 from ops.processes.sources import opened
@@ -33,11 +33,13 @@ logger = logging.getLogger("tape.canary")
 
 @dataclass(frozen=True)
 class Shadow:
-    """What is compared, and how: the last `window_ms` of log time, every `every_s` seconds."""
+    """What is compared, and how: the last `window_ms` of log time, every `every_s` seconds. Sides
+    and policy are those of the beginning: a ref or a file that changes meanwhile changes nothing.
+    """
 
     task: Task
-    baseline: str
-    candidate: str
+    baseline: Side
+    candidate: Side
     policy: Policy
     window_ms: int
     every_s: float
@@ -64,11 +66,9 @@ class Round:
 
 
 def follow(settings: Settings, shadow: Shadow, on_round: Callable[[Round], None]) -> int:
-    """Rounds until SIGTERM or SIGINT; the last one's verdict. A round that cannot run is one too.
-    Raises `TapeError` for sides that there are not.
+    """Rounds until SIGTERM or SIGINT; the last one's verdict. A round that cannot run is one
+    too.
     """
-    for name in (shadow.baseline, shadow.candidate):
-        side(settings, name)
     stop, last = told_to_stop(), 2
     figures.show(settings)
     health = answer(settings, "canary")
@@ -88,7 +88,7 @@ def judged(settings: Settings, shadow: Shadow) -> Round:
     try:
         span = window(settings, shadow.task, shadow.window_ms)
         task = replace(shadow.task, span=span)
-        found = canary(settings, task, shadow.baseline, shadow.candidate)
+        found = compared(task, shadow.baseline, shadow.candidate)
         return Round(span, found, list(breaches(shadow.policy, found)))
     except TapeError as error:
         logger.warning("no verdict: %s; trying again in %g s", error, shadow.every_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, overload
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from connectors.epochs.runs import Events, InColumns, Run, Unread
 from connectors.log.interface import Message
+from replay.archive.grown import standing
 from replay.archive.layout import FileName
 from replay.archive.store import Store
 from replay.archive.strings import numbers, packed, size, values_of
@@ -34,11 +35,14 @@ class HeadersOfFile:
     def of(self, group: int, at: int) -> list[tuple[str, bytes]] | None:
         """Those of one row of a row group."""
         if group != self._group:
-            with self._store.open(self._name.path) as handle, pq.ParquetFile(handle) as file:
-                self._column = file.read_row_group(group, columns=["_headers"]).column(0)
+            self._column = standing(self._store, self._name, partial(self._read, group))
             self._group = group
         found = self._column[at].as_py()
         return [(one["name"], one["value"]) for one in found] or None
+
+    def _read(self, group: int, name: FileName) -> pa.ChunkedArray:
+        with self._store.open(name.path) as handle, pq.ParquetFile(handle) as file:
+            return file.read_row_group(group, columns=["_headers"]).column(0)
 
 
 class ArchivedMessage:
@@ -131,10 +135,10 @@ class ArchivedMessages(InColumns):
         whole = last - first + 1 == len(self)
         return range(first, last + 1) if whole else numbers(column, "q").tolist()
 
-    def since(self, start: int) -> ArchivedMessages:
-        """Those with this offset or a later one."""
+    def within(self, start: int, end: int) -> ArchivedMessages:
+        """Those of offsets [start, end)."""
         offsets = self.offsets if len(self) else ()
-        return self[bisect_left(offsets, start) :]
+        return self[bisect_left(offsets, start) : bisect_left(offsets, end)]
 
     def run(self) -> Run:
         """See `InColumns`."""

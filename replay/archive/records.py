@@ -6,6 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from replay.archive import manifest
 from replay.archive.decoded import Kept
 from replay.archive.errors import ArchiveCorrupt, ArchiveError, ArchiveGap
+from replay.archive.grown import standing
 from replay.archive.layout import FileName
 from replay.archive.messages import RECORD, ArchivedMessages, HeadersOfFile
 from replay.archive.store import Store
@@ -54,7 +56,8 @@ def _messages(
         columns = [*RECORD, *(there.columns if there else ())]
         for group, at, rows in _batches(store, name, file, columns, start):
             events = there.of(rows) if there else None
-            yield ArchivedMessages(name, rows, events, headers, group, at).since(start)
+            found = ArchivedMessages(name, rows, events, headers, group, at)
+            yield found.within(start, name.end)
 
 
 def tables(
@@ -68,7 +71,7 @@ def tables(
 
 @contextmanager
 def _opened(store: Store, name: FileName) -> Iterator[Any]:
-    file = checked(store, name)
+    file = standing(store, name, partial(checked, store))
     try:
         yield file
     finally:

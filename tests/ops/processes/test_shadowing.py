@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from connectors.metrics import declared
+from ops import cli
 from ops.figures import canary as figures
-from ops.processes.canarying import NoSuchSide, Task
+from ops.processes.canarying import Task, side
 from ops.processes.shadowing import Round, Shadow, follow, judged, window
 from ops.processes.sources import Source
 from ops.settings import Settings
@@ -33,9 +35,11 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def shadow(candidate: str = "current", task: Task = STRATEGY, **changes: object) -> Shadow:
-    known = {"policy": Policy(), "window_ms": LONG_MS, "every_s": 0.01, **changes}
-    return Shadow(task, "current", candidate, **known)  # type: ignore[arg-type]
+def shadow(
+    settings: Settings, candidate: str = "current", task: Task = STRATEGY, window_ms: int = LONG_MS
+) -> Shadow:
+    base, other = (side(settings, name) for name in ("current", candidate))
+    return Shadow(task, base, other, Policy(), window_ms, every_s=0.01)
 
 
 def test_the_window_ends_where_the_newest_epoch_begins(settings: Settings) -> None:
@@ -44,15 +48,16 @@ def test_the_window_ends_where_the_newest_epoch_begins(settings: Settings) -> No
     assert part.to_ms == whole.to_ms
     assert part.from_ms is not None
     assert part.to_ms == part.from_ms + 1_000
-    few, all_of_them = (judged(settings, shadow(window_ms=n)).found for n in (1_000, LONG_MS))
+    shadows = [shadow(settings, window_ms=length_ms) for length_ms in (1_000, LONG_MS)]
+    few, all_of_them = (judged(settings, one).found for one in shadows)
     assert few is not None
     assert all_of_them is not None
     assert 0 < few.epochs < all_of_them.epochs < 210, "the newest epoch may not be whole yet"
 
 
 def test_verdicts(settings: Settings, tmp_path: Path) -> None:
-    assert judged(settings, shadow()).verdict == 0
-    beyond = judged(settings, shadow(overlay(tmp_path, FASTER)))
+    assert judged(settings, shadow(settings)).verdict == 0
+    beyond = judged(settings, shadow(settings, overlay(tmp_path, FASTER)))
     assert beyond.verdict == 1
     assert "decisions changed" in beyond.broken[0]
 
@@ -61,7 +66,7 @@ def test_a_round_that_cannot_run_is_told_and_the_next_follows(settings: Settings
     nothing = Task("strategy", source=Source.ARCHIVE, shards=2)
     with pytest.raises(NothingRecorded):
         window(settings, nothing, LONG_MS)
-    done = judged(settings, shadow(task=nothing))
+    done = judged(settings, shadow(settings, task=nothing))
     assert (done.verdict, done.found) == (2, None)
     assert "no recent epoch" in done.reason
 
@@ -69,13 +74,15 @@ def test_a_round_that_cannot_run_is_told_and_the_next_follows(settings: Settings
 @pytest.mark.usefixtures("handlers")
 def test_rounds_go_on_until_it_is_stopped(settings: Settings, tmp_path: Path) -> None:
     rounds: list[Round] = []
+    following = shadow(settings, overlay(tmp_path, FASTER), window_ms=2_000)
 
     def note(done: Round) -> None:
         rounds.append(done)
+        overlay(tmp_path, "no settings")  # a side is what it was at the beginning
         if len(rounds) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    assert follow(settings, shadow(overlay(tmp_path, FASTER), window_ms=2_000), note) == 1
+    assert follow(settings, following, note) == 1
     assert [done.verdict for done in rounds] == [1, 1]
     (kept,) = figures.kept(settings.run_dir).items()
     assert kept[0] == "strategy"
@@ -84,6 +91,11 @@ def test_rounds_go_on_until_it_is_stopped(settings: Settings, tmp_path: Path) ->
     assert declared.CANARY_TIME.read()["strategy",] == kept[1]["time"]
 
 
-def test_a_side_that_there_is_not_ends_it_at_once(settings: Settings) -> None:
-    with pytest.raises(NoSuchSide, match="no-such-ref"):
-        follow(settings, shadow("no-such-ref"), lambda done: pytest.fail(f"{done}"))
+def test_a_side_that_there_is_not_ends_it_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_RUN_DIR", str(settings.run_dir))
+    command = ["canary", "strategy", "--follow", "--candidate", "no-such-ref"]
+    done = CliRunner().invoke(cli.build(), command)
+    assert done.exit_code == 2
+    assert "no-such-ref: " in done.stderr

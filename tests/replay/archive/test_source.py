@@ -189,3 +189,24 @@ def test_a_missing_or_foreign_schema_is_named(folder: Path, tmp_path: Path) -> N
     one.unlink()
     with pytest.raises(ArchiveCorrupt, match=f"{one.name} is missing"):
         archived_ids(FolderStore(copy), toy.CODEC.catalog)
+
+
+def test_a_file_that_grew_since_it_was_listed_is_read_as_far_as_it_went(tmp_path: Path) -> None:
+    log = recorded_log(100)
+    archived(log, tmp_path, span=Span(None, START_MS + 50 * STEP_MS))
+    listed, before = source(tmp_path), source(tmp_path)
+    wanted = {tp: [*map(facts, everything(before, tp))] for tp in listed.files}
+    held = everything(before, TARGETS)
+    archived(log, tmp_path)
+    short = [name for files in listed.files.values() for name in files]
+    assert not any((tmp_path / name.path).exists() for name in short), "all of them grew"
+    assert [*map(facts, held)] == wanted[TARGETS], "headers are read when asked for"
+    for tp in listed.files:
+        assert [*map(facts, everything(listed, tp))] == wanted[tp]
+        reader, found = listed.reader({tp: 0}), list[Message]()
+        while not reader.done(tp):
+            found += reader.poll(7, 0.0).get(tp, [])
+        assert [*map(facts, found)] == wanted[tp]
+    for at_ms in (START_MS, START_MS + 20 * STEP_MS, START_MS + 70 * STEP_MS):
+        end = listed.bounds(TRADES)[1]
+        assert listed.offset_at(TRADES, at_ms) == min(log.offset_at(TRADES, at_ms), end)
