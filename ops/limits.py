@@ -42,8 +42,10 @@ def load_limits(file: Path, version: int, person: str, reason: str, ts_ns: int) 
     """The limits in a file. Raises `BadLimits`."""
     try:
         text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadLimits(f"{file} cannot be read: {error}") from None
+    except OSError as error:
+        raise BadLimits(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadLimits(f"{file} is not text in UTF-8") from None
     return parse(text, version, person, reason, ts_ns)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import TapeError
-from schemas.secret import Secret, is_secret
+from schemas.secret import Secret, is_secret, revealed
 
 REFERENCE: Final = re.compile(r"(env|file):(.+)", re.DOTALL)
 
@@ -50,6 +50,20 @@ def _option(name: str, value: Option) -> Option | Secret:
     if isinstance(value, str) and REFERENCE.fullmatch(value):
         return resolved(name, value)
     return Secret(str(value)) if is_secret(name) else value
+
+
+def require_known(options: Mapping[str, Option | Secret]) -> None:
+    """Raises `SettingsError` where librdkafka refuses one of these options: it alone knows them,
+    and says so only to a client that is being made.
+    """
+    if not options:
+        return
+    from confluent_kafka import KafkaException, Producer
+
+    try:
+        Producer(revealed({"log_level": 0, **options}))
+    except KafkaException as error:
+        raise SettingsError(f"kafka.options: {error.args[0].str()}") from None
 
 
 def resolved(name: str, value: str) -> Secret:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -32,8 +31,10 @@ from ops.references import (
     options_of,
     own_key,
     pem_reference,
+    require_known,
     resolved,
 )
+from ops.wrong_settings import checked
 from replay.archive.options import S3Options
 from schemas.secret import Secret
 
@@ -57,8 +58,12 @@ class KafkaSettings(_Section):
         return {name.replace("_", "."): value for name, value in options.items()}
 
     def client_options(self) -> dict[str, Option | Secret]:
-        """The options with their secrets read. Raises `SettingsError` for a dangling reference."""
-        return options_of(self.options)
+        """The options with their secrets read. Raises `SettingsError` for a dangling reference, and
+        for what librdkafka does not know.
+        """
+        options = options_of(self.options)
+        require_known(options)
+        return options
 
 
 class RegistrySettings(_Section):
@@ -465,12 +470,7 @@ def config_file() -> Path | None:
 
 def load(**overrides: Any) -> Settings:
     """The effective settings; `overrides` (a command's flags) win over everything."""
-    try:
-        return Settings(**overrides)
-    except ValidationError as error:
-        raise SettingsError(_one_line(error)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{config_file()} is not TOML: {error}") from None
+    return checked(config_file(), lambda: Settings(**overrides))
 
 
 def load_file(file: Path, **overrides: Any) -> Settings:
@@ -483,14 +483,4 @@ def load_file(file: Path, **overrides: Any) -> Settings:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return named["init_settings"], _File(settings_cls, toml_file=file)
 
-    try:
-        return _Alone(**overrides)
-    except ValidationError as error:
-        raise SettingsError(_one_line(error)) from None
-
-
-def _one_line(error: ValidationError) -> str:
-    return "; ".join(
-        f"setting {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-        for item in error.errors()
-    )
+    return checked(file, lambda: _Alone(**overrides))

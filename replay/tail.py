@@ -5,8 +5,10 @@ reads.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
+from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.places import partitions
 from replay.compare import named_json
@@ -28,7 +30,7 @@ def tail(
     """Every committed record of the span by partition and offset; with `follow`, those to come
     as they arrive.
     """
-    tps = partitions(log, topic)
+    tps = partitions_of(log, codec, topic)
     starts = {tp: start_of(log, tp, span, follow) for tp in tps}
     ends = {tp: end_of(log, tp, span) for tp in tps}
     reader = log.reader(starts)
@@ -42,6 +44,19 @@ def tail(
                         yield from shown(codec, topic, message, key)
     finally:
         reader.close()
+
+
+def partitions_of(log: Log, codec: Codec, topic: str) -> list[Tp]:
+    """Raises `TopicMissing`: of a name that no schema file has, with the nearest one."""
+    known = codec.catalog.topics
+    try:
+        return partitions(log, topic)
+    except TopicMissing:
+        if topic in known:
+            raise
+        near = get_close_matches(topic, known, 1)
+        hint = f": did you mean {near[0]}?" if near else ", on the log or in schemas/topics"
+        raise TopicMissing(f"there is no topic {topic!r}{hint}") from None
 
 
 def start_of(log: Log, tp: Tp, span: Span, follow: bool) -> int:

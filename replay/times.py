@@ -26,7 +26,7 @@ class BadTime(TapeError):
 
 def milliseconds(text: str) -> int:
     """Milliseconds since 1970 of an RFC 3339 time; without an offset it is UTC. Raises
-    `BadTime`.
+    `BadTime`; so does a time before 1970, where no log can have begun.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -34,6 +34,8 @@ def milliseconds(text: str) -> int:
         raise BadTime(f"{text!r} is not an RFC 3339 time like 2026-03-02T14:03:00Z") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
+    if moment < _EPOCH:
+        raise BadTime(f"{text} lies before 1970-01-01")
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
@@ -47,6 +49,7 @@ def day_span(text: str) -> Span:
     """A whole UTC day. Raises `BadTime`."""
     try:
         first = date.fromisoformat(text)
-    except ValueError:
+        after = first + timedelta(days=1)
+    except (ValueError, OverflowError):
         raise BadTime(f"{text!r} is not a day like 2026-03-02") from None
-    return Span(milliseconds(f"{first}"), milliseconds(f"{first + timedelta(days=1)}"))
+    return Span(milliseconds(f"{first}"), milliseconds(f"{after}"))

@@ -68,7 +68,9 @@ class Registry:
             )
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise RegistryError(f"{parts.scheme}://{parts.hostname} is not a registry's address")
+            # Never the whole of it: a user and a password may stand in it.
+            named = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "the registry.url"
+            raise RegistryError(f"{named} is not a registry's address like http://127.0.0.1:8081")
         self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
         self._headers = {"Accept": f"{_JSON}, application/json", "Content-Type": _JSON}
         self._headers.update(_authorization(options, parts.username, parts.password))

@@ -32,6 +32,7 @@ MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,
+    KafkaError.TOPIC_EXCEPTION,  # a name that no topic may have
 }
 
 

@@ -7,6 +7,7 @@ top and the rest inside its commands, so that `tape --help` stays fast.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
@@ -40,6 +41,20 @@ class _Commands(TyperGroup):
             # The reader (`| head`) has had enough; flushing what is left must not fail either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            if (said := _about_a_file(error)) is None:
+                raise
+            if os.environ.get("TAPE_DEBUG"):
+                traceback.print_exc()
+            print(f"tape: {said}", file=sys.stderr)
+            raise typer.Exit(COULD_NOT_RUN) from None
+
+
+def _about_a_file(error: OSError) -> str | None:
+    """What is wrong with a file or a disk of the user's; None of any other error, a bug of ours."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return error.strerror if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else None
 
 
 def build() -> typer.Typer:

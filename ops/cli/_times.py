@@ -22,11 +22,14 @@ def span_of(start: str | None, end: str | None, day: str | None) -> Span:
     """
     from replay.times import BadTime, Span, day_span, milliseconds
 
-    if day is None:
-        return Span(*(None if one is None else milliseconds(one) for one in (start, end)))
-    if start or end:
-        raise BadTime("give either --date or --from and --to")
-    return day_span(day)
+    if day is not None:
+        if start or end:
+            raise BadTime("give either --date or --from and --to")
+        return day_span(day)
+    span = Span(*(None if one is None else milliseconds(one) for one in (start, end)))
+    if span.from_ms is not None and span.to_ms is not None and span.from_ms >= span.to_ms:
+        raise BadTime(f"--from {start} is not before --to {end}")
+    return span
 
 
 def start_of(text: str | None) -> str | int | None:

@@ -16,9 +16,9 @@ def console(
     host: Annotated[str, typer.Option(help="address to listen on; nobody is asked who he is")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(help="port to listen on; 0: a free one")] = 8700,
+    port: Annotated[int, typer.Option(help="port; 0: a free one", min=0, max=65535)] = 8700,
     root: Annotated[
-        str | None, typer.Option(help="the archive: a folder, or s3://bucket/prefix")
+        str | None, typer.Option("--archive", help="a folder, or s3://bucket/prefix")
     ] = None,
 ) -> None:
     """Show the desk in a browser, now and at any archived minute, until SIGTERM.

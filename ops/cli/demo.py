@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(help="how much of each capture to play")] = 40.0,
+    seconds: Annotated[float, typer.Option(help="how much of each capture to play", min=1)] = 40.0,
     speed: Annotated[str, typer.Option(help="1 trades; another, or max: as far as signals")] = "1",
     output: Output = Form.TEXT,
 ) -> None:
@@ -30,8 +30,10 @@ def demo(
     from ops.demo.run import run_demo
     from ops.settings import load
     from ops.stack.progress import Bars
+    from ops.stopping import interrupted_by_sigterm
 
     # A run folder, broker, registry and venue of its own: what the user runs is never touched.
+    interrupted_by_sigterm()
     with Bars() as bars:
         summary = run_demo(Demo(seconds, speed_of(speed)), load().run_dir / "demo", bars)
     emit(output, summary, as_text(summary))

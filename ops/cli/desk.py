@@ -16,12 +16,24 @@ if TYPE_CHECKING:
     from ops.processes.flatten import Remaining
     from ops.processes.kill import Killed
 
-Account = Annotated[str | None, typer.Option(help="only this account")]
-Strategy = Annotated[str | None, typer.Option(help="only this strategy")]
-Instrument = Annotated[str | None, typer.Option(help="only this instrument: BTCUSDT.BINANCE")]
+
+def _named(part: str | None) -> str | None:
+    """An empty name, of a shell variable that is not set, must not mean the whole desk."""
+    if part is not None and not part.strip():
+        raise typer.BadParameter("it is empty: name one, or leave the option out for all")
+    return part
+
+
+def _only(what: str) -> Any:
+    return typer.Option(help=f"only this {what}", callback=_named)
+
+
+Account = Annotated[str | None, _only("account")]
+Strategy = Annotated[str | None, _only("strategy")]
+Instrument = Annotated[str | None, _only("instrument: BTCUSDT.BINANCE")]
 Reason = Annotated[str, typer.Option(help="why, in your own words")]
-By = Annotated[str, typer.Option("--by", help="who; default: the user who runs this")]
-Named = Annotated[str, typer.Option("--by", help="who, by name")]
+By = Annotated[str, typer.Option("--person", help="who; default: the user who runs this")]
+Named = Annotated[str, typer.Option("--person", help="who, by name")]
 Within = Annotated[float, typer.Option("--within", help="seconds until it gives up", min=0.1)]
 
 

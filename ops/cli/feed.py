@@ -12,7 +12,7 @@ from ops.cli._output import Form, Output, columns
 Captures = Annotated[list[str] | None, typer.Argument(metavar="[CAPTURE]...", help="default: all")]
 Speed = Annotated[str, typer.Option(help="times the original pace, or max")]
 Start = Annotated[float, typer.Option("--from", help="seconds into the capture")]
-Seconds = Annotated[float | None, typer.Option(help="how much of it; default: to its end")]
+Seconds = Annotated[float | None, typer.Option(help="how much of it; default: all", min=0)]
 WaitFor = Annotated[int, typer.Option(help="start with so many subscribed connections", min=0)]
 Fault = Annotated[
     str,

@@ -60,6 +60,8 @@ def lines_of(file: Path) -> Iterator[str]:
         return iter(file.read_text().splitlines())
     except OSError as error:
         raise TapeError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TapeError(f"{file} is not text in UTF-8") from None
 
 
 def outputs_of(logic: Any, inputs: list[Input]) -> list[Output]:

@@ -39,7 +39,9 @@ def replay(
     start: From = None,
     end: To = None,
     date: Date = None,
-    shards: Annotated[int | None, typer.Option(help="number of shards it was run with")] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="number of shards it was run with", min=1)
+    ] = None,
     shard: Annotated[int | None, typer.Option(help="only this one")] = None,
     signal: Signal = None,
     limits: Annotated[

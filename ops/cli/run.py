@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ops.settings import Settings
 
 Shard = Annotated[int | None, typer.Option(help="default: TAPE_SHARD, the pod's ordinal, or 0")]
-Shards = Annotated[int | None, typer.Option(help="number of shards, the same in every process")]
+Shards = Annotated[
+    int | None, typer.Option(help="number of shards, the same in every process", min=1)
+]
 Start = Annotated[
     str | None,
     typer.Option(

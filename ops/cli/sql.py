@@ -107,8 +107,8 @@ def _question(text: str | None, file: Path | None, example: str | None) -> str:
         return sys.stdin.read() if text == "-" else str(text)
     try:
         return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NoQuestion(f"{file}: {error}") from None
+    except UnicodeDecodeError:
+        raise NoQuestion(f"{file} is not text in UTF-8") from None
 
 
 def _list_examples() -> None:

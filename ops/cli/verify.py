@@ -29,7 +29,9 @@ def verify(
     public_key: Annotated[
         Path | None, typer.Option("--public-key", help="in PEM; default: the run folder's own")
     ] = None,
-    root: Annotated[str | None, typer.Option(help="the archive; default: the setting's")] = None,
+    root: Annotated[
+        str | None, typer.Option("--archive", help="another archive; default: the setting's")
+    ] = None,
     output: Output = Form.TEXT,
 ) -> None:
     """Verify archived days: signatures, every file, offsets, the hash chain over epochs, and the

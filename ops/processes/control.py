@@ -137,7 +137,7 @@ def person() -> str:
 def check_said(person: str, reason: str) -> None:
     """Raises `NobodySaysWhy`."""
     if not person.strip() or not reason.strip():
-        raise NobodySaysWhy("it needs a person and a reason: --by NAME --reason TEXT")
+        raise NobodySaysWhy("it needs a person and a reason: --person NAME --reason TEXT")
 
 
 def name_of(scope: Scope) -> str:

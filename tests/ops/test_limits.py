@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from ops.desk.prepare import desk_file
-from ops.limits import KINDS, BadLimits, parse
+from ops.limits import KINDS, BadLimits, load_limits, parse
 from ops.settings import ROOT
 from schemas.events import DenialReason, LimitsChanged
 
@@ -71,3 +72,11 @@ def test_a_sum_over_an_account_and_a_strategy_is_not_kept() -> None:
     both = "accounts:\n  a:\n    POSITION_QTY_MAX: 1\n"
     with pytest.raises(BadLimits, match="names no instrument"):
         limits(both + EXAMPLE)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadLimits, match=r"absent cannot be read: No such file or directory$"):
+        load_limits(tmp_path / "absent", 1, "ada", "test", 0)
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadLimits, match="bytes is not text in UTF-8"):
+        load_limits(tmp_path / "bytes", 1, "ada", "test", 0)

@@ -70,6 +70,43 @@ def test_a_wrong_file_is_one_line_that_names_the_setting(
     assert "\n" not in str(caught.value)
 
 
+def test_a_misspelt_setting_is_told_in_plain_words(config: Path) -> None:
+    config.write_text("shrads = 2")
+    with pytest.raises(SettingsError, match=r"^setting shrads: there is no such setting$"):
+        settings.load()
+
+
+def test_a_file_that_is_no_text_is_not_toml(config: Path) -> None:
+    config.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"tape\.toml is not TOML"):
+        settings.load()
+    with pytest.raises(SettingsError, match=r"tape\.toml is not TOML"):
+        settings.load_file(config)
+
+
+def test_a_wrong_list_in_the_environment_is_named_and_not_shown(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_DESK__FEEDS", "not to be seen")
+    with pytest.raises(SettingsError, match=r"^setting desk: the environment's value is not JSON$"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        pytest.param('nope = "1"', 'No such configuration property: "nope"', id="unknown"),
+        pytest.param('acks = "many"', "Invalid value", id="wrong value"),
+    ],
+)
+def test_an_option_that_librdkafka_refuses_is_a_wrong_setting(
+    config: Path, option: str, says: str
+) -> None:
+    config.write_text(f"[kafka.options]\n{option}\n")
+    with pytest.raises(SettingsError, match=says):
+        settings.load().kafka.client_options()
+
+
 def test_a_named_file_that_is_not_there_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

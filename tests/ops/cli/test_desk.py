@@ -17,7 +17,7 @@ from tests.connectors.simulated.rig import Client, options, quote
 from tests.nursery import Command
 
 LIMIT_S = 60.0
-WHY = ("--reason", "test", "--by", "ada")
+WHY = ("--reason", "test", "--person", "ada")
 AWAY = {"TAPE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "TAPE_REGISTRY__URL": "http://127.0.0.1:1"}
 KEY = {"TAPE_GATEWAY__KEY": "env:TRADING_KEY", "TRADING_KEY": key_text()}
 
@@ -75,6 +75,6 @@ def test_without_a_key_the_other_paths_are_tried_and_the_alarm_names_it(tmp_path
 
 
 def test_a_decision_without_a_reason_is_refused(tmp_path: Path) -> None:
-    found = tape("resume", "--reason", " ", "--by", "ada", TAPE_RUN_DIR=str(tmp_path))
+    found = tape("resume", "--reason", " ", "--person", "ada", TAPE_RUN_DIR=str(tmp_path))
     assert found.returncode == 2
-    assert found.stderr == "tape: it needs a person and a reason: --by NAME --reason TEXT\n"
+    assert found.stderr == "tape: it needs a person and a reason: --person NAME --reason TEXT\n"

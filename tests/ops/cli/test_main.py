@@ -52,6 +52,35 @@ def test_a_bug_shows_its_traceback_and_is_not_taken_for_a_finding(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        pytest.param(
+            PermissionError(13, "Permission denied", "/a"), "/a: Permission denied", id="a file"
+        ),
+        pytest.param(OSError(28, "No space left on device"), "No space left on device", id="disk"),
+    ],
+)
+def test_a_file_or_a_disk_in_the_way_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, says: str
+) -> None:
+    def in_the_way() -> None:
+        raise error
+
+    assert _exit_code(monkeypatch, in_the_way) == 2
+    assert capsys.readouterr().err == f"tape: {says}\n"
+
+
+def test_an_error_of_a_socket_is_a_bug_until_somebody_words_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unworded() -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    assert _exit_code(monkeypatch, unworded) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_an_interrupt_is_130_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,7 +28,7 @@ from tests.ops.processes.test_risk import Scribe
 from tests.pipelines.risk.rig import ACCOUNT, request
 
 LOOK_S: Final = 0.2  # each look opens a consumer
-WHY: Final = ("--reason", "test", "--by", "ada")
+WHY: Final = ("--reason", "test", "--person", "ada")
 
 
 class Trade:
