@@ -102,7 +102,12 @@ class Outputs:
             raise NoDay(f"{given - written} outputs have no time, so no day to lie in")
         topics = {tp.topic for tp in self._ends}
         keep_partitions(self._store, {topic: self._counts(topic) for topic in sorted(topics)})
-        days.write(self._store, index(self._store), {made.day for made in self._written})
+        days.write(
+            self._store,
+            days.kept(self._store),
+            index(self._store),
+            {made.day for made in self._written},
+        )
         manifest = self._manifest(facts)
         write(self._fresh / MANIFEST, canonical(manifest))
         folder = self._root / f"replay-{manifest['run']}"

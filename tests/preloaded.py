@@ -15,6 +15,7 @@ import ops.processes.run
 import ops.processes.snapshot
 import ops.processes.venue_watch
 import tests.faults.victim
+import tests.replay.archive.rivals
 from connectors import clock, connector, control, gateway
 from ops import alive
 from replay import orders, tail

@@ -25,6 +25,12 @@ body comes; no answer ever.
 """
 HOST = "127.0.0.1"
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your\nrequest rate.</Message></Error>"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 _BUCKETS = itertools.count()
 
 
@@ -214,16 +220,18 @@ def s3_proxy() -> Iterator[Proxy]:
 
 @pytest.fixture
 def s3(s3_proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    options = S3Options(endpoint_url=s3_proxy.url)
-    client = client_of(options, os.getpid())
+    return made(s3_proxy, tmp_path)
+
+
+def made(proxy: Proxy, folder: Path) -> S3:
+    """A bucket, where the environment has `CREDENTIALS`; nothing is harmed yet."""
+    client = client_of(S3Options(endpoint_url=proxy.url), os.getpid())
     bucket = f"tape-{next(_BUCKETS)}"
     client.create_bucket(Bucket=bucket)
-    s3_proxy.faults.clear()
-    s3_proxy.asked.clear()
-    s3_proxy.before = lambda _: None
-    return S3(s3_proxy, client, bucket, tmp_path)
+    proxy.faults.clear()
+    proxy.asked.clear()
+    proxy.before = lambda _: None
+    return S3(proxy, client, bucket, folder)

@@ -1,4 +1,4 @@
-"""Archives the log that the settings name, one archiver per run folder."""
+"""Archives the log that the settings name, one archiver per archive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 
 from connectors.log.errors import LogUnreachable
 from connectors.signing import make_key
@@ -20,6 +21,7 @@ from ops.stopping import told_to_stop
 from ops.trimming import delete_before
 from replay.archive.errors import ArchiveAway, ArchiveError
 from replay.archive.run import Archived, archive, topics_of
+from replay.archive.store import FolderStore, Store
 from replay.archive.trim import plan, trimmable
 from replay.times import EVERYTHING, Span
 from replay.verify.signature import sign_days
@@ -34,13 +36,19 @@ class ArchiveBusy(ArchiveError):
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Raises `ArchiveBusy` where another process of this run folder archives."""
+def alone(settings: Settings, store: Store) -> Iterator[None]:
+    """Raises `ArchiveBusy` where another process writes the archive. A folder holds the lock
+    itself, for whoever writes there. S3 has none: it refuses what would harm another's work, and
+    the run folder's lock only says so sooner.
+    """
+    folder = Path(store.root) if isinstance(store, FolderStore) else settings.run_dir
     try:
-        lock = hold(settings.run_dir, "archive")
+        lock = hold(folder, "archive")
     except ShardBusy:
-        who = owner(settings.run_dir, "archive")
+        who = owner(folder, "archive")
         raise ArchiveBusy(f"process {who} is archiving already: wait for it, or stop it") from None
+    except OSError as error:
+        raise ArchiveError(f"{folder}: {error.strerror}") from None
     with lock:
         yield
 
@@ -54,8 +62,9 @@ def archive_once(
     trim: bool = False,
 ) -> Archived:
     """With `trim`, the log then forgets what is proven archived. Raises `TapeError`."""
-    with alone(settings), closing(kafka_log(settings)) as log:
-        codec, store = codec_of(settings), archive_of(settings)
+    store = archive_of(settings)
+    with alone(settings, store), closing(kafka_log(settings)) as log:
+        codec = codec_of(settings)
         names = topics_of(codec, topics)
         done = archive(log, codec, store, names, span, accept_gap, partial(report, "archive"))
         done.signed = sign_days(store, archive_key(settings).reveal().encode())

@@ -1,4 +1,4 @@
-"""Imports downloaded files into the archive of imported history, one importer per run folder."""
+"""Imports downloaded files into the archive of imported history, one importer per archive."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _import(
     settings: Settings, root: str, files: Iterator[Wanted], report: Report
 ) -> list[tuple[Source, Import | None]]:
     store = archive_of(settings, root)
-    with alone(settings):
+    with alone(settings, store):
         done = [_one(store, *file, report) for file in files]
         sign_days(store, archive_key(settings).reveal().encode())
     return done

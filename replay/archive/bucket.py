@@ -33,8 +33,8 @@ UPLOADS: Final = 4  # parts under way at once
 PIECE_BYTES: Final = 1024 * 1024
 PAUSE_S: Final = 0.1
 _BROKEN: Final = (HTTPClientError, IncompleteReadError, FlexibleChecksumError)
-_TAKEN: Final = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload")
 _ABSENT: Final = ("404", "NoSuchKey", "NotFound")
+_TAKEN: Final = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload", *_ABSENT)
 T = TypeVar("T")
 
 
@@ -145,9 +145,14 @@ class Bucket:
         put = self._client.upload_part(**upload, PartNumber=at + 1, Body=data)
         return {"PartNumber": at + 1, "ETag": put["ETag"]}
 
-    def delete(self, key: str) -> None:
-        with told(f"{self._name}/{key}"):
-            self._client.delete_object(Bucket=self._name, Key=key)
+    def delete(self, key: str, expected: str | None) -> bool:
+        """Removes an object, with `expected` the one of this tag alone; False where something else
+        is there.
+        """
+        condition = {"IfMatch": expected} if expected else {}
+        with told(f"{self._name}/{key}"), _taken() as taken:
+            self._client.delete_object(Bucket=self._name, Key=key, **condition)
+        return not taken or taken[0] in _ABSENT
 
     def _again(self, step: Callable[[], T]) -> T:
         """A body that breaks off is not retried by boto3: asks anew, after pauses that double."""
@@ -185,7 +190,7 @@ def _breaking() -> Iterator[None]:
 @contextmanager
 def _taken() -> Iterator[list[str]]:
     """Fills the list where a condition did not hold. An upload that is gone was completed: its
-    answer was lost, and boto3 asked again.
+    answer was lost, and boto3 asked again. An object that is gone has no tag.
     """
     found: list[str] = []
     try:

@@ -6,17 +6,17 @@ So a file that was added, taken away or changed shows, and so does a day that is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from replay.archive import manifest
-from replay.archive.errors import ArchiveCorrupt
+from replay.archive.errors import ArchiveConflict, ArchiveCorrupt, ArchiveError
 from replay.archive.layout import DAYS, FileName, day_manifest, parse, schema_file
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index
 from replay.archive.schemas import kept_ids
 from replay.archive.source import partitions
-from replay.archive.store import Store
+from replay.archive.store import UNFINISHED, Store
 
 SIGNATURE = ".sig"
 
@@ -29,9 +29,30 @@ def by_day(files: Index) -> dict[str, list[FileName]]:
     return {day: sorted(found[day]) for day in sorted(found)}
 
 
-def write(store: Store, files: Index, changed: Iterable[str]) -> list[str]:
+def kept(store: Store) -> dict[str, bytes]:
+    """The manifests and signatures that there are, by name. Whoever writes days reads them before
+    it lists the files: a store that knows its writers then refuses to put an older list in the
+    place of a newer one. Raises `ArchiveConflict`.
+    """
+    return {n: _listed(store, n) for n in store.names(DAYS) if not n.endswith(UNFINISHED)}
+
+
+def _listed(store: Store, name: str) -> bytes:
+    """Raises `ArchiveConflict` where it was there a moment ago."""
+    try:
+        return store.read(name)
+    except ArchiveError:
+        if store.exists(name):
+            raise
+        raise ArchiveConflict(f"{store.root}/{name}") from None
+
+
+def write(
+    store: Store, before: Mapping[str, bytes], files: Index, changed: Iterable[str]
+) -> list[str]:
     """Brings the day manifests in line with the files: those of `changed` days, those whose list
-    of files is another, and every later one. The days written.
+    of files is another, and every later one. The days written. `before`: what `kept` gave before
+    the files were listed. Raises `ArchiveConflict`.
 
     A day is closed once the archive holds a later one. The signature of a manifest that changes
     is no longer one, and goes.
@@ -40,20 +61,22 @@ def write(store: Store, files: Index, changed: Iterable[str]) -> list[str]:
     written, previous = [], None
     for number, (day, names) in enumerate(days.items()):
         name, closed = day_manifest(day), number + 1 < len(days)
-        old = store.read(name) if store.exists(name) else b""
+        old, signed = before.get(name, b""), name + SIGNATURE in before
         entries, means = _said(old)
-        _none_lost(store, name, entries, names)
-        kept = entries if day not in fresh else {}
+        if signed:
+            _none_lost(store, name, entries, names)
+        listed = entries if day not in fresh else {}
         used = means if closed else {}  # the open day's is always up to date
-        if not used or list(kept) != [n.path for n in names]:
-            read_again = {n: store.read(n.manifest) for n in names}
-            kept = {n.path: _entry(n, found) for n, found in read_again.items()}
+        if not used or list(listed) != [n.path for n in names]:
+            read_again = {n: _listed(store, n.manifest) for n in names}
+            listed = {n.path: _entry(n, found) for n, found in read_again.items()}
             used = _means(store, [manifest.load(d, n) for n, d in read_again.items()])
-        body = {"date": day, "closed": closed, "previous": previous, "files": list(kept.values())}
+        body = {"date": day, "closed": closed, "previous": previous, "files": list(listed.values())}
         body |= used
         data = manifest.canonical(body)
         if data != old:
-            store.remove(name + SIGNATURE)
+            if signed:
+                store.remove(name + SIGNATURE)
             store.write(name, data)
             written.append(day)
         previous = manifest.digest(data)
@@ -62,8 +85,6 @@ def write(store: Store, files: Index, changed: Iterable[str]) -> list[str]:
 
 def _none_lost(store: Store, name: str, entries: Iterable[str], names: Iterable[FileName]) -> None:
     """What was signed is never left out: a file may only have grown. Raises `ArchiveCorrupt`."""
-    if not store.exists(name + SIGNATURE):
-        return
     starts = {(n.tp, n.start) for n in names}
     for path in entries:
         file = parse(path)

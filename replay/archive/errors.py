@@ -26,4 +26,10 @@ class ArchiveAway(ArchiveError):
 
 
 class ArchiveConflict(ArchiveError):
-    """Somebody else wrote to the archive at the same time."""
+    """Somebody else wrote to the archive at the same time. `place`: what of it."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"{place} was written or removed by somebody else meanwhile: does a second "
+            "`tape archive` run? Nothing was overwritten; run it again when the other has ended"
+        )

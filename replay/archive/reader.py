@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from connectors.log.interface import Tp
 from replay.archive.layout import FileName, parse
@@ -31,14 +32,23 @@ def of_names(names: Sequence[str]) -> Index:
 
 
 def superseded(names: Sequence[str]) -> list[str]:
-    """Files, and their manifests, that a longer one with the same start has taken the place of."""
+    """Files, and their manifests, that a longer one with the same start has taken the place of.
+    One may be left alone: two archivers wrote and removed it.
+    """
     best = {(n.tp, n.start): n for files in of_names(names).values() for n in files}
     found = []
-    for name in filter(None, map(parse, names)):
-        longer = best.get((name.tp, name.start))
-        if longer is not None and longer.end > name.end:
-            found += [path for path in (name.manifest, name.path) if path in names]
+    for path in names:
+        name = parse(f"{path.removesuffix('.json')}.parquet" if path.endswith(".json") else path)
+        longer = best.get((name.tp, name.start)) if name else None
+        if name and longer and longer.end > name.end:
+            found.append(path)
     return found
+
+
+def overlapping(files: Index) -> tuple[FileName, FileName] | None:
+    """Two files that hold the same offsets; None where there are none."""
+    pairs = ((a, b) for some in files.values() for a, b in pairwise(some))
+    return next(((a, b) for a, b in pairs if a.end > b.start), None)
 
 
 def covered(files: Sequence[FileName]) -> list[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """An archive in S3: the same names below a prefix, the same bytes as in a folder.
 
 Nothing is overwritten unseen. A Parquet file is put only where there is none; everything else only
-in the place of what was read. So a second archiver is found out, and neither loses what it wrote.
+in the place of what was read, and what was read is all that is removed. So a second archiver is
+found out, and neither loses what it wrote.
 Files are read as local copies (`replay.archive.cache`).
 """
 
@@ -90,7 +91,7 @@ class S3Store:
     def write(self, name: str, data: bytes) -> None:
         tag = self._bucket.put(self._key(name), data, self._seen.get(name))
         if tag is None and not (self.exists(name) and self.read(name) == data):
-            raise self._conflict(name)
+            raise ArchiveConflict(f"{self.root}/{name}")
         self._seen[name] = tag or self._seen[name]
 
     def draft(self, name: str) -> Path:
@@ -98,11 +99,12 @@ class S3Store:
 
     def publish(self, draft: Path, name: str) -> None:
         if not self._bucket.upload(self._key(name), draft) and not self._same(draft, name):
-            raise self._conflict(name)
+            raise ArchiveConflict(f"{self.root}/{name}")
         draft.unlink()
 
     def remove(self, name: str) -> None:
-        self._bucket.delete(self._key(name))
+        if not self._bucket.delete(self._key(name), self._seen.get(name)):
+            raise ArchiveConflict(f"{self.root}/{name}")
         self._seen[name] = None
 
     def _same(self, draft: Path, name: str) -> bool:
@@ -138,9 +140,3 @@ class S3Store:
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}{name}"
-
-    def _conflict(self, name: str) -> ArchiveConflict:
-        return ArchiveConflict(
-            f"{self.root}/{name} was written by somebody else meanwhile: does a second "
-            "`tape archive` run? Nothing was overwritten; run it again when the other has ended"
-        )

@@ -128,4 +128,4 @@ def _import(
 def _settle(store: Store, known: list[Import], written: list[FileManifest]) -> None:
     """Partitions and days, in line with the files."""
     keep_partitions(store, imports.partitions(known))
-    days.write(store, index(store), {one.day for one in written})
+    days.write(store, days.kept(store), index(store), {one.day for one in written})

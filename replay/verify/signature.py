@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.signing import private_key, public_key
 from replay.archive.days import SIGNATURE, days, read
+from replay.archive.errors import ArchiveConflict
 from replay.archive.layout import day_manifest
 from replay.archive.store import Store
 
@@ -37,6 +39,17 @@ def sign_days(store: Store, pem: bytes) -> list[str]:
     for day in days(store):
         name = day_manifest(day)
         if not store.exists(name + SIGNATURE) and read(store, day)["closed"]:
-            store.write(name + SIGNATURE, key.sign(store.read(name)))
+            _sign(store, key, name)
             signed.append(day)
     return signed
+
+
+def _sign(store: Store, key: Ed25519PrivateKey, name: str) -> None:
+    """A signature of what was replaced while it was made would keep the right one out: it goes.
+    Raises `ArchiveConflict`.
+    """
+    data = store.read(name)
+    store.write(name + SIGNATURE, key.sign(data))
+    if store.read(name) != data:
+        store.remove(name + SIGNATURE)
+        raise ArchiveConflict(f"{store.root}/{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pytest
+
 from ops.stack import StackInfo
 from tests.chaos.round import Round
 from tests.connectors.gateway import kills, trials
 from tests.faults import laws, scenarios
 from tests.faults.rig import Rig
+from tests.replay.archive.survival import survive as disturb
+from tests.replay.archive.survival import undisturbed
 from tests.replay.verify.rounds import survive
 from tests.replay.verify.shelf import made
+from tests.s3 import CREDENTIALS, proxied, served
 from tests.soak.state import merge
 
 LOG: Final = ("connectors/*.py", "connectors/log/*.py", "connectors/epochs/*.py", "pipelines/*.py",
@@ -26,6 +32,8 @@ GATEWAY: Final = (*LOG, "connectors/gateway/*.py", "connectors/orderport/**/*.py
                   "ops/processes/exits.py", "ops/processes/kill.py",
                   "tests/connectors/gateway/*")  # fmt: skip
 ARCHIVE: Final = ("replay/archive/*.py", "replay/verify/*.py", "tests/replay/verify/*.py")
+S3: Final = ("replay/archive/*.py", "replay/verify/*.py", "tests/replay/archive/rivals.py",
+             "tests/replay/archive/survival.py", "tests/s3.py")  # fmt: skip
 DESK: Final = (*GATEWAY, "ops/desk/*", "ops/desk/example/*", "ops/supervisor/*",
                "tests/chaos/*")  # fmt: skip
 
@@ -91,6 +99,17 @@ def desks_under_chaos(rig: Rig, rounds: int) -> None:
         rig.counts.update(Round(rig.folder, folder, rig.seed + number).run())
 
 
+def archivers_disturbed(rig: Rig, rounds: int) -> None:
+    """S3 is moto's server, with a proxy before it that harms requests."""
+    folder = rig.scratch / f"{rig.prefix}s3"
+    folder.mkdir()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's, a line per request
+    with pytest.MonkeyPatch.context() as patch, served() as port, proxied(port) as proxy:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        rig.counts.update(disturb(proxy, undisturbed(folder), folder, rounds, rig.seed))
+
+
 def archives_harmed(rig: Rig, rounds: int) -> None:
     """One archive, harmed and mended again."""
     folder = rig.scratch / f"{rig.prefix}shelf"
@@ -120,5 +139,6 @@ PIECES = (
     *(Piece(f"kill switch, {broken} broken", killed(broken), 100, 20, GATEWAY)
       for broken in kills.BROKEN),
     Piece("an archived day harmed at random", archives_harmed, 10_000, 500, ARCHIVE),
+    Piece("archivers in S3: SIGKILL, SIGSTOP, no answers", archivers_disturbed, 100, 5, S3),
     Piece("a minute of the whole desk under chaos", desks_under_chaos, 30, 2, DESK),
 )  # fmt: skip

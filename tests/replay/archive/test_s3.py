@@ -2,7 +2,7 @@
 
 1. The bytes are those of the folder, and everything that reads an archive reads them.
 2. S3 refuses, breaks off or does not answer, at each kind of request: nothing is lost.
-3. Two archivers: nothing is overwritten unseen.
+3. Two writers: nothing is overwritten unseen (`test_rivals` has whole archivers).
 4. Local copies are bounded, and not believed.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -250,24 +249,6 @@ def test_two_writers_of_one_file(s3: S3) -> None:
     with pytest.raises(ArchiveConflict):
         store.publish(draft, "file")
     assert s3.objects() == {"file": b"same"}
-
-
-@pytest.mark.parametrize("part", [".parquet", "_days/"])
-def test_two_archivers_at_once(s3: S3, tmp_path: Path, part: str) -> None:
-    """A whole other run, over a log that has gone on, comes between."""
-    before, after = log_after(1), log_after(2)
-
-    def come_between(request: str) -> None:
-        if request.startswith("PUT ") and part in request:
-            s3.proxy.before = lambda _: None
-            archive(after, toy.CODEC, s3.store("other"), TOPICS)
-
-    s3.proxy.before = come_between
-    with suppress(ArchiveError):
-        archive(before, toy.CODEC, s3.store(), TOPICS)
-    archive(after, toy.CODEC, s3.store(), TOPICS)
-    archive(after, toy.CODEC, FolderStore(tmp_path / "folder"), TOPICS)
-    assert s3.objects() == bytes_of(tmp_path / "folder")
 
 
 def test_a_harmed_copy_is_fetched_anew(s3: S3, store: S3Store, log: MemoryLog) -> None:

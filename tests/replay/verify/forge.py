@@ -38,7 +38,7 @@ def forge(shelf: Shelf, name: FileName, change: Change) -> None:
         size=len(data),
     )
     store.write(name.manifest, now.dump())
-    days.write(store, index(store), {name.day})
+    days.write(store, days.kept(store), index(store), {name.day})
     sign_days(store, (shelf.root.parent / "key.pem").read_bytes())
 
 

@@ -1,0 +1,36 @@
+"""One archiver per archive: a folder tells the second one, whatever its run folder is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ops.processes.archiving import ArchiveBusy, alone
+from ops.settings import load
+from replay.archive.errors import ArchiveError
+from replay.archive.store import FolderStore
+
+
+def test_a_folder_has_one_archiver(tmp_path: Path) -> None:
+    one, other = (
+        load().model_copy(update={"run_dir": tmp_path / name}) for name in ("one", "other")
+    )
+    store = FolderStore(tmp_path / "archive")
+    with alone(one, store):
+        with pytest.raises(ArchiveBusy, match=f"process {os.getpid()} is archiving already"):
+            alone(other, store).__enter__()
+        with alone(other, FolderStore(tmp_path / "another")):
+            pass
+    with alone(other, store):
+        pass
+
+
+def test_a_folder_that_is_none_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ArchiveError, match=r"file.*: (File exists|Not a directory)"),
+        alone(load(), FolderStore(tmp_path / "file")),
+    ):
+        pass
