@@ -8,30 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-from connectors.epochs.batch import Decoder
 from connectors.epochs.boundaries import Carrying, accepted_in
-from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
-from connectors.epochs.encode import Encoder, counts_of
-from connectors.epochs.errors import Diverged
 from connectors.epochs.history import Ledger, history_from_start, history_since, of_own_version
 from connectors.epochs.model import History, Shard
-from connectors.epochs.parts import Parts
-from connectors.epochs.recorded import RecordedOutputs
-from connectors.epochs.session import Progress, Session
-from connectors.epochs.verify import Verifier
-from connectors.log.interface import Log, OutRecord, Tp
-from pipelines.flow import build_flow
+from connectors.log.interface import Log, Tp
 from pipelines.logic import Logic
-from replay.compare import Difference, differences
 from replay.pace import Pace, at_once, log_time
+from replay.stretch_process import Work, run_others
+from replay.stretch_run import Finding, Keep, Ran, run_stretch
+from replay.stretches import Stretch, stretches
 from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 from schemas.errors import TapeError
 from schemas.events import EpochCommitted
 
-Keep = Callable[[EpochCommitted, Sequence[OutRecord]], None]
+
+class Spread(NamedTuple):
+    """How to re-run stretches side by side: at most `most`, where a process costs `start` records.
+    The functions give another process the log and the logic; they can be pickled.
+    """
+
+    most: int
+    start: int
+    open: Callable[[], tuple[Log, Codec]]
+    logic: Callable[[], Logic[Any]]
 
 
 class NothingRecorded(TapeError):
@@ -40,15 +42,6 @@ class NothingRecorded(TapeError):
 
 class InputsGone(TapeError):
     """What the epochs read is no longer held."""
-
-
-class Finding(NamedTuple):
-    """The first epoch that differs: in what, and event by event."""
-
-    sequence: int
-    what: str
-    message: str
-    differences: list[Difference]
 
 
 @dataclass
@@ -67,6 +60,7 @@ class Verdict:
     snapshots: int = 0
     finding: Finding | None = None
     notes: list[str] = field(default_factory=list)
+    stretches: int = 1  # re-run side by side
 
     @property
     def clean(self) -> bool:
@@ -82,63 +76,50 @@ def rerun(
     on_epoch: Callable[[int, int], None] = lambda done, total: None,
     pace: Pace = at_once,
     keep: Keep | None = None,
+    spread: Spread | None = None,
 ) -> Verdict:
-    """Re-runs the epochs of a span; `keep` is given each with what it gave. Raises `TapeError` when
-    it cannot run; a difference is in the verdict.
+    """Re-runs the epochs of a span; `keep` is given each with what it gave. `spread`: over several
+    processes, at no pace and keeping nothing. Raises `TapeError` when it cannot run; a difference
+    is in the verdict.
     """
+    assert spread is None or (keep is None and pace is at_once), "both need the epochs in order"
+    whole, notes = recorded(log, codec, shard, span)
+    require_inputs(log, whole.epochs)
+    parts = [whole]
+    if spread is not None and spread.most > 1:
+        parts = stretches(whole, log.bounds(shard.snapshots), spread.most, spread.start)
+    early = span.from_ms if span.from_ms is not None else -1
+
+    def first(tell: Callable[[int], None]) -> Ran:
+        return run_stretch(
+            log, codec, shard, logic, parts[0], tell,
+            lambda epoch: log_time(epoch) < early or pace(epoch), keep,
+        )  # fmt: skip
+
+    works = [Work(spread.open, spread.logic, shard, one) for one in parts[1:]] if spread else []
+    ran = run_others(works, first, lambda done: on_epoch(done, len(whole.epochs)))
+    if ran.finding is None and ran.epochs < len(whole.epochs):
+        notes.append(f"ended after {ran.epochs} of {len(whole.epochs)} epochs")
+    return Verdict(
+        shard.pipeline,
+        shard.number,
+        whole.epochs[0].sequence,
+        whole.base.snapshot is not None,
+        sorted({e.version for e in whole.epochs}),
+        shard.version,
+        *ran,
+        notes,
+        len(parts),
+    )
+
+
+def recorded(log: Log, codec: Codec, shard: Shard, span: Span) -> tuple[Stretch, list[str]]:
+    """What is to be re-run, and words on what was left out."""
     ledger, history = history_of(log, codec, shard, span)
     carry = Carrying(accepted=accepted_in(history.epochs))
     history.epochs = epochs_before(history, shard, span)
     history, notes = of_own_version(ledger, shard, history)
-    epochs = epochs_before(history, shard, span)
-    require_inputs(log, epochs)
-    verifier = Verifier(codec, shard)
-    first_different: list[tuple[Diverged, EpochCommitted, list[OutRecord]]] = []
-
-    def note(finding: Diverged, record: EpochCommitted, records: object) -> None:
-        first_different.append((finding, record, list(records)))  # type: ignore[call-overload]
-        raise finding
-
-    verifier.on_divergence = note
-    session = Session(Parts(log, codec, shard, history.base, epochs, verifier, carry=carry))
-    early = span.from_ms if span.from_ms is not None else -1
-    session.goes_on = lambda epoch: log_time(epoch) < early or pace(epoch)
-    session.on_rerun = keep
-    verdict = Verdict(
-        shard.pipeline,
-        shard.number,
-        epochs[0].sequence,
-        history.base.snapshot is not None,
-        sorted({e.version for e in epochs}),
-        shard.version,
-        notes=notes,
-    )
-    try:
-        drive(session, log, codec, logic, lambda p: on_epoch(p.epochs_verified, len(epochs)))
-    except Diverged:
-        finding, record, records = first_different[0]
-        outputs = RecordedOutputs(log, codec, shard).messages(record)
-        shown = differences(codec, outputs, records)
-        verdict.finding = Finding(finding.sequence, finding.what, str(finding), shown)
-    verdict.epochs, verdict.records = session.progress.epochs_verified, session.progress.records
-    verdict.outputs, verdict.snapshots = session.progress.outputs, session.progress.snapshots
-    if verdict.clean and verdict.epochs < len(epochs):
-        verdict.notes.append(f"ended after {verdict.epochs} of {len(epochs)} epochs")
-    return verdict
-
-
-def drive(
-    session: Session,
-    log: Log,
-    codec: Codec,
-    logic: Logic[Any],
-    on_epoch: Callable[[Progress], None] | None = None,
-) -> None:
-    """Runs a session to its end through the pipeline's own dataflow."""
-    encode = Encoder(session.parts.shard, codec, counts_of(log))
-    session.on_settled = on_epoch
-    source, sink = EpochSource(session), EpochSink(session, no_writer)
-    run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))
+    return Stretch(history.base, epochs_before(history, shard, span), carry), notes
 
 
 def require_inputs(log: Log, epochs: Sequence[EpochCommitted]) -> None:
@@ -154,10 +135,6 @@ def require_inputs(log: Log, epochs: Sequence[EpochCommitted]) -> None:
                     f"{tp.topic}/{tp.partition}: offsets {first} to {stop - 1}, which the epochs "
                     "read, are not there any more; --source archive or auto may have them"
                 )
-
-
-def no_writer(code: int, message: str) -> NoReturn:
-    raise AssertionError(f"a replay writes nothing, yet: {message}")
 
 
 def epochs_before(history: History, shard: Shard, span: Span) -> list[EpochCommitted]:

@@ -1,9 +1,8 @@
 """Reads ahead in a process of its own, so that taking messages apart and deciding what they mean
 do not wait for one another's lock: in one process both together are no faster than in turn.
 
-The pipeline's process starts it, tells it what to read over a socket pair and gets columns back
-(`Run`), with what is known of each partition's end. It ends with the socket: whatever ends the
-pipeline, `kill -9` too, ends it. Nothing secret is on its command line.
+The pipeline's process starts it (`connectors.child`), tells it what to read over a socket pair and
+gets columns back (`Run`), with what is known of each partition's end. It ends with the socket.
 """
 
 from __future__ import annotations
@@ -11,15 +10,12 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Generic
 
-from connectors import log_lines
+from connectors import child, log_lines
 from connectors.epochs.intake import (
     AHEAD_RECORDS,
     WAIT_S,
@@ -36,9 +32,6 @@ from connectors.epochs.tuning import tune
 from connectors.log.errors import LogUnreachable
 from connectors.log.interface import Log, Reader, Tp
 from schemas.errors import TapeError
-
-ROOT = Path(__file__).parents[2]
-END_S = 5.0
 
 
 def intake_of(log: Log, positions: Mapping[Tp, int]) -> Intake[Run] | ProcessIntake[Run]:
@@ -57,9 +50,7 @@ class ProcessIntake(Known, Generic[C]):
     def __init__(
         self, opener: Callable[[], Reader], positions: Mapping[Tp, int], take: Take[C]
     ) -> None:
-        self._pipe, theirs = Pipe()
-        with theirs:
-            self._process = _start(theirs.fileno())
+        self._process, self._pipe = child.start(__name__)
         self._ready = select.poll()
         self._ready.register(self._pipe.fileno(), select.POLLIN)
         self.ends = {tp: Ends(at, at) for tp, at in positions.items()}
@@ -89,7 +80,7 @@ class ProcessIntake(Known, Generic[C]):
         try:
             found: tuple[Taken[C], dict[Tp, Ends]] | TapeError = self._pipe.recv()
         except (EOFError, OSError):
-            code = self._process.wait(END_S)
+            code = self._process.wait(child.END_S)
             found = LogUnreachable(f"the process that reads ahead ended with exit code {code}")
         if isinstance(found, TapeError):
             self._error = found
@@ -105,22 +96,7 @@ class ProcessIntake(Known, Generic[C]):
             self._pipe.send(held)
 
     def close(self) -> None:
-        self._pipe.close()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def _start(socket: int) -> subprocess.Popen[bytes]:
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.Popen(
-        [sys.executable, "-m", __name__, str(socket)],
-        pass_fds=[socket],
-        env={**os.environ, "PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
-    )
+        child.stop(self._process, self._pipe)
 
 
 def serve(pipe: Connection) -> None:

@@ -85,6 +85,10 @@ class Session:
         """The newest snapshot at the end of that epoch."""
         return self._snapshot
 
+    def close(self) -> None:
+        """For whoever asks for no more epochs: what reads ahead ends."""
+        self._supply.close()
+
     def next_items(self) -> list[Item]:
         """The items of the next epoch; none when there is nothing yet. Raises StopIteration
         after the last.

@@ -290,9 +290,12 @@ FIGURES = """\
 - `backtest_orders`: strategy with execution, risk, gateway and matching over ticks in an archive;
   `backtest_signals`: the averages alone. `nautilus_*`: nautilus_trader's engine over the same ticks
   in memory, market orders in place of limit orders; without its start-up and loading.
+- `replay_log`, `replay_archive`: the strategy's epochs again, by as many processes as `tape replay`
+  takes unless it is told.
 - The latency of orders is that of the example desk with everything running, captures at their own
   pace; the venue tells its time in whole milliseconds.
-- CPU and memory count the process with the one that reads ahead for it, not the broker."""
+- CPU and memory count the process with those beside it, not the broker; memory of more than one is
+  a bound from above."""
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

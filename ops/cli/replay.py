@@ -58,10 +58,16 @@ def replay(
     out: Annotated[
         Path | None, typer.Option(help="keep what comes out as Parquet, in a folder in this one")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="processes, at full speed without --out; default: every core if it helps"
+        ),
+    ] = None,
     output: Output = Form.TEXT,
 ) -> None:
-    """Run recorded epochs again in this process and compare every digest and snapshot; `orders`:
-    fold order events again from decisions and venue.raw.
+    """Run recorded epochs again and compare every digest and snapshot; `orders`: fold order events
+    again from decisions and venue.raw.
 
     Exit code 0: equal. 1: the first epoch that differs is shown, event by event. 2: could not run.
     """
@@ -70,9 +76,12 @@ def replay(
     from ops.processes.stepping import pace_of
     from ops.stack.progress import Bars, silent
 
-    span, chosen, way = span_of(start, end, date), source_of(source), Way(pace_of(speed), out)
-    if (pipeline == "orders" or limits is not None) and (speed != "max" or out is not None):
-        raise typer.BadParameter("--speed and --out are for the epochs of a pipeline")
+    span, chosen, way = span_of(start, end, date), source_of(source), Way(pace_of(speed), out, jobs)
+    in_order = speed != "max" or out is not None
+    if (pipeline == "orders" or limits is not None) and (in_order or jobs is not None):
+        raise typer.BadParameter("--speed, --out and --jobs are for the epochs of a pipeline")
+    if in_order and jobs is not None and jobs > 1:
+        raise typer.BadParameter("--jobs above 1 is for --speed max without --out")
     if pipeline == "orders":
         replay_the_orders(account, span, chosen, output)
         return
@@ -160,10 +169,11 @@ def as_text(verdict: Verdict, kept: Kept | None = None) -> str:
 
 def verdict_text(verdict: Verdict) -> str:
     base = "a snapshot" if verdict.from_snapshot else "the first record"
+    side = f" ({verdict.stretches} stretches side by side)" if verdict.stretches > 1 else ""
     head = (
         f"{verdict.pipeline}-{verdict.shard}: {verdict.epochs} epochs from {verdict.from_sequence} "
         f"on ({base}), {verdict.records} records, {verdict.outputs} outputs, "
-        f"{verdict.snapshots} snapshots: "
+        f"{verdict.snapshots} snapshots{side}: "
     )
     if verdict.finding is None:
         return head + "0 differences"

@@ -16,6 +16,7 @@ from ops.limits import load_limits
 from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import shard_of
 from ops.processes.sources import Source, opened
+from ops.processes.spreading import spread_of
 from ops.settings import Settings
 from ops.stack.progress import Report, silent
 from pipelines.logic import Logic
@@ -31,10 +32,14 @@ from schemas.errors import TapeError
 
 
 class Way(NamedTuple):
-    """How to replay: `pace` makes the pace of one shard, `out` is the folder that keeps runs."""
+    """How to replay: `pace` makes the pace of one shard, `out` is the folder that keeps runs,
+    `jobs` the number of processes (None: every core where that is quicker). At a pace, and to keep
+    what comes out, there is one.
+    """
 
     pace: Callable[[], Pace] = lambda: at_once
     out: Path | None = None
+    jobs: int | None = 1
 
 
 class Replayed(NamedTuple):
@@ -66,7 +71,7 @@ def replay_shards(
         made = made_of(name, settings)
         shard = shard_of(made, number, count, settings)
         step = partial(report, f"replay {name}-{number}")
-        done.append(_one(log, codec, shard, made.logic, span, step, way, settings))
+        done.append(_one(log, codec, shard, made.logic, span, step, way, settings, source))
         noting.note(settings.run_dir, noted(shard, done[-1].verdict, source))
     return done
 
@@ -89,10 +94,13 @@ def _one(
     step: Callable[[int, int], None],
     way: Way,
     settings: Settings,
+    source: Source,
 ) -> Replayed:
     """One shard; what it gave is kept where `way` says."""
     if way.out is None:
-        return Replayed(rerun(log, codec, shard, logic, span, step, way.pace()))
+        pace, opening = way.pace(), partial(opened, settings, source)
+        spread = spread_of(way.jobs, shard.pipeline, settings, opening) if pace is at_once else None
+        return Replayed(rerun(log, codec, shard, logic, span, step, pace, spread=spread))
     keep = Outputs(way.out, f"{shard.pipeline}-{shard.number}", codec, log.partition_count, span)
     try:
         found = rerun(log, codec, shard, logic, span, step, way.pace(), keep)

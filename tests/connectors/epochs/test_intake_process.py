@@ -14,8 +14,9 @@ from functools import partial
 
 import pytest
 
+from connectors.child import ROOT
 from connectors.epochs.intake import Intake
-from connectors.epochs.intake_process import ROOT, ProcessIntake
+from connectors.epochs.intake_process import ProcessIntake
 from connectors.epochs.runs import run_of
 from connectors.log.errors import LogUnreachable, OffsetsGone
 from connectors.log.interface import Message, Tp

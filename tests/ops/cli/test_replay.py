@@ -34,6 +34,8 @@ options = { fast_span = 20, slow_span = 80, size = "0.02" }
 
 [epochs]
 records_max = 1000
+snapshot_bytes_min = 20000
+snapshot_factor = 1
 """
 
 
@@ -115,6 +117,10 @@ def test_epochs_go_line_by_line(recorded: Path, monkeypatch: pytest.MonkeyPatch)
     [
         (("--speed", "quick"), "--speed is max, step or a number above 0, not quick"),
         (("--limits", "README.md", "--speed", "2"), "for the epochs of a pipeline"),
+        (("--limits", "README.md", "--jobs", "1"), "for the epochs of a pipeline"),
+        (("--jobs", "2", "--speed", "1"), "--jobs above 1 is for --speed max without --out"),
+        (("--jobs", "2", "--out", "."), "--jobs above 1 is for --speed max without --out"),
+        (("--jobs", "0"), "greater than or equal to 1"),
     ],
 )
 def test_what_cannot_be_asked(
@@ -123,3 +129,32 @@ def test_what_cannot_be_asked(
     done = tape(recorded, monkeypatch, *arguments)
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+def test_several_processes_say_what_one_says(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, three = (tape(recorded, monkeypatch, "--jobs", jobs) for jobs in ("1", "3"))
+    assert (one.exit_code, three.exit_code) == (0, 0), three.output
+    assert "(3 stretches side by side): 0 differences" in three.stdout
+    assert three.stdout.replace(" (3 stretches side by side)", "") == one.stdout
+
+
+def test_a_changed_constant_is_found_at_the_same_epoch(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "archive").symlink_to(recorded / "archive")
+    (tmp_path / "tape.toml").write_text(SIGNALS.replace("fast_span = 20", "fast_span = 21"))
+    one, three = (
+        tape(tmp_path, monkeypatch, "--jobs", jobs, "--output", "json") for jobs in ("1", "3")
+    )
+    assert (one.exit_code, three.exit_code) == (1, 1), three.output
+    [found], [others] = json.loads(one.stdout), json.loads(three.stdout)
+    assert found["finding"]["what"] in {"outputs", "snapshot"}
+    assert others == {**found, "stretches": 3}
+
+
+def test_what_is_short_is_run_by_one_process(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "side by side" not in tape(recorded, monkeypatch).stdout
