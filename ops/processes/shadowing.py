@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import Any
 
 from connectors.epochs.history import newest_committed
@@ -73,7 +74,10 @@ def follow(settings: Settings, shadow: Shadow, on_round: Callable[[Round], None]
     figures.show(settings)
     health = answer(settings, "canary")
     while not stop.is_set():
-        done = judged(settings, shadow)
+        try:
+            done = judged(settings, shadow, stop)
+        except _Stopped:
+            break
         health.ready = lambda reason=done.reason: reason  # type: ignore[misc]
         figures.keep(settings.run_dir, shadow.task.pipeline, done.as_json())
         on_round(done)
@@ -82,13 +86,22 @@ def follow(settings: Settings, shadow: Shadow, on_round: Callable[[Round], None]
     return last
 
 
-def judged(settings: Settings, shadow: Shadow) -> Round:
-    """One round, over the window that ends now."""
+class _Stopped(Exception):
+    """A round was left in its middle."""
+
+
+def judged(settings: Settings, shadow: Shadow, stop: Event) -> Round:
+    """One round, over the window that ends now. Raises `_Stopped` once told to stop."""
+
+    def go_on(*_: object) -> None:
+        if stop.is_set():
+            raise _Stopped
+
     span = Span()
     try:
         span = window(settings, shadow.task, shadow.window_ms)
         task = replace(shadow.task, span=span)
-        found = compared(task, shadow.baseline, shadow.candidate)
+        found = compared(task, shadow.baseline, shadow.candidate, go_on)
         return Round(span, found, list(breaches(shadow.policy, found)))
     except TapeError as error:
         logger.warning("no verdict: %s; trying again in %g s", error, shadow.every_s)
