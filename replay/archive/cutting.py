@@ -1,16 +1,20 @@
 """Where one file of a partition ends and the next begins: at a multiple of `FILE_OFFSETS`, and
 before the first record of a UTC day of log time. Nothing else decides, not who reads when.
 
-A record without a time (0 or less: what a process says of itself before its first input) begins no
-day: it lies in that of the first record after it that has one.
+A record without a time (`TIMELESS_MS` or less: what a process says of itself before its first
+input, see `connectors.epochs.records.record_stamp`) begins no day: it lies in that of the first
+record after it that has one.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Final
 
 from replay.archive.layout import FILE_OFFSETS, day_number, day_of
+
+TIMELESS_MS: Final = 1
 
 
 class Cutter:
@@ -51,14 +55,14 @@ class Cutter:
             if self.has_time:
                 reached = max(self.log_time_ms, timestamps[0])
             else:
-                reached = next((stamp for stamp in timestamps if stamp > 0), 0)
+                reached = next((stamp for stamp in timestamps if stamp > TIMELESS_MS), 0)
             self._day = day_number(reached) if reached else None
         return self._day or 0
 
     @property
     def has_time(self) -> bool:
         """Whether the partition has reached any time at all."""
-        return self.log_time_ms > 0
+        return self.log_time_ms > TIMELESS_MS
 
     def begin(self, start: int) -> None:
         """The next file."""

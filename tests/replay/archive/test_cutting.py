@@ -48,3 +48,8 @@ def test_files_end_at_days_and_at_multiples(together: int) -> None:
         (2, "1970-01-02", [2, FILE_OFFSETS - 1]),
         (FILE_OFFSETS, "1970-01-02", [FILE_OFFSETS + 5]),
     ]
+
+
+@pytest.mark.parametrize("stamp", [0, 1])
+def test_what_is_said_before_the_first_input_begins_no_day(stamp: int) -> None:
+    assert cut([0, 1], [stamp, DAY_MS], 1) == [(0, "1970-01-02", [0, 1])]
