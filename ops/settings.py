@@ -84,6 +84,7 @@ class StackSettings(_Section):
     controller_port: int | None = Field(default=None, ge=1, le=65535)
     registry_port: int | None = Field(default=None, ge=1, le=65535)
     guarded_port: int = Field(default=0, ge=0, le=65535)  # where clients sign in; 0: nowhere
+    lasting: bool = True  # for hours: compiled for speed, which a minute's run does not earn back
     maven_repository: str | None = None
 
 

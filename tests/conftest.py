@@ -64,6 +64,7 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 patch.delenv(name)
         for name in _OF_MAKE:
             patch.delenv(name, raising=False)
+        patch.setenv("TAPE_STACK__LASTING", "false")  # no stack here lasts long enough to pay
         patch.setenv("TAPE_CONFIG", str(folder / "tape.toml"))
         patch.setenv("TAPE_RUN_DIR", str(folder / "run"))
         yield

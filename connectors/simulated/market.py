@@ -14,13 +14,15 @@ from typing import Final, NamedTuple, Protocol
 from connectors.feed.capture import Frame
 from connectors.venues import FOLDERS, venue
 from pipelines.batches import batch_of
-from pipelines.logic import ROWS_MAX, Input, Position
+from pipelines.logic import Input, Position
 from pipelines.market.logic import RAW, MarketLogic
 from pipelines.matching.state import Market
 from schemas.events import BookChanged, FrameReceived, QuoteChanged, TradePrinted
 
 LINE: Final = "A"
 VENUE: Final = "BINANCE"  # whose instruments are traded here: `BTCUSDT.BINANCE`
+
+AT_ONCE: Final = 99  # frames, while requests wait; so few are read row by row
 
 
 class MarketEvent(NamedTuple):
@@ -49,8 +51,8 @@ class CaptureReader:
     def read(self, frames: Sequence[Frame]) -> list[Market]:
         """The events of the next frames."""
         found: list[Market] = []
-        for start in range(0, len(frames), ROWS_MAX - 1):
-            rows = [self._input(one) for one in frames[start : start + ROWS_MAX - 1]]
+        for start in range(0, len(frames), AT_ONCE):
+            rows = [self._input(one) for one in frames[start : start + AT_ONCE]]
             self._state, outputs = self._logic.step(self._state, batch_of(rows))
             found += [
                 one.event
@@ -83,7 +85,7 @@ class CaptureMarket:
 
     async def _due(self, started_s: float) -> int:
         """Waits for the next frame; the end of those that are due then."""
-        most = self.played + ROWS_MAX - 1
+        most = self.played + AT_ONCE
         if self._speed is None:
             return min(len(self._frames), most)
         loop, first_ns = asyncio.get_running_loop(), self._frames[0].at_ns

@@ -85,6 +85,7 @@ def flatten(
     from ops.processes.flatten import flatten as run
     from ops.settings import load
 
+    _doubt(instrument)
     left = run(load(), (account, strategy, instrument), by or person(), reason, within)
     rows = [one._asdict() for one in left]
     emit(output, {"flat": not left, "remaining": rows}, _remaining(left))
@@ -157,9 +158,18 @@ def _state(kind: Any, scope: Any, by: str, reason: str, output: Form) -> None:
     from ops.settings import load
 
     event = kind(*scope, "OPERATOR", by or person(), reason, None, time.time_ns())
+    _doubt(scope[2])
     offset = decide(load(), event)
     text = f"{STATES[kind]} {name_of(scope)} from ops.control.v1/0/{offset} on, until resumed"
     emit(output, {"offset": offset, "state": STATES[kind], "scope": name_of(scope)}, text)
+
+
+def _doubt(instrument: str | None) -> None:
+    from ops.processes.control import doubt
+    from ops.settings import load
+
+    if said := doubt(load(), instrument):
+        print(f"tape: warning: {said}", file=sys.stderr)
 
 
 def _plain(value: Any) -> Any:

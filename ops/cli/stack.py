@@ -53,7 +53,7 @@ def up(everything: All = False, monitoring: Monitoring = False, output: Output =
             repository=settings.stack.maven_repository,
             report=bars,
             guarded=settings.stack.guarded_port,
-            lasting=True,
+            lasting=settings.stack.lasting,
         )
         if everything:
             _start_desk(settings, bars)

@@ -40,7 +40,7 @@ def run_paper(run_dir: Path, feed: str | None, seconds: float | None, report: Re
     with hold(run_dir, "desk"):
         end_leftovers(run_dir)
         try:
-            stack.start(run_dir, ports=stack.FREE, report=report, lasting=True)
+            stack.start(run_dir, ports=stack.FREE, report=report, lasting=settings.stack.lasting)
             prepare(settings, report)
             told = environment(file, settings)
             with Supervisor(run_dir, told, needed=needed(settings)) as supervisor:

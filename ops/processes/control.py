@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from connectors.control import ControlWriter, identify
+from connectors.control import ControlWriter, identify, limits_in_force
 from connectors.gateway import latch
 from connectors.gateway.local_socket import SUFFIX, Ask, NotTold, ask_gateway
 from connectors.log.interface import Log
@@ -70,6 +70,17 @@ def decide(settings: Settings, event: Any, *, identified: bool = True) -> int:
     if identified:
         identify(kafka_log(settings), codec, writer, settings.environment)
     return writer.write(event, name_of((event.account, event.strategy, event.instrument)))
+
+
+def doubt(settings: Settings, instrument: str | None) -> str:
+    """Why what is decided for an instrument may hold nothing back: no limits name it, so it cannot
+    be traded, or it is misspelt. Empty where there is no doubt.
+    """
+    found = limits_in_force(kafka_log(settings), codec_of(settings))
+    known = [terms.instrument for terms in found.event.instruments] if found else []
+    if instrument is None or not known or instrument in known:
+        return ""
+    return f"the limits know no instrument {instrument}, only {', '.join(known)}"
 
 
 def resume(settings: Settings, event: TradingResumed) -> Resumed:

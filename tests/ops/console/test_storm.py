@@ -78,7 +78,7 @@ def test_a_storm_of_updates_does_not_slow_the_page(desk: Console) -> None:
     assert blowing.fed >= 2 * SECONDS * RATE
     assert desk.follower.updates >= blowing.fed
     assert pace["frames"] > 2 * CLICKS
-    assert BLOCK_MS <= pace["gap"] < GAP_MS
+    assert 0.9 * BLOCK_MS < pace["gap"] < GAP_MS
     assert len(sizes) <= took_s / STEP_S + took_s / BEAT_S + 2
     assert max(sizes[1:]) < MESSAGE_BYTES
     assert blowing.unsent_bytes <= MESSAGE_BYTES + max(sizes)

@@ -48,13 +48,11 @@ def at(s3: S3, method: str, part: str, act: Callable[[], object]) -> None:
     ("method", "part", "gives_way"),
     [
         pytest.param("PUT", ".parquet", False, id="before a file"),
-        pytest.param("PUT", "dt=1970-01-02/md.trade.v1%2B0%2B12-21.json", False, id="its manifest"),
         pytest.param(
             "GET", "dt=1970-01-01/md.trade.v1%2B3%2B0-8.json", True, id="files are listed"
         ),
         pytest.param("PUT", "_days/1970-01-01.json", True, id="before a closed day"),
         pytest.param("PUT", OPEN_DAY, True, id="before the open day"),
-        pytest.param("DELETE", ".json", False, id="before what is not needed goes"),
         pytest.param("PUT", ".json.sig", False, id="before a signature"),
     ],
 )

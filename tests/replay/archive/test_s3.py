@@ -224,7 +224,9 @@ def test_two_writers_of_one_name(s3: S3) -> None:
     one.write("ids", b"1")
     assert other.read("ids") == b"1"
     one.write("ids", b"2")
-    with pytest.raises(ArchiveConflict, match=rf"^{s3.root}/ids was written by somebody else"):
+    with pytest.raises(
+        ArchiveConflict, match=rf"^{s3.root}/ids was written or removed by somebody else"
+    ):
         other.write("ids", b"3")
     assert s3.objects() == {"ids": b"2"}
     one.write("ids", b"3")
