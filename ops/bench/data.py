@@ -73,8 +73,8 @@ def moves() -> list[Move]:
     """All trades of the shipped Binance spot captures but each one's first."""
     found: list[Move] = []
     for name in CAPTURES:
-        told = [(frame.at_ns, json.loads(frame.payload).get("data", {})) for frame in load((name,))]
-        trades = [(at_ns, trade) for at_ns, trade in told if trade.get("e") == "trade"]
+        printed = (frame for frame in load((name,)) if b'"e":"trade"' in frame.payload)
+        trades = [(frame.at_ns, json.loads(frame.payload)["data"]) for frame in printed]
         late_ns = [at_ns - trade["T"] * 1_000_000 for at_ns, trade in trades]
         for (_, before), (_, trade), late in zip(trades, trades[1:], late_ns[1:], strict=False):
             ticks = int((Decimal(trade["p"]) - Decimal(before["p"])) * 100)

@@ -52,7 +52,7 @@ def test_every_closed_day_is_verified(shelf: Shelf) -> None:
     found = tape(shelf)
     assert found.returncode == 0, found
     lines = found.stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["1970-01-01", *DAYS[:2]]
+    assert [line.split(":")[0] for line in lines] == list(DAYS[:2])
     assert all(line.endswith(": no findings") for line in lines)
 
 
