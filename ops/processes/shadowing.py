@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from threading import Event
 from typing import Any
 
 from connectors.epochs.history import newest_committed
@@ -21,7 +20,7 @@ from ops.processes.catalog import pipeline as made_of
 from ops.processes.run import shard_of
 from ops.processes.sources import opened
 from ops.settings import Settings
-from ops.stopping import told_to_stop
+from ops.stopping import Stopped, left_when_told, told_to_stop
 from replay.canary.policy import Policy, breaches
 from replay.canary.run import Comparison
 from replay.pace import log_time
@@ -75,8 +74,9 @@ def follow(settings: Settings, shadow: Shadow, on_round: Callable[[Round], None]
     health = answer(settings, "canary")
     while not stop.is_set():
         try:
-            done = judged(settings, shadow, stop)
-        except _Stopped:
+            with left_when_told(stop):
+                done = judged(settings, shadow)
+        except Stopped:
             break
         health.ready = lambda reason=done.reason: reason  # type: ignore[misc]
         figures.keep(settings.run_dir, shadow.task.pipeline, done.as_json())
@@ -86,22 +86,13 @@ def follow(settings: Settings, shadow: Shadow, on_round: Callable[[Round], None]
     return last
 
 
-class _Stopped(Exception):
-    """A round was left in its middle."""
-
-
-def judged(settings: Settings, shadow: Shadow, stop: Event) -> Round:
-    """One round, over the window that ends now. Raises `_Stopped` once told to stop."""
-
-    def go_on(*_: object) -> None:
-        if stop.is_set():
-            raise _Stopped
-
+def judged(settings: Settings, shadow: Shadow) -> Round:
+    """One round, over the window that ends now."""
     span = Span()
     try:
         span = window(settings, shadow.task, shadow.window_ms)
         task = replace(shadow.task, span=span)
-        found = compared(task, shadow.baseline, shadow.candidate, go_on)
+        found = compared(task, shadow.baseline, shadow.candidate)
         return Round(span, found, list(breaches(shadow.policy, found)))
     except TapeError as error:
         logger.warning("no verdict: %s; trying again in %g s", error, shadow.every_s)

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 
 import pytest
 from typer.testing import CliRunner
@@ -50,15 +49,15 @@ def test_the_window_ends_where_the_newest_epoch_begins(settings: Settings) -> No
     assert part.from_ms is not None
     assert part.to_ms == part.from_ms + 1_000
     shadows = [shadow(settings, window_ms=length_ms) for length_ms in (1_000, LONG_MS)]
-    few, all_of_them = (judged(settings, one, Event()).found for one in shadows)
+    few, all_of_them = (judged(settings, one).found for one in shadows)
     assert few is not None
     assert all_of_them is not None
     assert 0 < few.epochs < all_of_them.epochs < 210, "the newest epoch may not be whole yet"
 
 
 def test_verdicts(settings: Settings, tmp_path: Path) -> None:
-    assert judged(settings, shadow(settings), Event()).verdict == 0
-    beyond = judged(settings, shadow(settings, overlay(tmp_path, FASTER)), Event())
+    assert judged(settings, shadow(settings)).verdict == 0
+    beyond = judged(settings, shadow(settings, overlay(tmp_path, FASTER)))
     assert beyond.verdict == 1
     assert "decisions changed" in beyond.broken[0]
 
@@ -67,7 +66,7 @@ def test_a_round_that_cannot_run_is_told_and_the_next_follows(settings: Settings
     nothing = Task("strategy", source=Source.ARCHIVE, shards=2)
     with pytest.raises(NothingRecorded):
         window(settings, nothing, LONG_MS)
-    done = judged(settings, shadow(settings, task=nothing), Event())
+    done = judged(settings, shadow(settings, task=nothing))
     assert (done.verdict, done.found) == (2, None)
     assert "no recent epoch" in done.reason
 
