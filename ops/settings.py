@@ -61,9 +61,8 @@ class KafkaSettings(_Section):
         """The options with their secrets read. Raises `SettingsError` for a dangling reference, and
         for what librdkafka does not know.
         """
-        options = options_of(self.options)
-        require_known(options)
-        return options
+        require_known(tuple(self.options.items()))
+        return options_of(self.options)
 
 
 class RegistrySettings(_Section):

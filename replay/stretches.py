@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final
 
-from connectors.epochs.boundaries import Carrying
+from connectors.epochs.boundaries import Carrying, skipped_by
 from connectors.epochs.history import places_after
 from connectors.epochs.model import Base
 from connectors.log.interface import Tp
@@ -91,10 +91,10 @@ def waiting(skips: dict[Tp, int], epoch: EpochCommitted) -> dict[Tp, int]:
     knows of it.
     """
     found = dict(skips)
-    if epoch.boundary is not None and epoch.boundary.kind == "SKIP":
-        topic, partition, offset = epoch.boundary.subject.rsplit("/", 2)
-        tp = Tp(topic, int(partition))
-        found[tp] = max(found.get(tp, 0), int(offset))
+    skipped = skipped_by(epoch.boundary)
+    if skipped is not None:
+        tp = Tp(skipped.topic, skipped.partition)
+        found[tp] = max(found.get(tp, 0), skipped.offset)
     ends = {Tp(read.topic, read.partition): read.end for read in epoch.inputs}
     return {tp: offset for tp, offset in found.items() if ends.get(tp, 0) <= offset}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from connectors.epochs.batch import EpochBatch
+from connectors.epochs.boundaries import skipped_by
 from connectors.epochs.inputs import places_over
 from connectors.epochs.model import History, Shard
 from connectors.epochs.recorded import RecordedOutputs
@@ -120,12 +121,7 @@ def _judge(limits: LimitsChanged, history: History) -> _Judge:
 
 def skipped_in(history: History) -> frozenset[Position]:
     """Records that were left out by a person's word."""
-    found = set()
-    for epoch in history.epochs:
-        if epoch.boundary is not None and epoch.boundary.kind == "SKIP":
-            topic, partition, offset = epoch.boundary.subject.rsplit("/", 2)
-            found.add(Position(topic, int(partition), int(offset)))
-    return frozenset(found)
+    return frozenset(filter(None, (skipped_by(epoch.boundary) for epoch in history.epochs)))
 
 
 def _compare(

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from connectors.epochs.errors import BoundaryRefused
 from connectors.epochs.model import Acceptance, History, Place, Shard, Skip
 from connectors.log.interface import Tp
-from schemas.events import EpochCommitted
+from pipelines.logic import Position
+from schemas.events import Boundary, EpochCommitted
 
 logger = logging.getLogger("tape.epochs")
 
@@ -54,6 +55,14 @@ def words(asked: Skip | Acceptance | None) -> tuple[str, str]:
     if isinstance(asked, Skip):
         return asked.reason, "/".join(str(part) for part in asked.position)
     return asked.reason, str(asked.sequence)
+
+
+def skipped_by(boundary: Boundary | None) -> Position | None:
+    """The record that a boundary leaves out, where it is of that kind."""
+    if boundary is None or boundary.kind != "SKIP":
+        return None
+    topic, partition, offset = boundary.subject.rsplit("/", 2)
+    return Position(topic, int(partition), int(offset))
 
 
 def wants_skip(skip: Skip | None, shard: Shard, history: History, places: dict[Tp, Place]) -> bool:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from connectors.epochs.boundaries import skipped_by
 from connectors.epochs.committer import Committer, Standing
 from connectors.epochs.errors import EpochsMerged
 from connectors.epochs.inputs import places_over
@@ -150,9 +151,9 @@ class Session:
         return Flight(record.sequence, slices, record.reason, due, record, carried)
 
     def _note_boundary(self, boundary: Boundary) -> None:
-        if boundary.kind == "SKIP":
-            topic, partition, offset = boundary.subject.rsplit("/", 2)
-            self._skipped.add(Position(topic, int(partition), int(offset)))
+        skipped = skipped_by(boundary)
+        if skipped is not None:
+            self._skipped.add(skipped)
 
     def _empty(
         self, reason: Reason, boundary: Boundary | None = None, snapshot: bool = True

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from itertools import count
+from itertools import count, pairwise
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, Producer
@@ -75,12 +75,13 @@ def moves() -> list[Move]:
     for name in CAPTURES:
         printed = (frame for frame in load((name,)) if b'"e":"trade"' in frame.payload)
         trades = [(frame.at_ns, json.loads(frame.payload)["data"]) for frame in printed]
-        late_ns = [at_ns - trade["T"] * 1_000_000 for at_ns, trade in trades]
-        for (_, before), (_, trade), late in zip(trades, trades[1:], late_ns[1:], strict=False):
+        quickest_ns = min(at_ns - trade["T"] * 1_000_000 for at_ns, trade in trades)
+        for (_, before), (at_ns, trade) in pairwise(trades):
             ticks = int((Decimal(trade["p"]) - Decimal(before["p"])) * 100)
             side: Side = "SELL" if trade["m"] else "BUY"
             gap_ms = max(0, trade["T"] - before["T"])
-            found.append(Move(ticks, exact(trade["q"]), side, gap_ms, late - min(late_ns)))
+            late_ns = at_ns - trade["T"] * 1_000_000 - quickest_ns
+            found.append(Move(ticks, exact(trade["q"]), side, gap_ms, late_ns))
     return found
 
 

@@ -15,6 +15,7 @@ from ops.cli._output import Form, Output, columns, emit
 if TYPE_CHECKING:
     from ops.processes.flatten import Remaining
     from ops.processes.kill import Killed
+    from ops.settings import Settings
 
 
 def _named(part: str | None) -> str | None:
@@ -85,8 +86,9 @@ def flatten(
     from ops.processes.flatten import flatten as run
     from ops.settings import load
 
-    _doubt(instrument)
-    left = run(load(), (account, strategy, instrument), by or person(), reason, within)
+    settings = load()
+    _doubt(settings, instrument)
+    left = run(settings, (account, strategy, instrument), by or person(), reason, within)
     rows = [one._asdict() for one in left]
     emit(output, {"flat": not left, "remaining": rows}, _remaining(left))
     raise typer.Exit(1 if left else 0)
@@ -158,17 +160,17 @@ def _state(kind: Any, scope: Any, by: str, reason: str, output: Form) -> None:
     from ops.settings import load
 
     event = kind(*scope, "OPERATOR", by or person(), reason, None, time.time_ns())
-    _doubt(scope[2])
-    offset = decide(load(), event)
+    settings = load()
+    offset = decide(settings, event)
     text = f"{STATES[kind]} {name_of(scope)} from ops.control.v1/0/{offset} on, until resumed"
     emit(output, {"offset": offset, "state": STATES[kind], "scope": name_of(scope)}, text)
+    _doubt(settings, scope[2])  # nothing may hold up or undo what was decided
 
 
-def _doubt(instrument: str | None) -> None:
+def _doubt(settings: Settings, instrument: str | None) -> None:
     from ops.processes.control import doubt
-    from ops.settings import load
 
-    if said := doubt(load(), instrument):
+    if instrument is not None and (said := doubt(settings, instrument)):
         print(f"tape: warning: {said}", file=sys.stderr)
 
 

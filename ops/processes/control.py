@@ -72,13 +72,13 @@ def decide(settings: Settings, event: Any, *, identified: bool = True) -> int:
     return writer.write(event, name_of((event.account, event.strategy, event.instrument)))
 
 
-def doubt(settings: Settings, instrument: str | None) -> str:
+def doubt(settings: Settings, instrument: str) -> str:
     """Why what is decided for an instrument may hold nothing back: no limits name it, so it cannot
     be traded, or it is misspelt. Empty where there is no doubt.
     """
     found = limits_in_force(kafka_log(settings), codec_of(settings))
     known = [terms.instrument for terms in found.event.instruments] if found else []
-    if instrument is None or not known or instrument in known:
+    if not known or instrument in known:
         return ""
     return f"the limits know no instrument {instrument}, only {', '.join(known)}"
 
