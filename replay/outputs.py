@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +37,10 @@ class NoDay(TapeError):
     """Outputs without a time, which lie in no day."""
 
 
+class NotKept(TapeError):
+    """The folder for runs cannot be written."""
+
+
 class Kept(NamedTuple):
     """A kept replay; `manifest` is `run.json`."""
 
@@ -45,15 +50,20 @@ class Kept(NamedTuple):
 
 class Outputs:
     """Given the epochs of one shard in order, and what each gave; keeps those of the span.
-    `counts`: partitions of the topics. `finish` names the folder, `discard` leaves nothing.
+    `counts`: partitions of the topics. `finish` names the folder, `discard` leaves nothing. Raises
+    `NotKept` at once, not after an hour's re-run.
     """
 
     def __init__(
         self, root: Path, name: str, codec: Codec, counts: Counts, span: Span = EVERYTHING
     ) -> None:
         self._root, self._codec, self._counts, self._span = root, codec, counts, span
-        self._fresh = root / f".{name}.new"
-        self.discard()
+        self._fresh, self._made = root / f".{name}.new", not root.exists()
+        shutil.rmtree(self._fresh, ignore_errors=True)
+        try:
+            self._fresh.mkdir(parents=True)
+        except OSError as error:
+            raise NotKept(f"{root} cannot be written: {error.strerror}") from None
         self._store = FolderStore(self._fresh)
         self._writers: dict[Tp, PartitionWriter] = {}
         self._ends: Counter[Tp] = Counter()
@@ -94,6 +104,7 @@ class Outputs:
         run. Raises `NoDay`.
         """
         if not self._epochs:
+            self.discard()
             return None
         for tp, writer in self._writers.items():
             writer.finish(self._ends[tp])
@@ -131,3 +142,6 @@ class Outputs:
     def discard(self) -> None:
         """Nothing of an unfinished run stays."""
         shutil.rmtree(self._fresh, ignore_errors=True)
+        if self._made:
+            with suppress(OSError):  # where it holds a finished one
+                self._root.rmdir()

@@ -107,7 +107,7 @@ def drive(
     encode = Encoder(session.parts.shard, codec, counts_of(log))
     session.on_settled = on_epoch
     source, sink = EpochSource(session), EpochSink(session, no_writer)
-    run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))
+    run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode), session)
 
 
 def no_writer(code: int, message: str) -> NoReturn:

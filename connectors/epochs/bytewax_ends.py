@@ -39,7 +39,14 @@ class EpochPart(StatefulSourcePartition[Item, None]):
         self._session = session
 
     def next_batch(self) -> Iterable[Item]:
-        items = self._session.next_items()
+        try:
+            items = [] if self._session.failed else self._session.next_items()
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._session.failed = error
+        if self._session.failed:
+            raise StopIteration
         if not items:
             rest()
         return items
@@ -80,6 +87,8 @@ class SettlePart(StatefulSinkPartition[Item, None]):
             self._session.settle(items)
         except WriterError as error:
             self._abort(error.exit_code, str(error))
+        except Exception as error:
+            self._session.failed = error
 
 
 class EpochSink(FixedPartitionedSink[Item, None]):
@@ -101,15 +110,18 @@ class EpochSink(FixedPartitionedSink[Item, None]):
         return SettlePart(self._session, self._abort)
 
 
-def run_flow(flow: Dataflow) -> None:
+def run_flow(flow: Dataflow, session: Session) -> None:
     """Runs a dataflow in this thread with the interval that the protocol needs.
 
-    Bytewax wraps what source, logic and sink raise; the error itself is raised here, where it is
-    meant for a person (`TapeError`, `PoisonRecord`).
+    What source and sink raise ends it without Bytewax, which would print a panic for each, and is
+    raised here. What logic raises Bytewax wraps; the error itself is raised here, where it is meant
+    for a person (`TapeError`, `PoisonRecord`).
     """
     undo = tune()
     try:
         run_main(flow, epoch_interval=EPOCH_INTERVAL)  # type: ignore[no-untyped-call]
+        if session.failed is not None:
+            raise session.failed
     except Exception as wrapped:
         error: BaseException | None = wrapped
         while error is not None:

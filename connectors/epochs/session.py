@@ -52,6 +52,7 @@ class Session:
         self.stop_requested = False  # once the history is re-run: a last epoch with a snapshot
         self.interrupted = False  # also before that: an unfinished re-run is simply left
         self.snapshot_requested = False
+        self.failed: Exception | None = None  # it ends with this
         base, shard = parts.base, parts.shard
         self._supply = Supply(parts.log, shard, places_over(base, parts.recorded))
         self._sequence, self._chain, self._snapshot = base.sequence, base.chain, base.snapshot

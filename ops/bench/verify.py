@@ -89,4 +89,4 @@ def _run(settings: Settings, log: MemoryLog) -> None:
     session = open_session(log, codec, shard, Intent(start="earliest"), until=lambda: True)
     source, sink = EpochSource(session), EpochSink(session, die)
     encode, decode = Encoder(shard, codec, counts_of(log)), Decoder(codec, made.name)
-    run_flow(build_flow(source, sink, made.logic, decode, encode))
+    run_flow(build_flow(source, sink, made.logic, decode, encode), session)

@@ -172,7 +172,7 @@ def _drive(session: Session, shown: Shown, codec: Codec, settings: Settings) -> 
     shard, log = session.parts.shard, kafka_log(settings)
     encode, logic = shown.encode(Encoder(shard, codec, counts_of(log))), shown.logic
     source, sink = EpochSource(session), EpochSink(session, die)
-    run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode))
+    run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode), session)
 
 
 def quarters(steps: list[tuple[int, float]], start: float) -> list[float]:

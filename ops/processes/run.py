@@ -84,7 +84,7 @@ def run_pipeline(
     lock = None if takeover else hold(settings.run_dir, f"{name}-{number}")
     session, flow = open_pipeline(name, number, shards, intent, settings)
     stop_on_signals(session)
-    run_flow(flow)
+    run_flow(flow, session)
     logger.info("%s-%d stopped after epoch %d", name, number, session.sequence)
     if lock is not None:
         lock.close()

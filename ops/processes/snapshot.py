@@ -34,7 +34,7 @@ def take_snapshot(name: str, number: int, shards: int, settings: Settings) -> Sn
     with hold(settings.run_dir, f"{name}-{number}"):
         session, flow = open_pipeline(name, number, shards, Intent(), settings)
         session.stop_requested = True
-        run_flow(flow)
+        run_flow(flow, session)
     assert session.snapshot is not None, "a stop takes a snapshot"
     return session.snapshot
 

@@ -63,7 +63,7 @@ def main(orders: Orders) -> None:
         encode = Encoder(shard, toy.CODEC, counts_of(log))
         decode = Decoder(toy.CODEC, "toy")
         source, sink = EpochSource(session), EpochSink(session, abort)
-        run_flow(build_flow(source, sink, toy.ToyLogic(), decode, encode))
+        run_flow(build_flow(source, sink, toy.ToyLogic(), decode, encode), session)
     except TapeError as error:
         die(error.exit_code, str(error))
     os._exit(0)

@@ -151,7 +151,7 @@ def run(case: Case, session: Session) -> None:
     log, shard = session.parts.log, session.parts.shard
     source, sink = EpochSource(session), EpochSink(session, never_exit)
     encode = Encoder(shard, CODEC, counts_of(log))
-    run_flow(build_flow(source, sink, case.make(), Decoder(CODEC, case.name), encode))
+    run_flow(build_flow(source, sink, case.make(), Decoder(CODEC, case.name), encode), session)
 
 
 def live(

@@ -66,7 +66,7 @@ def run(session: Session) -> None:
         Decoder(toy.CODEC, "market"),
         Encoder(SHARD, toy.CODEC, counts_of(log)),
     )
-    run_flow(flow)
+    run_flow(flow, session)
 
 
 def live(log: MemoryLog, shard: Shard = SHARD) -> None:

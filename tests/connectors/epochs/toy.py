@@ -119,7 +119,7 @@ def run(session: Session, log: Log, logic: ToyLogic | None = None) -> None:
     """Drives a session through Bytewax until it stops."""
     encode = Encoder(session.parts.shard, CODEC, counts_of(log))
     source, sink = EpochSource(session), EpochSink(session, never_exit)
-    run_flow(build_flow(source, sink, logic or ToyLogic(), Decoder(CODEC, "toy"), encode))
+    run_flow(build_flow(source, sink, logic or ToyLogic(), Decoder(CODEC, "toy"), encode), session)
 
 
 def live(

@@ -20,8 +20,10 @@ from ops.processes.run import shard_of
 from ops.replays import Noted
 from ops.settings import load
 from pipelines.flow import build_flow
+from replay.archive.errors import ArchiveError
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
+from replay.archive.writer import PartitionWriter
 from tests.connectors.epochs import toy
 from tests.replay.backtest.market import CODEC, TOPICS, captured, log_of
 
@@ -66,7 +68,7 @@ def run_live() -> MemoryLog:
     session = open_session(log, CODEC, shard, intent, until=lambda: True)
     encode = Encoder(shard, CODEC, counts_of(log))
     source, sink = EpochSource(session), EpochSink(session, toy.never_exit)
-    run_flow(build_flow(source, sink, made.logic, Decoder(CODEC, "strategy"), encode))
+    run_flow(build_flow(source, sink, made.logic, Decoder(CODEC, "strategy"), encode), session)
     return log
 
 
@@ -92,6 +94,44 @@ def test_what_comes_out_is_kept(
     assert (run["pipeline"], run["shard"], run["seed"]) == ("strategy", 0, None)
     assert len(run["configuration_sha256"]) == len(run["code_version"]) == 64
     assert list(tmp_path.iterdir()) == [Path(found["folder"])]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    recorded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    done = tape(recorded, monkeypatch, "--out", str(taken))
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == f"tape: {taken} cannot be written: Not a directory"
+    assert capfd.readouterr().err == ""
+    assert list(tmp_path.iterdir()) == [taken]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["made", "was there"])
+def test_a_disk_that_is_full_half_way_is_one_line(
+    recorded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    there: bool,
+) -> None:
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+
+    def full(writer: PartitionWriter, records: object) -> None:
+        raise ArchiveError("no space left")
+
+    monkeypatch.setattr(PartitionWriter, "add", full)
+    done = tape(recorded, monkeypatch, "--out", str(out))
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == "tape: no space left"
+    assert capfd.readouterr().err == ""
+    assert [*tmp_path.rglob("*")] == ([out] if there else [])
 
 
 def test_the_verdict_is_noted_for_the_console(
@@ -141,7 +181,10 @@ def test_several_processes_say_what_one_says(
 
 
 def test_a_changed_constant_is_found_at_the_same_epoch(
-    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "archive").symlink_to(recorded / "archive")
     (tmp_path / "tape.toml").write_text(SIGNALS.replace("fast_span = 20", "fast_span = 21"))
@@ -152,6 +195,7 @@ def test_a_changed_constant_is_found_at_the_same_epoch(
     [found], [others] = json.loads(one.stdout), json.loads(three.stdout)
     assert found["finding"]["what"] in {"outputs", "snapshot"}
     assert others == {**found, "stretches": 3}
+    assert "panicked" not in capfd.readouterr().err
 
 
 def test_what_is_short_is_run_by_one_process(

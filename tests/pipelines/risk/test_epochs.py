@@ -76,7 +76,7 @@ def run(session: Session) -> None:
     log, shard = session.parts.log, session.parts.shard
     source, sink = EpochSource(session), EpochSink(session, never_exit)
     encode = Encoder(shard, CODEC, counts_of(log))
-    run_flow(build_flow(source, sink, RiskLogic(), Decoder(CODEC, "risk"), encode))
+    run_flow(build_flow(source, sink, RiskLogic(), Decoder(CODEC, "risk"), encode), session)
 
 
 def live(log: MemoryLog, shard: Shard = SHARD, point: Point = nothing, **intent: Any) -> None:

@@ -82,7 +82,7 @@ def live(log: MemoryLog, shard: Shard = SHARD, logic: RiskLogic = LOGIC, **asked
     session = open_session(log, CODEC, shard, intent, rebuildable=False, until=lambda: True)
     source, sink = EpochSource(session), EpochSink(session, never_exit)
     encode = Encoder(shard, CODEC, counts_of(log))
-    run_flow(build_flow(source, sink, logic, Decoder(CODEC, "risk"), encode))
+    run_flow(build_flow(source, sink, logic, Decoder(CODEC, "risk"), encode), session)
 
 
 def in_parts(log: MemoryLog, *moments_ms: int) -> Iterator[None]:

@@ -108,7 +108,7 @@ def turn(log: MemoryLog, shard: Shard, logic: Logic[Any]) -> None:
     start = None if log.partitions[Tp(f"{name}.epochs.v1", 0)].end else "earliest"
     session = open_session(log, CODEC, shard, Intent(start=start), until=lambda: True)
     source, sink = EpochSource(session), EpochSink(session, never_exit)
-    run_flow(build_flow(source, sink, logic, Decoder(CODEC, name), encode))
+    run_flow(build_flow(source, sink, logic, Decoder(CODEC, name), encode), session)
 
 
 def shard_of(logic: Logic[Any]) -> Shard:
