@@ -12,10 +12,10 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from connectors.venues import venue
 from ops.references import (
     REFERENCE,
     Option,
@@ -36,6 +37,7 @@ from ops.references import (
 )
 from ops.wrong_settings import checked
 from replay.archive.options import S3Options
+from schemas.errors import TapeError
 from schemas.secret import Secret
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +201,15 @@ class FeedSettings(_Section):
     symbols: list[str] = Field(min_length=1)
     lines: list[str] = Field(default_factory=lambda: ["A", "B"], min_length=1)
     url: str | None = None
+
+    @model_validator(mode="after")
+    def _can_be_subscribed(self) -> Self:
+        """Here, not by a connector that a supervisor starts again and again."""
+        try:
+            venue(self.venue).protocol().plan(self.symbols, url=self.url)
+        except TapeError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class DeskSettings(_Section):

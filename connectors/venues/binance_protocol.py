@@ -19,6 +19,7 @@ from connectors.venues.protocol import (
     Request,
     Snapshot,
     Subscription,
+    websocket,
 )
 
 STREAMS_PER_REQUEST = 100
@@ -76,7 +77,7 @@ class BinanceProtocol(NamedTuple):
                 by_path.setdefault(self.path(channel), []).append(stream)
         if not by_path:
             raise BadSubscription("no symbol to subscribe")
-        size, base = self.limits.streams_per_connection, (url or self.url).rstrip("/")
+        size, base = self.limits.streams_per_connection, websocket(url or self.url)
         return tuple(
             Subscription(
                 f"{base}{path}",

@@ -10,12 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from schemas.errors import TapeError
 
 
 class BadSubscription(TapeError):
-    """The symbols or channels asked for cannot be subscribed at this venue."""
+    """The symbols or channels asked for cannot be subscribed at this venue or address."""
+
+
+def websocket(url: str) -> str:
+    """The address without a slash at its end. Raises `BadSubscription`."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        valid = False
+    if not valid:
+        raise BadSubscription(f"{url!r} is not an address of the form ws://HOST:PORT")
+    return url.rstrip("/")
 
 
 class Limits(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 from connectors.log.kafka import KafkaLog
 from connectors.log.places import partitions
 from connectors.venues import venue
+from connectors.venues.protocol import BadSubscription, websocket
 from ops import stack
 from ops.desk import own
 from ops.desk.plan import desk
@@ -53,16 +54,20 @@ def run_paper(run_dir: Path, feed: str | None, seconds: float | None, report: Re
 
 def settings_of(file: Path, run_dir: Path, feed: str | None) -> Settings:
     """The desk of a file, with a simulated venue on ports of its own, whatever the file says of a
-    real one. Raises `SettingsError`, `NoDesk`.
+    real one. Raises `SettingsError`, `NoDesk`, `BadSubscription`.
     """
     own_log: dict[str, Any] = {"kafka": {}, "registry": {}, "topic_prefix": ""}
     found = load_file(file, run_dir=run_dir, **own_log, **own.own_venue())
     require_desk(found)
     if feed is None:
         return found
-    codes = {one.venue for one in found.desk.feeds}
-    urls = {code: f"{feed.rstrip('/')}/{venue(code).folder}" for code in codes}
-    return own.with_feeds(found, urls)
+    codes = sorted({one.venue for one in found.desk.feeds})
+    try:
+        address = websocket(feed)
+    except BadSubscription as error:
+        what = f"where `tape feed` serves {', '.join(codes)}"
+        raise BadSubscription(f"--feed: {error}, {what}") from None
+    return own.with_feeds(found, {code: f"{address}/{venue(code).folder}" for code in codes})
 
 
 def environment(file: Path, settings: Settings) -> dict[str, str]:

@@ -93,6 +93,31 @@ def test_a_wrong_list_in_the_environment_is_named_and_not_shown(
 
 
 @pytest.mark.parametrize(
+    ("feed", "says"),
+    [
+        pytest.param(
+            'venue = "BYNANCE"\nsymbols = ["BTCUSDT"]',
+            "unknown venue 'BYNANCE': one of BINANCE, BINANCE_USDM, COINBASE",
+            id="misspelt venue",
+        ),
+        pytest.param('venue = "HITBTC"\nsymbols = ["BTCUSD"]', "no protocol", id="only a parser"),
+        pytest.param(
+            'venue = "COINBASE"\nsymbols = ["BTCUSD"]', "such as BTC-USD", id="another's symbol"
+        ),
+        pytest.param(
+            'venue = "BINANCE"\nsymbols = ["BTCUSDT"]\nurl = "host:1"',
+            "'host:1' is not an address of the form ws://HOST:PORT",
+            id="no WebSocket",
+        ),
+    ],
+)
+def test_a_feed_that_cannot_be_subscribed_is_named(config: Path, feed: str, says: str) -> None:
+    config.write_text(f"[[desk.feeds]]\n{feed}\n")
+    with pytest.raises(SettingsError, match=rf"^setting desk\.feeds\.0: .*{says}"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
     ("option", "says"),
     [
         pytest.param('nope = "1"', 'No such configuration property: "nope"', id="unknown"),

@@ -21,6 +21,7 @@ from connectors.venues.protocol import (
     Limits,
     Request,
     Subscription,
+    websocket,
 )
 
 HEARTBEATS = "heartbeats"
@@ -48,10 +49,11 @@ class CoinbaseProtocol(NamedTuple):
                 raise BadSubscription(f"{product!r} is not a Coinbase product, such as BTC-USD")
         if not products:
             raise BadSubscription("no product to subscribe")
+        address = websocket(url or self.url)
         wanted = [name for name in channels or self.channels if name != HEARTBEATS]
         size = max(1, self.limits.streams_per_connection // max(1, len(wanted)))
         return tuple(
-            self._one(products[at : at + size], wanted, url or self.url)
+            self._one(products[at : at + size], wanted, address)
             for at in range(0, len(products), size)
         )
 

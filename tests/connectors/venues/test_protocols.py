@@ -82,6 +82,13 @@ def test_bad_symbols_are_refused(protocol: VenueProtocol, symbols: list[str]) ->
         protocol.plan(symbols)
 
 
+@pytest.mark.parametrize("protocol", [SPOT, COINBASE])
+@pytest.mark.parametrize("url", ["nonsense", "http://host:1", "ws://", "ws://host:none", "ws://[1"])
+def test_bad_addresses_are_refused(protocol: VenueProtocol, url: str) -> None:
+    with pytest.raises(BadSubscription, match="is not an address of the form ws://HOST:PORT"):
+        protocol.plan(["BTC-USD" if protocol is COINBASE else "BTCUSDT"], url=url)
+
+
 ACKED = (
     b'{"channel":"subscriptions","timestamp":"2026-08-09T21:05:48.228846629Z","sequence_num":2,'
     b'"events":[{"subscriptions":{"market_trades":["BTC-USD"],"heartbeats":["heartbeats"]}}]}'

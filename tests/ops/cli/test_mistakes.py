@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.desk.prepare import desk_file
 from ops.settings import ROOT
 from replay.times import BadTime, Span, day_span, milliseconds
 from tests.ops.cli.ran import Ran
@@ -47,6 +48,11 @@ def tape(
         pytest.param("sql --file .", ".: Is a directory", id="a folder as question"),
         pytest.param("try bad", "bad is not text", id="ticks of bytes"),
         pytest.param("backtest bad", "bad is not TOML", id="settings of bytes"),
+        pytest.param(
+            "run connector --venue NOWHERE BTCUSDT",
+            "unknown venue 'NOWHERE': one of BINANCE",
+            id="no venue",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(tape: Ran, line: str, says: str) -> None:
@@ -77,6 +83,19 @@ def test_a_wrong_option_is_named(tape: Ran, arguments: tuple[str, ...], option: 
     code, out, err = tape(*arguments)
     assert (code, out) == (2, "")
     assert f"Invalid value for '{option}'" in err
+
+
+def test_a_feed_without_an_address_is_refused_before_anything_starts(
+    tape: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_CONFIG", str(desk_file("tape.toml")))
+    code, out, err = tape("paper", "--feed", "nonsense")
+    assert (code, out) == (2, "")
+    assert err == (
+        "tape: --feed: 'nonsense' is not an address of the form ws://HOST:PORT, where `tape feed` "
+        "serves BINANCE, COINBASE\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("command", ["up", "down"])
