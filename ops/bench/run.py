@@ -39,6 +39,7 @@ PEER_OUT = "peer.changes"
 WORK_S_MAX = 900.0
 READY_S = 30.0
 LIVE_PROCESSES = ("market", "strategy")
+UNDER_WAY: list[subprocess.Popen[str]] = []  # measurements
 
 
 class WorkFailed(TapeError):
@@ -107,30 +108,37 @@ def ended(
     command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Runs one measurement. Raises `subprocess.TimeoutExpired`."""
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=WORK_S_MAX,
-        check=False,
-    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        UNDER_WAY.append(process)
+        try:
+            out, err = process.communicate(timeout=WORK_S_MAX)
+        finally:
+            UNDER_WAY.remove(process)
+            process.kill()  # does nothing where it has ended
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def run_bench(plan: Plan, settings: Settings, report: Report) -> Found:
     """Everything of the plan, on a stack that ends with it. Raises `TapeError`."""
     folder = settings.run_dir
-    kill_leftovers(folder)
-    stack.stop(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    _end(folder)
     try:
         stack.start(folder, ports=stack.FREE, report=report, lasting=True)
         (folder / "tape.toml").write_text(f'topic_prefix = "{LIVE}"\n')
         return Bench(plan, folder, report).run()
     finally:
-        stack.stop(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _end(folder)
+
+
+def _end(folder: Path) -> None:
+    """Everything of a run, desks that a killed measurement left included."""
+    for desk in (folder, *folder.glob("*/")):
+        kill_leftovers(desk)
+    stack.stop(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def in_turn(pairs: int) -> Iterator[tuple[int, bool]]:
@@ -314,7 +322,12 @@ class Bench:
         """The market pipeline as two shards, a process each, at the same time."""
         shards = [{**arguments, "shards": 2, "shard": number} for number in range(2)]
         with ThreadPoolExecutor(2) as pool:
-            both = list(pool.map(lambda own: self._work("market", RAW, 0, own), shards))
+            try:
+                both = list(pool.map(lambda own: self._work("market", RAW, 0, own), shards))
+            except BaseException:
+                for process in [*UNDER_WAY]:  # the pool waits for both
+                    process.kill()
+                raise
         counted = sum(sample.events for sample in both)
         if counted < events:
             raise WorkFailed(f"two shards saw {counted} of {events} events")

@@ -24,6 +24,7 @@ from schemas.errors import TapeError
 
 FINDING = 1
 COULD_NOT_RUN = 2
+INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
@@ -41,6 +42,9 @@ class _Commands(TyperGroup):
             # The reader (`| head`) has had enough; flushing what is left must not fail either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except KeyboardInterrupt:
+            print("tape: interrupted", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
         except OSError as error:
             if (said := _about_a_file(error)) is None:
                 raise

@@ -43,12 +43,14 @@ def bench(
     from ops.bench.run import GROUPS, Plan, run_bench
     from ops.settings import ROOT, load
     from ops.stack.progress import Bars
+    from ops.stopping import interrupted_by_sigterm
 
     if unknown := sorted(set(names or ()) - set(GROUPS)):
         raise typer.BadParameter(f"no measurement {unknown[0]}: there are {' '.join(GROUPS)}")
     plan = Plan(frozenset(names or GROUPS), events, repeat, live_seconds)
     own = load()
     settings = load(run_dir=own.run_dir / "bench", topic_prefix="", kafka={}, registry={})
+    interrupted_by_sigterm()
     load_before = os.getloadavg()[0]
     with Bars() as bars:
         found = run_bench(plan, settings, bars)

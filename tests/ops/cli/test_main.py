@@ -81,14 +81,14 @@ def test_an_error_of_a_socket_is_a_bug_until_somebody_words_it(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_an_interrupt_is_130_without_a_traceback(
+def test_an_interrupt_is_130_and_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
     assert _exit_code(monkeypatch, interrupted) == 130
-    assert "Traceback" not in capsys.readouterr().err
+    assert capsys.readouterr().err == "tape: interrupted\n"
 
 
 def test_a_clean_command_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
