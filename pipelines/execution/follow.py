@@ -68,7 +68,8 @@ def moved(position: Decimal, event: OrderFilled, base_asset: str) -> Decimal:
 def _ended(line: Line, event: Any, now_ms: int, execution: Execution) -> Line:
     working = line.working
     assert working is not None
-    kept = tuple(entry for entry in line.done if entry[1].ended_ms > now_ms - FORGET_MS)
+    since_ms = now_ms - FORGET_MS
+    kept = [entry for entry in line.done if entry[1][0] > since_ms]  # thousands: no names here
     done = (*kept, (working.cl_ord_id, Done(now_ms, working.order.trades)))
     line = line._replace(working=None, done=done)
     if wanted_end(working, event):

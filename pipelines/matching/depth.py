@@ -10,12 +10,32 @@ quote, so those parts of it are passed over; so is a quote older than the newest
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from pipelines.exact import ZERO
 from pipelines.matching.model import Side
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
+from schemas.numbers import PRECISION, SCALE, from_unscaled, unscaled
+
+
+class Quotes(NamedTuple):
+    """Quotes of one instrument, in order, as columns: numbers in units of 10**-10."""
+
+    sequence: Sequence[int | None]
+    bid_px: Sequence[int]
+    bid_qty: Sequence[int]
+    ask_px: Sequence[int]
+    ask_qty: Sequence[int]
+
+    def part(self, start: int, stop: int) -> Quotes:
+        """Those from `start` to before `stop`."""
+        return Quotes(*(column[start:stop] for column in self))  # type: ignore[arg-type]
+
+    def only(self, kept: Sequence[int]) -> Quotes:
+        """Those at some places."""
+        return Quotes(*([column[at] for at in kept] for column in self))  # type: ignore[arg-type]
 
 
 class Levels:
@@ -66,6 +86,14 @@ class Levels:
         if self.shown(px) != qty:
             self.set(px, qty)
 
+    def quotes(self, prices: Sequence[int], quantities: Sequence[int]) -> None:
+        """`quote` for each in order. One that leaves nothing is passed over: a later one is at its
+        price or behind it. Where something was taken each counts, for it may say something new.
+        """
+        taken = {unscaled(px, SCALE, PRECISION) for px in self._taken}
+        for at in _lasting(prices, self._sign, taken):
+            self.quote(from_unscaled(prices[at]), from_unscaled(quantities[at]))
+
     def clear(self, behind: Decimal | None) -> None:
         """Forget all levels, or those behind a price."""
         for px in [px for px in self.prices() if behind is None or self.is_behind(px, behind)]:
@@ -73,6 +101,21 @@ class Levels:
 
     def is_behind(self, px: Decimal, other: Decimal) -> bool:
         return px * self._sign > other * self._sign
+
+
+def _lasting(prices: Sequence[int], sign: int, taken: set[int]) -> list[int]:
+    """The places of the quotes that leave something, in order, and of those at a price of which
+    something was taken.
+    """
+    found, behind = list[int](), None
+    for at in range(len(prices) - 1, -1, -1):
+        key = prices[at] * sign
+        if behind is None or key > behind:
+            behind = key
+        elif prices[at] not in taken:
+            continue
+        found.append(at)
+    return found[::-1]
 
 
 class Depth:
@@ -116,6 +159,17 @@ class Depth:
             self.quote_sequence = event.sequence
         self.sides["BUY"].quote(event.bid_px, event.bid_qty)
         self.sides["SELL"].quote(event.ask_px, event.ask_qty)
+
+    def quoted(self, quotes: Quotes) -> None:
+        """`follow` for each of these."""
+        depth = self.depth_sequence
+        kept = [at for at, one in enumerate(quotes.sequence) if one is None or one >= depth]
+        if len(kept) < len(quotes.sequence):
+            quotes = quotes.only(kept)
+        told = (one for one in reversed(quotes.sequence) if one is not None)
+        self.quote_sequence = next(told, self.quote_sequence)
+        self.sides["BUY"].quotes(quotes.bid_px, quotes.bid_qty)
+        self.sides["SELL"].quotes(quotes.ask_px, quotes.ask_qty)
 
     def _changed(self, event: BookChanged) -> None:
         last = event.last_sequence

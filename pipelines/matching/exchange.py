@@ -17,6 +17,7 @@ from decimal import Decimal, localcontext
 
 from pipelines.exact import EXACTLY
 from pipelines.matching.amounts import commission
+from pipelines.matching.depth import Quotes
 from pipelines.matching.filters import broken_filter
 from pipelines.matching.model import (
     CancelOrder,
@@ -82,6 +83,18 @@ def hear(
         follow(exchange, event, symbol)
         apply(exchange, events, seen)
         return events
+
+
+def skim(exchange: Exchange, symbol: str, last_px: Decimal | None, quotes: Quotes | None) -> None:
+    """`hear` for a stretch of the market in which no print reaches an order and none waits to be
+    placed: its last print's price, and its quotes.
+    """
+    depth = exchange.books[symbol].depth
+    if last_px is not None:
+        depth.last_px = last_px
+    if quotes is not None:
+        with localcontext(EXACTLY):
+            depth.quoted(quotes)
 
 
 def decide(exchange: Exchange, request: Request, now_ns: int) -> list[Event]:

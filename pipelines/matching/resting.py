@@ -43,6 +43,10 @@ class Queue:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def best(self) -> Decimal | None:
+        """The best price; None where nothing rests."""
+        return self._keys[0][0] * self._sign if self._keys else None
+
     def add(self, order: Order) -> None:
         insort(self._keys, (order.price * self._sign, order.order_id))
         self._orders[order.order_id] = order

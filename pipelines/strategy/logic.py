@@ -7,7 +7,7 @@ configured, a record's requests follow its targets; then the epoch is also read 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -51,6 +51,7 @@ class StrategySettings(NamedTuple):
 
 
 DEFAULTS: Final = StrategySettings()
+Check = Callable[[list[Output]], None]
 EXECUTING: Final = 3  # state version with execution
 UNREADABLE_HALTS: Final = frozenset(each.topic for each in TRADING_INPUTS)
 
@@ -134,17 +135,22 @@ class StrategyLogic:
         """The targets that a batch leads to. Changes nothing."""
         return _in_order(self._runs(state, batch))
 
-    def advance(self, state: StrategyState, batch: Batch) -> list[Output]:
+    def advance(
+        self, state: StrategyState, batch: Batch, check: Check = lambda _: None
+    ) -> list[Output]:
         """The same, and the signals' state follows: the first half of `step`. A backtest takes both
-        halves, because what execution asks for changes the records that come after it.
+        halves, because what execution asks for changes the records that come after it. `check` is
+        shown the targets before the state follows.
         """
         runs = self._runs(state, batch)
+        targets = _in_order(runs)
+        check(targets)
         limit = self._settings.dead_letters
         refuse_unreadable([e for e in batch.errors if e.position.topic in UNREADABLE_HALTS])
         count_all(state.dead_letters, (error.position for error in batch.errors), limit)
         for loaded, run in runs:
             state.held[loaded.name].update(run.held)
-        return _in_order(runs)
+        return targets
 
     def execute(self, state: StrategyState, item: Input, targets: Sequence[Output]) -> list[Output]:
         """What execution asks for after one record and its targets: the second half of `step`."""

@@ -23,6 +23,11 @@ class Agenda:
     def note(self, at_ns: int, act: Act) -> None:
         heappush(self._due, (at_ns, next(self._numbers), act))
 
+    @property
+    def next_ns(self) -> int | None:
+        """When the next act is due; None where there is none."""
+        return self._due[0][0] if self._due else None
+
     def due(self, until_ns: int) -> tuple[int, Act] | None:
         """The next act at or before a time, taken off; None where there is none."""
         if not self._due or self._due[0][0] > until_ns:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from connectors.control import TOPIC as CONTROL
@@ -16,10 +17,11 @@ from connectors.gateway.ledger import EVENTS
 from pipelines.batches import batch_of
 from pipelines.dead_letters import refuse_unreadable
 from pipelines.execution.requests import REQUESTS
-from pipelines.logic import Batch, Input, Output, Position
+from pipelines.logic import ROWS_MAX, Batch, Input, Output, Position
 from pipelines.risk.decisions import DECISIONS
 from pipelines.risk.logic import RiskLogic
 from replay.backtest.agenda import Agenda
+from replay.backtest.columns import Columns
 from replay.backtest.exchange import SimulatedVenue
 from replay.backtest.gateway import Gateway
 from replay.backtest.implied import Implied
@@ -40,6 +42,7 @@ LETTERS_OF: Final = ("md.book.v1", "md.trade.v1", "md.quote.v1")
 """Topics of which some records may be refused; one of another that cannot be read ends the run."""
 
 See = Callable[[Input], None]
+Targets = Mapping[Position, Sequence[Output]]
 
 
 class Desk:
@@ -82,17 +85,49 @@ class Desk:
     def follow(self, batch: Batch) -> None:
         """A batch of the market, in order; what is due between its records happens there."""
         refuse_unreadable([e for e in batch.errors if e.position.topic not in LETTERS_OF])
-        check_no_peeking(self._strategy, self._held, batch)
+        check = partial(check_no_peeking, self._strategy, self._held, batch)
         targets: dict[Position, list[Output]] = {}
-        for target in self._strategy.advance(self._held, batch):
+        for target in self._strategy.advance(self._held, batch, check):
             targets.setdefault(target.position, []).append(target)
+        if self._implied is None and batch.count >= ROWS_MAX and not batch.errors:
+            self._skim(Columns(batch, targets), targets)
+            return
         for item in batch.rows():
-            self._pass_time(item.timestamp_ms * NS_PER_MS)
-            self._hear(item, targets.get(item.position, ()))
-            for implied in self._implied.after(item) if self._implied else ():
-                self._hear(implied)
-            if self._waiting:
-                self._settle()
+            self._take(item, targets)
+
+    def _skim(self, market: Columns, targets: Targets) -> None:
+        """Only what may do something is looked at by itself, and what is due."""
+        at = 0
+        while at < market.count:
+            due = market.due(at, self.agenda.next_ns)
+            loud = market.loud(at, due, self.venue.books)
+            self._pass_over(market, loud)
+            at = loud
+            if loud < due:
+                market.heard(loud)
+                self._take(market.item(loud), targets)
+                at += 1
+            elif due < market.count:
+                self._pass_time(market.ns(due))  # what is loud may be another then
+
+    def _pass_over(self, market: Columns, until: int) -> None:
+        """The records before a place that do nothing by themselves."""
+        for instrument, last_px in market.trades(until):
+            self.venue.skim(instrument, last_px)
+        for instrument, quotes, last in market.quotes(until):
+            self.venue.skim(instrument, None, quotes)
+            self._ask_strategy(last)
+        if until:
+            self.now_ns = max(self.now_ns, market.reached_ns(until - 1))
+
+    def _take(self, item: Input, targets: Targets) -> None:
+        """One record of the market, and what is due before it."""
+        self._pass_time(item.timestamp_ms * NS_PER_MS)
+        self._hear(item, targets.get(item.position, ()))
+        for implied in self._implied.after(item) if self._implied else ():
+            self._hear(implied)
+        if self._waiting:
+            self._settle()
 
     def finish(self) -> None:
         """What is still on the wire arrives; nobody asks for anything more."""

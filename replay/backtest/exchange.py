@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -17,6 +18,8 @@ from connectors.simulated.server import INSTRUMENTS
 from connectors.simulated.venue import Report, Venue
 from pipelines.exact import ZERO
 from pipelines.gateway.caps import Quote
+from pipelines.matching.depth import Quotes
+from pipelines.matching.exchange import skim
 from pipelines.matching.model import (
     CancelOrder,
     Fees,
@@ -29,7 +32,7 @@ from pipelines.matching.model import (
     TimeInForce,
     Transfer,
 )
-from pipelines.matching.state import Exchange, Market
+from pipelines.matching.state import Book, Exchange, Market
 from schemas.events import LimitsChanged
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -70,6 +73,16 @@ class SimulatedVenue:
         symbol, _, code = event.instrument.partition(".")
         if code == VENUE:
             self.venue.hear(event, symbol)
+
+    @cached_property
+    def books(self) -> Mapping[str, Book]:
+        """What is traded, by instrument."""
+        return {f"{symbol}.{VENUE}": one for symbol, one in self.venue.exchange.books.items()}
+
+    def skim(self, instrument: str, last_px: Decimal | None, quotes: Quotes | None = None) -> None:
+        """A stretch of the market, see `pipelines.matching.exchange.skim`."""
+        if instrument in self.books:
+            skim(self.venue.exchange, instrument.partition(".")[0], last_px, quotes)
 
     def quote(self, instrument: str) -> Quote | None:
         """What is displayed now; None without both sides."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice, zip_longest
+from itertools import zip_longest
 
 import polars as pl
 
 from pipelines.logic import ROWS_MAX, Batch, Input, Output, Position
 from pipelines.strategy.logic import StrategyLogic
 from pipelines.strategy.state import StrategyState
+from replay.backtest.columns import caused, rows_of
 from schemas.errors import TapeError
 
 
@@ -33,18 +34,25 @@ class Prefix:
 
     @cached_property
     def tables(self) -> Mapping[str, pl.DataFrame]:
-        cut = pl.col("_index") < self.count
-        return {name: frame.filter(cut) for name, frame in self._batch.tables.items()}
+        """Their rows are in order: slices of what is there."""
+        return {
+            name: frame[: int(frame["_index"].search_sorted(self.count))]
+            for name, frame in self._batch.tables.items()
+        }
 
     def rows(self) -> Iterator[Input]:
-        return islice(self._batch.rows(), self.count)
+        """Of the tables: what is decoded already is not decoded again."""
+        return rows_of(self.tables)
 
 
-def check_no_peeking(logic: StrategyLogic, state: StrategyState, batch: Batch) -> None:
-    """To be called before the state follows the batch. Raises `LooksAhead`."""
+def check_no_peeking(
+    logic: StrategyLogic, state: StrategyState, batch: Batch, whole: Sequence[Output]
+) -> None:
+    """To be called before the state follows the batch; `whole` are its targets. Raises
+    `LooksAhead`.
+    """
     if batch.count < ROWS_MAX:
         return  # so few are decided row by row, and no row shows what comes after it
-    whole = logic.wanted(state, batch)
     for number in sorted({0, len(whole) // 2, len(whole) - 1} if whole else ()):
         last = whole[number].position
         known = [one.position for one in whole]
@@ -66,8 +74,5 @@ def _compare(early: Sequence[Output], seen: Sequence[Output]) -> None:
 
 def _place(batch: Batch, position: Position) -> int:
     """Where a record stands in the batch."""
-    topic, partition, offset = position
-    place = (pl.col("_topic") == topic) & (pl.col("_partition") == partition)
-    here = place & (pl.col("_offset") == offset)
-    found = [frame.filter(here)["_index"] for frame in batch.tables.values()]
-    return int(next(column[0] for column in found if len(column)))
+    there = (caused(frame, {position}) for frame in batch.tables.values())
+    return int(next(found["_index"][0] for found in there if found.height))

@@ -185,11 +185,12 @@ def test_a_signal_that_looks_ahead_is_refused(peeks: bool) -> None:
     logic = StrategyLogic([signal])
     log = log_of(captured(SECONDS))
     [batch, *_] = Feed(log, CODEC, ranges(log)).batches()
+    told = (logic, logic.initial(), batch, logic.wanted(logic.initial(), batch))
     if not peeks:
-        check_no_peeking(logic, logic.initial(), batch)
+        check_no_peeking(*told)
         return
     with pytest.raises(LooksAhead, match="signal peeking looks ahead"):
-        check_no_peeking(logic, logic.initial(), batch)
+        check_no_peeking(*told)
 
 
 def test_a_backtest_of_a_signal_that_looks_ahead_gives_no_result() -> None:

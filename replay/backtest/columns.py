@@ -1,0 +1,188 @@
+"""A batch of the market as columns, for a desk at which few records do anything at once.
+
+A trade that no order waits for, a quote while none is on its way: what they leave is looked at when
+something happens, so nothing is made of each. What happens is the same as record after record.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import accumulate
+from operator import itemgetter
+from typing import Any, Final
+
+import polars as pl
+
+from pipelines.batches import key_of
+from pipelines.logic import Batch, Input, Position
+from pipelines.matching.depth import Quotes
+from pipelines.matching.state import Book
+from schemas.events import CLASSES
+from schemas.numbers import PRECISION, SCALE, unscaled
+
+NS_PER_MS: Final = 1_000_000
+TRADES: Final = "TradePrinted"
+QUOTES: Final = "QuoteChanged"
+PLACE: Final = ("_index", "_timestamp_ms")
+NUMBERS: Final = ("bid_px", "bid_qty", "ask_px", "ask_qty")
+
+Books = Mapping[str, Book]
+
+
+class Rows:
+    """The rows of one event and instrument, the first `heard` of which were heard."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame, self.heard = frame, 0
+        self.places: list[int] = frame["_index"].to_list()
+
+    def until(self, place: int) -> range:
+        """Those before a place of the batch that were not heard; they count as heard from now."""
+        start, self.heard = self.heard, bisect_left(self.places, place, self.heard)
+        return range(start, self.heard)
+
+    @cached_property
+    def prices(self) -> list[int]:
+        """Of trades, in units of 10**-10."""
+        return self.units("last_px")
+
+    @cached_property
+    def numbers(self) -> Quotes:
+        """Of quotes."""
+        return Quotes(self.frame["sequence"].to_list(), *map(self.units, NUMBERS))
+
+    def units(self, name: str) -> list[int]:
+        """A column of decimals."""
+        units: list[int] = self.frame[name].to_physical().to_list()
+        return units
+
+
+class Columns:
+    """`loud` are records that always count: depth, marks, ticks and what signals want something at.
+    Places are those of the merged order. A batch with dead letters has no such form.
+    """
+
+    def __init__(self, batch: Batch, causes: Collection[Position]) -> None:
+        self._tables, self.count = batch.tables, batch.count
+        times = pl.concat([frame.select(PLACE) for frame in self._tables.values()]).sort("_index")
+        self._times: list[int] = times["_timestamp_ms"].to_list()
+        self._reached = list(accumulate(self._times, max))
+        self._inputs: dict[int, Input] = {}
+        for name, frame in self._tables.items():
+            counts = caused(frame, causes) if name in {TRADES, QUOTES} else frame
+            self._inputs.update(_inputs(counts, CLASSES[name]))
+        self._loud = [*sorted(self._inputs), self.count]
+        self._rows = {name: _apart(self._tables.get(name)) for name in (TRADES, QUOTES)}
+
+    def ns(self, place: int) -> int:
+        """Log time of a record."""
+        return self._times[place] * NS_PER_MS
+
+    def reached_ns(self, place: int) -> int:
+        """The latest log time of all records up to one."""
+        return self._reached[place] * NS_PER_MS
+
+    def due(self, start: int, at_ns: int | None) -> int:
+        """The first record from `start` on that is at or after a time; `count` where none is."""
+        if at_ns is None:
+            return self.count
+        at_ms = -(-at_ns // NS_PER_MS)
+        place = bisect_left(self._reached, at_ms, start)
+        while place < self.count and self._times[place] < at_ms:
+            place += 1  # log time is a maximum, a record's own may lie before it
+        return place
+
+    def loud(self, start: int, until: int, books: Books) -> int:
+        """The first record from `start` on that may do something at once; `until` where none
+        before it does.
+        """
+        found = min(until, self._loud[bisect_left(self._loud, start)])
+        for instrument, book in books.items():
+            if any(map(len, book.queues.values())):
+                found = self._reaching(instrument, book, start, found)
+                if book.unplaced and instrument in self._rows[QUOTES]:
+                    places = self._rows[QUOTES][instrument].places
+                    found = min([found, *places[bisect_left(places, start) :][:1]])
+        return found
+
+    def _reaching(self, instrument: str, book: Book, start: int, until: int) -> int:
+        """The first trade at a price that a resting order has, or beyond it."""
+        rows = self._rows[TRADES].get(instrument)
+        if rows is None:
+            return until
+        below, above = (_units(book, side, sign) for side, sign in (("BUY", -1), ("SELL", 1)))
+        first, last = (bisect_left(rows.places, place) for place in (start, until))
+        for place, px in zip(rows.places[first:last], rows.prices[first:last], strict=True):
+            if px <= below or px >= above:
+                return place
+        return until
+
+    def item(self, place: int) -> Input:
+        """The record at a place."""
+        return self._inputs.get(place) or self._row(place)
+
+    def _row(self, place: int) -> Input:
+        for name, apart in self._rows.items():
+            for rows in apart.values():
+                at = bisect_left(rows.places, place)
+                if rows.places[at : at + 1] == [place]:
+                    return _input(rows.frame.row(at), CLASSES[name])
+        raise IndexError(place)
+
+    def heard(self, place: int) -> None:
+        """A record was heard by itself."""
+        for apart in self._rows.values():
+            for rows in apart.values():
+                if rows.places[rows.heard : rows.heard + 1] == [place]:
+                    rows.heard += 1
+
+    def trades(self, until: int) -> Iterator[tuple[str, Any]]:
+        """The last trade before a place, of each instrument where one was not heard."""
+        for instrument, rows in self._rows[TRADES].items():
+            if new := rows.until(until):
+                yield instrument, rows.frame["last_px"][new[-1]]
+
+    def quotes(self, until: int) -> Iterator[tuple[str, Quotes, Input]]:
+        """The quotes before a place that were not heard, and the last of them, by instrument."""
+        for instrument, rows in self._rows[QUOTES].items():
+            if new := rows.until(until):
+                last = _input(rows.frame.row(new[-1]), CLASSES[QUOTES])
+                yield instrument, rows.numbers.part(new.start, new.stop), last
+
+
+def _units(book: Book, side: Any, sign: int) -> float:
+    best = book.queues[side].best()
+    return sign * float("inf") if best is None else unscaled(best, SCALE, PRECISION)
+
+
+def _apart(frame: pl.DataFrame | None) -> dict[str, Rows]:
+    """The rows of each instrument."""
+    if frame is None or not frame.height:
+        return {}
+    parts = frame.partition_by("instrument", as_dict=True, maintain_order=True)
+    return {str(name): Rows(part) for (name,), part in parts.items()}
+
+
+def caused(frame: pl.DataFrame, causes: Collection[Position]) -> pl.DataFrame:
+    """The rows of a frame that are among the causes."""
+    there = frame.filter(frame["_offset"].is_in([cause.offset for cause in causes]))
+    rows = there.select("_topic", "_partition", "_offset").rows()
+    return there.filter(pl.Series([Position(*row) in causes for row in rows], dtype=pl.Boolean))
+
+
+def rows_of(tables: Mapping[str, pl.DataFrame]) -> Iterator[Input]:
+    """The records of a batch's tables, in order."""
+    found = [row for name, frame in tables.items() for row in _inputs(frame, CLASSES[name])]
+    return (item for _, item in sorted(found, key=itemgetter(0)))
+
+
+def _inputs(frame: pl.DataFrame, event: Any) -> Iterable[tuple[int, Input]]:
+    return ((row[0], _input(row, event)) for row in frame.rows())
+
+
+def _input(row: tuple[Any, ...], event: Any) -> Input:
+    _, topic, partition, offset, timestamp_ms, *fields = row
+    made = event._make(tuple(one) if isinstance(one, list) else one for one in fields)
+    return Input(Position(topic, partition, offset), timestamp_ms, key_of(made).encode(), made)
