@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from pipelines.exact import EXACTLY
-from pipelines.execution.line import Done, Line, Pause, Working
+from pipelines.execution.line import Done, Ended, Line, Pause, Working
 from pipelines.execution.settings import Execution, Terms
 from pipelines.orders.order import Order, Refusal, TradeKey, follow
 from schemas.events import OrderDenied, OrderFilled, PositionAdjusted, Side
@@ -68,9 +68,9 @@ def moved(position: Decimal, event: OrderFilled, base_asset: str) -> Decimal:
 def _ended(line: Line, event: Any, now_ms: int, execution: Execution) -> Line:
     working = line.working
     assert working is not None
-    since_ms = now_ms - FORGET_MS
-    kept = [entry for entry in line.done if entry[1][0] > since_ms]  # thousands: no names here
-    done = (*kept, (working.cl_ord_id, Done(now_ms, working.order.trades)))
+    before = line.done if isinstance(line.done, Ended) else Ended(line.done)
+    last = Done(now_ms, working.order.trades)
+    done = before.followed(working.cl_ord_id, last, now_ms - FORGET_MS)
     line = line._replace(working=None, done=done)
     if wanted_end(working, event):
         return line

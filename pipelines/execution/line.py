@@ -6,7 +6,10 @@ never exceed the target's side by more than that order.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from pipelines.exact import ZERO
@@ -78,6 +81,27 @@ class Done(NamedTuple):
 
     ended_ms: int
     trades: frozenset[TradeKey]
+
+
+class Ended(tuple[tuple[str, Done], ...]):
+    """Orders that ended. One that ends follows the others without a look at each of them, of which
+    there may be thousands, as long as their ends rise.
+    """
+
+    @cached_property
+    def rising(self) -> bool:
+        """Whether no end lies before that of an order before it."""
+        return all(a.ended_ms <= b.ended_ms for (_, a), (_, b) in pairwise(self))
+
+    def followed(self, name: str, done: Done, since_ms: int) -> Ended:
+        """With one more; those that ended by `since_ms` are forgotten."""
+        if not self.rising:
+            kept = [entry for entry in self if entry[1].ended_ms > since_ms]
+            return Ended((*kept, (name, done)))
+        first = bisect_right(self, since_ms, key=lambda entry: entry[1].ended_ms)
+        found = Ended((*self[first:], (name, done)))
+        found.rising = not self or self[-1][1].ended_ms <= done.ended_ms
+        return found
 
 
 class Line(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate
 from operator import itemgetter
@@ -18,6 +19,7 @@ import polars as pl
 from pipelines.batches import key_of
 from pipelines.logic import Batch, Input, Position
 from pipelines.matching.depth import Quotes
+from pipelines.matching.model import Side
 from pipelines.matching.state import Book
 from schemas.events import CLASSES
 from schemas.numbers import PRECISION, SCALE, unscaled
@@ -26,6 +28,9 @@ NS_PER_MS: Final = 1_000_000
 TRADES: Final = "TradePrinted"
 QUOTES: Final = "QuoteChanged"
 PLACE: Final = ("_index", "_timestamp_ms")
+POSITION: Final = ("_topic", "_partition", "_offset")
+SIDES: Final[tuple[Side, ...]] = ("BUY", "SELL")
+NONE: Final[Mapping[Side, float]] = {"BUY": float("-inf"), "SELL": float("inf")}
 NUMBERS: Final = ("bid_px", "bid_qty", "ask_px", "ask_qty")
 
 Books = Mapping[str, Book]
@@ -42,6 +47,15 @@ class Rows:
         """Those before a place of the batch that were not heard; they count as heard from now."""
         start, self.heard = self.heard, bisect_left(self.places, place, self.heard)
         return range(start, self.heard)
+
+    def between(self, start: int, until: int) -> slice:
+        """Those of the places [start, until)."""
+        return slice(bisect_left(self.places, start), bisect_left(self.places, until))
+
+    @cached_property
+    def last_px(self) -> pl.Series:
+        """Of trades."""
+        return self.frame["last_px"]
 
     @cached_property
     def prices(self) -> list[int]:
@@ -102,9 +116,7 @@ class Columns:
         for instrument, book in books.items():
             if any(map(len, book.queues.values())):
                 found = self._reaching(instrument, book, start, found)
-                if book.unplaced and instrument in self._rows[QUOTES]:
-                    places = self._rows[QUOTES][instrument].places
-                    found = min([found, *places[bisect_left(places, start) :][:1]])
+                found = self._placing(instrument, book, start, found)
         return found
 
     def _reaching(self, instrument: str, book: Book, start: int, until: int) -> int:
@@ -112,10 +124,23 @@ class Columns:
         rows = self._rows[TRADES].get(instrument)
         if rows is None:
             return until
-        below, above = (_units(book, side, sign) for side, sign in (("BUY", -1), ("SELL", 1)))
-        first, last = (bisect_left(rows.places, place) for place in (start, until))
-        for place, px in zip(rows.places[first:last], rows.prices[first:last], strict=True):
+        below, above = (_units(book.queues[side].best(), side) for side in SIDES)
+        span = rows.between(start, until)
+        for place, px in zip(rows.places[span], rows.prices[span], strict=True):
             if px <= below or px >= above:
+                return place
+        return until
+
+    def _placing(self, instrument: str, book: Book, start: int, until: int) -> int:
+        """The first quote that may tell the place of an order: no better than the order's price."""
+        rows = self._rows[QUOTES].get(instrument)
+        if rows is None or not book.unplaced:
+            return until
+        below, above = (_units(_unplaced(book, side), side) for side in SIDES)
+        span = rows.between(start, until)
+        bids, asks = rows.numbers.bid_px[span], rows.numbers.ask_px[span]
+        for place, bid, ask in zip(rows.places[span], bids, asks, strict=True):
+            if bid <= below or ask >= above:
                 return place
         return until
 
@@ -142,7 +167,7 @@ class Columns:
         """The last trade before a place, of each instrument where one was not heard."""
         for instrument, rows in self._rows[TRADES].items():
             if new := rows.until(until):
-                yield instrument, rows.frame["last_px"][new[-1]]
+                yield instrument, rows.last_px[new[-1]]
 
     def quotes(self, until: int) -> Iterator[tuple[str, Quotes, Input]]:
         """The quotes before a place that were not heard, and the last of them, by instrument."""
@@ -152,9 +177,15 @@ class Columns:
                 yield instrument, rows.numbers.part(new.start, new.stop), last
 
 
-def _units(book: Book, side: Any, sign: int) -> float:
-    best = book.queues[side].best()
-    return sign * float("inf") if best is None else unscaled(best, SCALE, PRECISION)
+def _units(px: Decimal | None, side: Side) -> float:
+    """A price in units of 10**-10; None: one that no other reaches."""
+    return NONE[side] if px is None else unscaled(px, SCALE, PRECISION)
+
+
+def _unplaced(book: Book, side: Side) -> Decimal | None:
+    """The best price of a side's orders whose places are not known."""
+    prices = [order.price for order in book.unplaced if order.side == side]
+    return (max if side == "BUY" else min)(prices, default=None)
 
 
 def _apart(frame: pl.DataFrame | None) -> dict[str, Rows]:
@@ -167,9 +198,11 @@ def _apart(frame: pl.DataFrame | None) -> dict[str, Rows]:
 
 def caused(frame: pl.DataFrame, causes: Collection[Position]) -> pl.DataFrame:
     """The rows of a frame that are among the causes."""
-    there = frame.filter(frame["_offset"].is_in([cause.offset for cause in causes]))
-    rows = there.select("_topic", "_partition", "_offset").rows()
-    return there.filter(pl.Series([Position(*row) in causes for row in rows], dtype=pl.Boolean))
+    offsets = pl.Series([cause.offset for cause in causes], dtype=pl.Int64)
+    there = frame["_offset"].is_in(offsets.implode()).arg_true()
+    places = zip(*(frame[name].gather(there) for name in POSITION), strict=True)
+    kept = [at for at, place in zip(there, places, strict=True) if Position(*place) in causes]
+    return frame[kept]
 
 
 def rows_of(tables: Mapping[str, pl.DataFrame]) -> Iterator[Input]:

@@ -7,7 +7,7 @@ middle and the last of each, and with nothing after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import zip_longest
 
@@ -16,7 +16,7 @@ import polars as pl
 from pipelines.logic import ROWS_MAX, Batch, Input, Output, Position
 from pipelines.strategy.logic import StrategyLogic
 from pipelines.strategy.state import StrategyState
-from replay.backtest.columns import caused, rows_of
+from replay.backtest.columns import POSITION, caused, rows_of
 from schemas.errors import TapeError
 
 
@@ -53,11 +53,11 @@ def check_no_peeking(
     """
     if batch.count < ROWS_MAX:
         return  # so few are decided row by row, and no row shows what comes after it
-    for number in sorted({0, len(whole) // 2, len(whole) - 1} if whole else ()):
-        last = whole[number].position
-        known = [one.position for one in whole]
+    known = [one.position for one in whole]
+    looked_at = {known[number] for number in (0, len(known) // 2, -1)} if known else set()
+    for place, last in sorted(_places(batch, looked_at)):
         count = len(known) - known[::-1].index(last)
-        early = logic.wanted(state, Prefix(batch, _place(batch, last) + 1))
+        early = logic.wanted(state, Prefix(batch, place + 1))
         _compare(early, whole[:count])
 
 
@@ -72,7 +72,8 @@ def _compare(early: Sequence[Output], seen: Sequence[Output]) -> None:
             )
 
 
-def _place(batch: Batch, position: Position) -> int:
-    """Where a record stands in the batch."""
-    there = (caused(frame, {position}) for frame in batch.tables.values())
-    return int(next(found["_index"][0] for found in there if found.height))
+def _places(batch: Batch, positions: Collection[Position]) -> Iterator[tuple[int, Position]]:
+    """Where records stand in the batch."""
+    for frame in batch.tables.values():
+        for place, *position in caused(frame, positions).select("_index", *POSITION).iter_rows():
+            yield place, Position(*position)

@@ -110,15 +110,16 @@ def test_an_act_is_due_at_the_first_record_of_its_time() -> None:
         pytest.param(["A BUY 1 @ 99.5"], 3, id="no print reaches it"),
         pytest.param(["A BUY 1 @ 100"], 0, id="a print at its price"),
         pytest.param(["A SELL 1 @ 104"], 3, id="far above"),
-        pytest.param(["quote 101x1 | 105x1", "A BUY 1 @ 99.5"], 1, id="a quote may tell its place"),
+        pytest.param(["quote 101x1 | 105x1", "A BUY 1 @ 99.5"], 1, id="a quote tells its place"),
+        pytest.param(["quote 101x1 | 105x1", "A BUY 1 @ 99"], 3, id="behind the quote's price"),
     ],
 )
 def test_what_may_do_something(lines: list[str], loud: int) -> None:
-    """A trade at 100, a quote, a trade of another instrument."""
+    """A trade at 100, a quote of 99.50, a trade of another instrument."""
     script = Script(rich("A"))
     for line in ["quote 99.5x1 | 105x1", *lines]:
         script.play(line)
-    ns, quote = BEGIN_MS * 1_000_000, quoted(Random(1), NAMES[0], 200, BEGIN_MS)
+    ns, quote = BEGIN_MS * 1_000_000, quoted(Random(1), NAMES[0], 9_951, BEGIN_MS)
     market = [trade(ns), quote, trade(ns)._replace(instrument=NAMES[1])]
     rows = [inputs_of([one], topic)[0] for one, topic in zip(market, "abc", strict=True)]
     books = {NAMES[0]: script.exchange.books["BTCUSDT"]}
