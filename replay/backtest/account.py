@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO
 from schemas.events import LimitsChanged, MarkPublished, OrderFilled, TransferAnnounced
+
+MOVING: Final = frozenset({LimitsChanged, MarkPublished, OrderFilled, TransferAnnounced})
+"""Events that change what an account is worth, or what it is measured by."""
 
 
 class Worth(NamedTuple):

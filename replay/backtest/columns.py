@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Final
@@ -21,7 +21,7 @@ from pipelines.logic import Batch, Input, Position
 from pipelines.matching.depth import Quotes
 from pipelines.matching.model import Side
 from pipelines.matching.state import Book
-from schemas.events import CLASSES
+from schemas.events import CLASSES, BookChanged
 from schemas.numbers import PRECISION, SCALE, unscaled
 
 NS_PER_MS: Final = 1_000_000
@@ -177,6 +177,7 @@ class Columns:
                 yield instrument, rows.numbers.part(new.start, new.stop), last
 
 
+@lru_cache(4_096)
 def _units(px: Decimal | None, side: Side) -> float:
     """A price in units of 10**-10; None: one that no other reaches."""
     return NONE[side] if px is None else unscaled(px, SCALE, PRECISION)
@@ -217,5 +218,7 @@ def _inputs(frame: pl.DataFrame, event: Any) -> Iterable[tuple[int, Input]]:
 
 def _input(row: tuple[Any, ...], event: Any) -> Input:
     _, topic, partition, offset, timestamp_ms, *fields = row
-    made = event._make(tuple(one) if isinstance(one, list) else one for one in fields)
+    if event is BookChanged:
+        fields = [tuple(one) if isinstance(one, list) else one for one in fields]
+    made = event._make(fields)
     return Input(Position(topic, partition, offset), timestamp_ms, key_of(made).encode(), made)

@@ -41,6 +41,10 @@ NS_PER_MS: Final = 1_000_000
 LETTERS_OF: Final = ("md.book.v1", "md.trade.v1", "md.quote.v1")
 """Topics of which some records may be refused; one of another that cannot be read ends the run."""
 
+DISPLAYED: Final = (TradePrinted, QuoteChanged, BookChanged)
+WATCHED: Final = (MarkPublished, ClockTick)
+"""What the venue hears, and what risk does."""
+
 See = Callable[[Input], None]
 Targets = Mapping[Position, Sequence[Output]]
 
@@ -101,14 +105,22 @@ class Desk:
         while at < market.count:
             due = market.due(at, self.agenda.next_ns)
             loud = market.loud(at, due, self.venue.books)
+            at = loud + 1 if loud < due else due
+            if loud < due and isinstance((item := market.item(loud)).event, MarkPublished):
+                self._mark(item)
+                continue
             self._pass_over(market, loud)
-            at = loud
             if loud < due:
                 market.heard(loud)
-                self._take(market.item(loud), targets)
-                at += 1
+                self._take(item, targets)
             elif due < market.count:
                 self._pass_time(market.ns(due))  # what is loud may be another then
+
+    def _mark(self, mark: Input) -> None:
+        """Risk alone reads marks, and only notes them: what is displayed can wait."""
+        self._pass_time(mark.timestamp_ms * NS_PER_MS)
+        self._hear(mark)
+        assert not self._waiting, "a mark made somebody write while the display waits"
 
     def _pass_over(self, market: Columns, until: int) -> None:
         """The records before a place that do nothing by themselves."""
@@ -151,11 +163,11 @@ class Desk:
     def _hear(self, item: Input, targets: Sequence[Output] = ()) -> None:
         """One record of the market."""
         event = item.event
-        if isinstance(event, TradePrinted | QuoteChanged | BookChanged):
+        if isinstance(event, DISPLAYED):
             self.venue.hear(event)
             if isinstance(event, BookChanged):
                 return
-        if isinstance(event, MarkPublished | ClockTick):
+        if isinstance(event, WATCHED):
             self._see(item)
             self._ask_risk(item)
         if isinstance(event, ClockTick):

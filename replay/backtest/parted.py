@@ -26,6 +26,7 @@ KINDS: Final = (
     "other quantity",
     "other time",
 )
+TOLD: Final = (OrderAccepted, OrderFilled)
 SHOWN_MAX: Final = 50
 
 
@@ -90,7 +91,7 @@ class Trading:
         event = item.event
         if isinstance(event, OrderRequested) and event.account == self._account:
             self._request(item.timestamp_ms * NS_PER_MS, event)
-        elif isinstance(event, OrderAccepted | OrderFilled) and event.cl_ord_id in self._names:
+        elif isinstance(event, TOLD) and event.cl_ord_id in self._names:
             self._told(self._names[event.cl_ord_id], event)
 
     def _request(self, at_ns: int, event: OrderRequested) -> None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.logic import Input
-from replay.backtest.account import Account, Worth
+from replay.backtest.account import MOVING, Account, Worth
 from schemas.events import (
     ClockTick,
     DecisionExpired,
@@ -23,6 +23,20 @@ from schemas.events import (
 )
 
 POINTS_MAX: Final = 4_000
+TOLD: Final = frozenset(
+    {
+        *MOVING,
+        ClockTick,
+        DecisionExpired,
+        MarkPublished,
+        OrderApproved,
+        OrderDenied,
+        OrderFilled,
+        OrderRejected,
+    }
+)
+"""Of these more is kept than their number."""
+
 BASIS: Final = Decimal(10_000)
 
 
@@ -88,6 +102,8 @@ class Story:
         if isinstance(event, OrderFilled) and self._known(event):
             return
         self.events[type(event).__name__] += 1
+        if type(event) not in TOLD:
+            return
         self.account.follow(event)
         if isinstance(event, MarkPublished):
             self.prices[event.instrument].add(item.timestamp_ms, event.mark_px)
