@@ -8,7 +8,6 @@ so the first epoch that differs is the one that a single run would have found.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 import traceback
@@ -18,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, Final, NamedTuple
 
-from connectors import child, log_lines
+from connectors import child
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Shard
 from connectors.log.interface import Log
@@ -185,8 +184,7 @@ def _end_with(pipe: Connection) -> None:
 
 
 def main(socket: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    log_lines.to_stderr(form=os.environ.get("TAPE_LOG_FORMAT", "text"))
+    child.begin()
     code = 0
     try:
         serve(Connection(socket))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 from collections.abc import Callable, Collection, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, Generic
 
-from connectors import child, log_lines
+from connectors import child
 from connectors.epochs.intake import (
     AHEAD_RECORDS,
     WAIT_S,
@@ -125,10 +124,7 @@ def _serve(pipe: Connection, intake: ThreadedIntake[Any]) -> None:
 
 
 def main(socket: int) -> None:
-    # A terminal's Ctrl-C and a supervisor's SIGTERM are for the pipeline, which ends this one.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    log_lines.to_stderr(form=os.environ.get("TAPE_LOG_FORMAT", "text"))
+    child.begin()
     tune()
     with Connection(socket) as pipe:
         serve(pipe)

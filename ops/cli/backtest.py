@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,6 +76,7 @@ def backtest(
             raise typer.BadParameter("--arrivals are those of a log, --archive is none of it")
         close_the_loop(config, arrivals, source, output)
         return
+    from ops.cores import cores
     from ops.processes.backtesting import Asked, Assumed, run_all
     from ops.processes.grid import number, sets_of
     from ops.processes.sources import Source, source_of
@@ -98,7 +98,7 @@ def backtest(
     folder = out or own.run_dir / "runs"
     asked = Asked(config, span_of(start, end, date), source_of(source), folder, assumed)
     with Bars() as bars:
-        runs = run_all(asked, sets, own, workers or min(len(sets), os.cpu_count() or 1), bars)
+        runs = run_all(asked, sets, own, workers or min(len(sets), cores()), bars)
     emit(output, [as_json(run) for run in runs], as_text(runs))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from connectors.log.interface import Log
+from ops.cores import cores
 from ops.processes.catalog import pipeline as made_of
 from ops.settings import Settings
 from pipelines.logic import Logic
@@ -28,9 +28,3 @@ def spread_of(
 def logic_of(name: str, settings: Settings) -> Logic[Any]:
     """A pipeline's logic, in whatever process asks."""
     return made_of(name, settings).logic
-
-
-def cores() -> int:
-    """That this process may run on."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(allowed(0)) if allowed else os.cpu_count() or 1

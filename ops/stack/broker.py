@@ -15,6 +15,7 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
+from ops.cores import cores
 from ops.stack import learned, processes
 from ops.stack.errors import NotStarted
 from ops.stack.fencing import fence_predecessor, was_killed
@@ -26,7 +27,7 @@ JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemo
 # takes half the processor time. Until then, as long as a demo and a test run last, it takes a third
 # of what the broker costs.
 SHORT = ("-XX:TieredStopAtLevel=1",)
-CORES = os.cpu_count() or 1
+CORES = cores()
 GRACE_S = 60.0  # a run that learns writes what it learned
 
 
