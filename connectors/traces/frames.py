@@ -10,9 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from connectors.traces.ids import NS_PER_S, frames_ids
 from connectors.traces.spans import Put, Span
+
+LATE_NS: Final = 3 * NS_PER_S  # from a frame's arrival until it is handed over, at most
 
 
 @dataclass(slots=True)
@@ -28,7 +31,9 @@ class _Second:
 
 
 class FrameSpans:
-    """Of one line of one venue. A second is shown once it is over and all of it is on the log."""
+    """Of one line of one venue. A second is shown once it is over and all of it is on the log: so
+    much later that frames which came in it, and waited for a busy process, are in it as well.
+    """
 
     def __init__(
         self, put: Put, venue: str, line: str, now_ns: Callable[[], int] = time.time_ns
@@ -42,7 +47,7 @@ class FrameSpans:
         number = recv_ns // NS_PER_S
         found = self._seconds.get(number)
         if found is None:
-            if number <= self._shown_to:  # the clock was set back: no span twice
+            if number <= self._shown_to:  # later still, or the clock was set back: no span twice
                 return
             found = self._seconds[number] = _Second(recv_ns)
         found.records += 1
@@ -59,7 +64,7 @@ class FrameSpans:
 
     def turn(self) -> None:
         """Shows what is complete. Called often."""
-        over = self._now_ns() // NS_PER_S
+        over = (self._now_ns() - LATE_NS) // NS_PER_S
         for number in [n for n, one in self._seconds.items() if n < over and not one.waiting]:
             self._show(number)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.traces.frames import FrameSpans
+from connectors.traces.frames import LATE_NS, FrameSpans
 from connectors.traces.ids import frames_ids
 from connectors.traces.spans import Span
 
@@ -33,15 +33,27 @@ def test_a_second_is_shown_once_all_of_it_is_on_the_log() -> None:
     line.confirmed(5 * S + 1, 0.002)
     assert line.at(6 * S + 5) == [], "one record is under way"
     line.confirmed(5 * S + 2, 0.25)
-    [span] = line.at(6 * S + 7)
+    [span] = line.at(6 * S + 7 + LATE_NS)
     assert (span.service, span.name, span.failed) == ("connector", "frames", False)
     assert span.ids == frames_ids("BINANCE", "A", 5 * S + 999)
     assert (span.start_ns, span.end_ns) == (5 * S + 1, 6 * S + 5)
     assert (span.facts["tape.records"], span.facts["tape.bytes"]) == (2, 200)
     assert span.facts["tape.slowest_us"] == 250_000
     line.confirmed(6 * S)
-    assert line.at(6 * S + 9) == [], "the second is not over"
-    assert len(line.at(7 * S)) == 1
+    assert line.at(6 * S + 9 + LATE_NS) == [], "the second is not over"
+    assert len(line.at(7 * S + LATE_NS)) == 1
+
+
+def test_a_frame_that_waited_for_a_busy_process_is_in_its_second() -> None:
+    line = Line()
+    line.spans.given(5 * S)
+    line.confirmed(5 * S)
+    assert line.at(7 * S) == [], "more of it may wait"
+    line.spans.given(6 * S - 1)
+    line.confirmed(6 * S - 1)
+    [span] = line.at(6 * S + LATE_NS)
+    assert (span.facts["tape.records"], span.start_ns) == (2, 5 * S)
+    assert span.end_ns >= 6 * S - 1
 
 
 def test_what_is_not_confirmed_at_the_end_is_said() -> None:
@@ -61,7 +73,7 @@ def test_a_clock_that_is_set_back_shows_no_second_twice() -> None:
     for recv_ns in (5 * S, 5 * S + 1):
         line.spans.given(recv_ns)
         line.confirmed(recv_ns)
-        line.at(6 * S)
+        line.at(6 * S + LATE_NS)
     assert len(line.shown) == 1
 
 

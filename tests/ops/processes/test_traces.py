@@ -217,7 +217,8 @@ def test_each_step_begins_when_its_cause_was_there(traded: Traded) -> None:
     found = tree(traded)
     assert all(one.start_ns <= one.end_ns for one in found.values())
     frame, _, _, *steps = [found[step] for step in CHAIN]
-    [request] = [event for _, event in traded.records if isinstance(event, OrderRequested)][:1]
+    requests = [event for _, event in traded.records if isinstance(event, OrderRequested)]
+    [request] = [one for one in requests if one.cl_ord_id == traded.filled.cl_ord_id]
     assert frame.start_ns == request.ts_recv_ns
     for above, below in pairwise(steps):
         assert above.start_ns <= below.start_ns
