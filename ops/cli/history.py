@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from replay.history.imports import Import
     from replay.history.rows import Source
 
-Root = Annotated[
+Archive = Annotated[
     str | None,
     typer.Option(help="the archive to import into; default: `imported` in the run folder"),
 ]
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 def binance_vision(
     paths: Annotated[list[Path], typer.Argument(help="files or folders of them", exists=True)],
     venue: Annotated[str, typer.Option(help="whose instruments; name one for futures")] = "BINANCE",
-    root: Root = None,
+    archive: Archive = None,
     output: Output = Form.TEXT,
 ) -> None:
     """Import trades, aggregated trades or book tickers of data.binance.vision, zipped or not."""
@@ -45,8 +45,8 @@ def binance_vision(
 
     own = load()
     with Bars() as bars:
-        done = import_binance(own, root, paths, venue, bars)
-    _print(output, root_of(own, root), done)
+        done = import_binance(own, archive, paths, venue, bars)
+    _print(output, root_of(own, archive), done)
 
 
 def table(
@@ -57,7 +57,7 @@ def table(
     ],
     instrument: Annotated[str, typer.Option(help="whose rows, for example BTCUSDT.BINANCE")],
     delimiter: Annotated[str, typer.Option(help="between two columns")] = ",",
-    root: Root = None,
+    archive: Archive = None,
     output: Output = Form.TEXT,
 ) -> None:
     """Import a table of trades or quotes with a header: CSV, also zipped or gzipped."""
@@ -70,8 +70,8 @@ def table(
         raise typer.BadParameter("--delimiter is one character")
     own, chosen = load(), columns_of(names)
     with Bars() as bars:
-        done = import_csv(own, root, file, instrument, chosen, delimiter, bars)
-    _print(output, root_of(own, root), done)
+        done = import_csv(own, archive, file, instrument, chosen, delimiter, bars)
+    _print(output, root_of(own, archive), done)
 
 
 def _print(output: Form, root: str, done: list[tuple[Source, Import | None]]) -> None:
@@ -79,7 +79,7 @@ def _print(output: Form, root: str, done: list[tuple[Source, Import | None]]) ->
     known = [source._asdict() for source, one in done if one is None]
     rows = [_row(source, one) for source, one in done]
     text = "\n".join([columns(rows), f"archive: {root}"])
-    emit(output, {"root": root, "imported": made, "known": known}, text)
+    emit(output, {"archive": root, "imported": made, "known": known}, text)
 
 
 def _row(source: Source, made: Import | None) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def require_own(store: Store) -> None:
     if not store.exists(IMPORTS) and index(store):
         raise ArchiveError(
             f"{store.root} is the archive of a log, and imported history has no offsets on it: "
-            "name another folder with --root"
+            "name another folder with --archive"
         )
 
 

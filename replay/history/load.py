@@ -108,7 +108,7 @@ def _require_later(source: Source, first: Row, before_ms: int) -> None:
         raise BadHistory(
             f"{source.name} begins at {text_of(at_ms)}, but {WHAT[source.topic]} of "
             f"{source.instrument} are imported up to {text_of(before_ms)}: import files in the "
-            "order of their times, or into another --root"
+            "order of their times, or into another --archive"
         )
 
 

@@ -28,7 +28,7 @@ def test_a_folder_is_imported_once_and_signed(tmp_path: Path) -> None:
     done = tape("binance-vision", *days, "--output", "json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert found["root"] == str(tmp_path / "imported")
+    assert found["archive"] == str(tmp_path / "imported")
     assert [one["rows"] for one in found["imported"]] == [6_098, 8], "in the order of their times"
     assert (tmp_path / "imported" / "_days" / "2024-08-08.json.sig").exists()
     again = tape("binance-vision", str(FILES / "ETHUSDT-trades-2024-08-09.zip"))
