@@ -25,8 +25,9 @@ def scan(
     """The records of a topic from `start` to before `end`, log time: RFC 3339, a date or a
     datetime, UTC where it does not say. `root` is the archive's, by default the environment's.
 
-    Columns as in docs/archive.md; files of other days are not opened. Raises `ArchiveError`,
-    `BadTime`.
+    Columns as in docs/archive.md; files of other days are not opened. The files are those there
+    are now: where an archiver puts a longer one in the place of the last before `collect`, that
+    raises `FileNotFoundError`, and a new scan has it. Raises `ArchiveError`, `BadTime`.
     """
     where = root or os.environ.get(ROOT)
     if not where:

@@ -63,9 +63,12 @@ class FolderStore:
         return sorted(self._below(self._root / folder))
 
     def _below(self, folder: Path) -> Iterator[str]:
-        for path in folder.rglob("*"):
-            if path.is_file():
-                yield path.relative_to(self._root).as_posix()
+        """What each folder holds at one moment, no file of it asked again: a file whose longer form
+        takes its place meanwhile would be seen in neither.
+        """
+        for parent, _, files in os.walk(folder):
+            place = Path(parent).relative_to(self._root)
+            yield from ((place / name).as_posix() for name in files)
 
     def read(self, name: str) -> bytes:
         try:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.orders.table import RESOLVED, TABLE
+from replay.archive.layout import FileName
 from replay.archive.store import Store
 from replay.sql.events import Kind, event_sql, event_view, every_event_sql, literal, topic_sql
-from replay.sql.files import files_of, require_archive
+from replay.sql.files import Files, files_of, listed, require_archive
 from replay.times import Span
 from schemas.catalog import Catalog
 
@@ -29,12 +30,14 @@ Make = Callable[[], str]
 
 
 class Definitions:
-    """The statements that make each view; a file is looked for when its view is made. `kind`: what
-    a topic becomes, a view of its files or a table with a copy of them.
+    """The statements that make each view; a topic's files are listed once, when the first of its
+    views is made, so that all say the same. `kind`: what a topic becomes, a view of its files or a
+    table with a copy of them.
     """
 
     def __init__(self, store: Store, catalog: Catalog, span: Span, kind: Kind = "VIEW") -> None:
         self._store, self._catalog, self._span, self._kind = store, catalog, span, kind
+        self._listed: dict[str, list[FileName]] = {}
         self._makes: dict[str, Make] = {
             **{topic: partial(self._topic, topic) for topic in catalog.topics},
             **{event_view(e): partial(event_sql, catalog, e) for e in carried(catalog)},
@@ -65,8 +68,22 @@ class Definitions:
     def _named(self, text: str) -> list[str]:
         return sorted({w.lower() for w in _WORD.findall(text)} & self._makes.keys())
 
+    def outgrown(self) -> bool:
+        """Whether a file that was listed is no longer one of the archive's: a longer one took its
+        place.
+        """
+        return any(
+            not set(files) <= set(listed(self._store, topic))
+            for topic, files in self._listed.items()
+        )
+
+    def _files(self, topic: str) -> Files:
+        if topic not in self._listed:
+            self._listed[topic] = listed(self._store, topic)
+        return files_of(self._store, topic, self._span, self._listed[topic])
+
     def _topic(self, topic: str) -> str:
-        files = files_of(self._store, topic, self._span)
+        files = self._files(topic)
         if not files.names:
             require_archive(self._store)
         paths = [str(self._store.local(name.path)) for name in files.names]
@@ -77,7 +94,7 @@ class Definitions:
         rows = [
             f"({literal(n.topic)}, {n.partition}, DATE {literal(n.day)}, {n.start}, {n.end})"
             for topic in self._catalog.topics
-            for n in files_of(self._store, topic, self._span).names
+            for n in self._files(topic).names
         ]
         values = ", ".join(rows) or "(NULL, NULL, NULL, NULL, NULL)"
         return (

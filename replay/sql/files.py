@@ -4,6 +4,7 @@ another day holds, and whether it can be read, is of no importance.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from replay.archive import manifest
@@ -24,9 +25,18 @@ class Files(NamedTuple):
     bounds: Span = EVERYTHING
 
 
-def files_of(store: Store, topic: str, span: Span = EVERYTHING) -> Files:
-    """The files of a topic that hold a span. Raises `ArchiveError` for a manifest that lies."""
-    found = [name for files in index(store, [topic]).values() for name in files]
+def listed(store: Store, topic: str) -> list[FileName]:
+    """All files of a topic, in order of partition and offset."""
+    return [name for files in index(store, [topic]).values() for name in files]
+
+
+def files_of(
+    store: Store, topic: str, span: Span = EVERYTHING, found: Sequence[FileName] | None = None
+) -> Files:
+    """The files of a topic that hold a span; `found`: those there are, where they were listed
+    before. Raises `ArchiveError` for a manifest that lies.
+    """
+    found = listed(store, topic) if found is None else found
     within = [name for name in found if _within(name.day, span)]
     if _whole_days(span):
         return Files(topic, tuple(within))

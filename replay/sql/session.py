@@ -5,19 +5,24 @@ leave the archive.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 import pyarrow as pa
 
+from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.store import Store
 from replay.sql.definitions import Definitions
 from replay.sql.errors import SqlError
+from replay.sql.events import Kind
 from replay.times import EVERYTHING, Span
 from schemas.catalog import Catalog
 
+Read = TypeVar("Read")
+TRIES: Final = 20
 _CONFIG: Final[dict[str, Any]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -27,17 +32,36 @@ _ALLOWED: Final = "only a question is answered here: SELECT, WITH, DESCRIBE, SUM
 
 
 def ask(store: Store, catalog: Catalog, question: str, span: Span = EVERYTHING) -> pa.Table:
-    """The answer, decimals as decimals. Raises `SqlError`, `ArchiveError`."""
-    connection = duckdb.connect(config=_CONFIG)
-    try:
-        require_question(connection, question)
-        define(connection, Definitions(store, catalog, span), question)
-        lock(connection, store)
-        return connection.sql(question).to_arrow_table()
-    except duckdb.Error as error:
-        raise SqlError(first_line(error)) from None
-    finally:
-        connection.close()
+    """The answer, decimals as decimals, of the archive as it was when it was listed: where a file
+    grew before it was opened, once more. Raises `SqlError`, `ArchiveError`.
+    """
+
+    def answer(views: Definitions) -> pa.Table:
+        with duckdb.connect(config=_CONFIG) as connection:
+            require_question(connection, question)
+            define(connection, views, question)
+            lock(connection, store)
+            return connection.sql(question).to_arrow_table()
+
+    return _while_it_grows(lambda: Definitions(store, catalog, span), answer)
+
+
+def _while_it_grows(views: Callable[[], Definitions], read: Callable[[Definitions], Read]) -> Read:
+    """What `read` makes of the views; made anew where a longer file took a listed one's place
+    before it was opened (an open one stays readable). Raises `SqlError`, `ArchiveError`.
+    """
+    for left in reversed(range(TRIES)):
+        made = views()
+        try:
+            return read(made)
+        except (duckdb.IOException, ArchiveError) as error:
+            if not left or isinstance(error, ArchiveCorrupt) or not made.outgrown():
+                if isinstance(error, ArchiveError):
+                    raise
+                raise SqlError(first_line(error)) from None
+        except duckdb.Error as error:
+            raise SqlError(first_line(error)) from None
+    raise AssertionError("the last try returns or raises")
 
 
 def require_question(connection: duckdb.DuckDBPyConnection, question: str) -> None:
@@ -84,22 +108,24 @@ def write_database(store: Store, catalog: Catalog, file: Path, span: Span = EVER
     """
     if file.exists():
         raise SqlError(f"{file} exists: name a file that does not")
-    views = Definitions(store, catalog, span, "TABLE" if copies(store) else "VIEW")
+    kind: Kind = "TABLE" if copies(store) else "VIEW"
     fresh = file.with_name(f"{file.name}.new")
-    try:
+
+    def written(views: Definitions) -> int:
         fresh.unlink(missing_ok=True)
         with duckdb.connect(str(fresh), config=_CONFIG) as connection:
             define(connection, views, " ".join(views.names))
         fresh.rename(file)
-    except duckdb.Error as error:
-        raise SqlError(first_line(error)) from None
+        return len(views.names)
+
+    try:
+        return _while_it_grows(lambda: Definitions(store, catalog, span, kind), written)
     except OSError as error:
         raise SqlError(f"{file}: {error.strerror}") from None
     finally:
         for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
             with suppress(OSError):
                 left.unlink(missing_ok=True)
-    return len(views.names)
 
 
 def first_line(error: duckdb.Error) -> str:
