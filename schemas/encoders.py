@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from schemas import avsc, events
 from schemas.errors import EncodeError, TapeError
+from schemas.exacts import Exacts
 from schemas.numbers import PRECISION, SCALE, Exact, wire_encoder
 
 Encode = Callable[[Any], bytes]
@@ -112,6 +113,7 @@ class _Compiler:
             "boolean_": encode_boolean,
             "length": length,
             "Exact": Exact,
+            "Exacts": Exacts,
             "P": _PAIRS,
             "T": _Tails(),
             "S": _Strings(),
@@ -206,6 +208,9 @@ class _Compiler:
     def array(self, items: avsc.Parsed, v: str) -> str:
         each = self.expression(items, "i")
         filled = f"length(sequence({v})) + join([{each} for i in {v}]) + b'\\0'"
+        if avsc.decimal_of(items) == (PRECISION, SCALE):
+            wires = f"length(len({v})) + join({v}.wires) + b'\\0'"
+            filled = f"({wires} if {v}.__class__ is Exacts else {filled})"
         return f"({filled} if {v} else sequence({v}) or b'\\0')"
 
 
@@ -252,7 +257,7 @@ def _symbols(schema: avsc.Parsed) -> _Symbols:
 
 
 def _sequence(values: Any) -> int:
-    if not isinstance(values, tuple | list):
+    if not isinstance(values, tuple | list | Exacts):
         raise TypeError(f"{values!r} is a {type(values).__name__}, not a tuple")
     return len(values)
 

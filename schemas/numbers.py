@@ -21,7 +21,7 @@ _EXACTLY: Final = Context(prec=76, Emax=10_000, Emin=-10_000)
 _EXACTLY.traps.update({Inexact: True, InvalidOperation: True, Overflow: True})
 _NOTATION: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 
-_SIZES: Final = [bytes((size << 1,)) for size in range(33)]
+SIZES: Final = [bytes((size << 1,)) for size in range(33)]  # the length of so many bytes, in Avro
 
 
 class Exact(Decimal):
@@ -60,7 +60,7 @@ def wire(value: Decimal, scale: int, precision: int) -> bytes:
 
 def _wire(number: int) -> bytes:
     size = (number.bit_length() + 8) >> 3
-    return _SIZES[size] + number.to_bytes(size, "big", signed=True)
+    return SIZES[size] + number.to_bytes(size, "big", signed=True)
 
 
 def from_unscaled(number: int) -> Exact:
@@ -103,7 +103,7 @@ class _Texts(dict[str, Decimal]):
                 number = int(digits)
                 size = (number.bit_length() + 8) >> 3
                 value = Exact(padded)
-                value.wire = _SIZES[size] + number.to_bytes(size)
+                value.wire = SIZES[size] + number.to_bytes(size)
                 return self._keep(text, value)
         return self._keep(text, _parse(text))
 

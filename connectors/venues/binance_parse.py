@@ -13,7 +13,7 @@ Source: Binance developer documentation, "WebSocket Streams", "How to manage a l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,12 +21,14 @@ from connectors.venues.common_parse import (
     UNREADABLE,
     BadFrame,
     Id,
+    Levels,
     Milliseconds,
     bad_price,
     check_signs,
     crossed,
     levels,
     refused,
+    usual_levels,
 )
 from pipelines.market.parsed import (
     DEPTH,
@@ -62,6 +64,8 @@ class Names(NamedTuple):
 
 
 Read = Callable[[FrameReceived, Names], list[Parsed]]
+Pairs = list[tuple[str, str]]
+Side = TypeVar("Side", Pairs, msgspec.Raw)
 
 
 class _Trade(msgspec.Struct):
@@ -82,11 +86,11 @@ class _Quote(msgspec.Struct):
     T: Milliseconds | None = None
 
 
-class _Depth(msgspec.Struct):
+class _Depth(msgspec.Struct, Generic[Side]):
     U: Id
     u: Id
-    b: list[tuple[str, str]]
-    a: list[tuple[str, str]]
+    b: Side
+    a: Side
     E: Milliseconds
     T: Milliseconds | None = None
     pu: Id | None = None
@@ -94,8 +98,8 @@ class _Depth(msgspec.Struct):
 
 class _Snapshot(msgspec.Struct):
     lastUpdateId: Id
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
+    bids: Pairs
+    asks: Pairs
     T: Milliseconds | None = None
 
 
@@ -112,8 +116,8 @@ class _QuoteFrame(msgspec.Struct):
     data: _Quote
 
 
-class _DepthFrame(msgspec.Struct):
-    data: _Depth
+class _DepthFrame(msgspec.Struct, Generic[Side]):
+    data: _Depth[Side]
 
 
 class _SnapshotFrame(msgspec.Struct):
@@ -132,7 +136,8 @@ class _Other(msgspec.Struct):
 
 _trade = msgspec.json.Decoder(_TradeFrame).decode
 _quote = msgspec.json.Decoder(_QuoteFrame).decode
-_depth = msgspec.json.Decoder(_DepthFrame).decode
+_depth = msgspec.json.Decoder(_DepthFrame[Pairs]).decode
+_depth_unread = msgspec.json.Decoder(_DepthFrame[msgspec.Raw]).decode
 _snapshot = msgspec.json.Decoder(_SnapshotFrame).decode
 _other = msgspec.json.Decoder(_Other).decode
 _new: Callable[..., Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
@@ -179,28 +184,38 @@ def quote(frame: FrameReceived, names: Names) -> list[Parsed]:
 
 
 def depth(frame: FrameReceived, names: Names) -> list[Parsed]:
-    payload = frame.payload
+    _, line, _, ts_recv_ns, payload = frame
+    venue, instrument, stream = names
+    sent, bids, asks = _usual_depth(payload) or _any_depth(payload)
+    ts_event_ns = (sent.E if sent.T is None else sent.T) * MS
+    sequences = (False, sent.U, sent.u, sent.pu)
+    book = (venue, instrument, *sequences, *bids, *asks, ts_event_ns, ts_recv_ns, line)
+    item = (instrument, stream, CHAINED, sent.u, _previous(sent), False, True)
+    return [_new(Market, (_new(BookChanged, book), *item))]
+
+
+def _usual_depth(payload: bytes) -> tuple[_Depth[Any], Levels, Levels] | None:
+    """None where something is unusual, and perhaps wrong: `_any_depth` says what."""
+    try:
+        sent = _depth_unread(payload).data
+    except UNREADABLE:
+        return None
+    bids, asks = usual_levels(bytes(sent.b)), usual_levels(bytes(sent.a))
+    return None if bids is None or asks is None or b"-" in payload else (sent, bids, asks)
+
+
+def _any_depth(payload: bytes) -> tuple[_Depth[Any], Levels, Levels]:
     sent = _depth(payload).data
-    if b"-" in payload:
-        check_signs(payload)
+    check_signs(payload)
+    _previous(sent)
+    return sent, levels(sent.b), levels(sent.a)
+
+
+def _previous(sent: _Depth[Any]) -> int:
     previous = sent.U - 1 if sent.pu is None else sent.pu
     if not previous < sent.u:
         raise BadFrame(Refused("WRONG_TYPE", f"update {sent.u} does not follow {previous}"))
-    event = BookChanged(
-        names.venue,
-        names.instrument,
-        False,
-        sent.U,
-        sent.u,
-        sent.pu,
-        *levels(sent.b),
-        *levels(sent.a),
-        (sent.E if sent.T is None else sent.T) * MS,
-        frame.ts_recv_ns,
-        frame.line,
-    )
-    place = (CHAINED, sent.u, previous, False, True)
-    return [Market(event, names.instrument, names.stream, *place)]
+    return previous
 
 
 def snapshot(frame: FrameReceived, names: Names) -> list[Parsed]:

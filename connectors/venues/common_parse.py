@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 from msgspec import Meta
 
 from pipelines.market.parsed import Refused
 from schemas.errors import NotExact
-from schemas.numbers import exact
+from schemas.exacts import Exacts, wires_of
+from schemas.numbers import PRECISION, SCALE, exact
 
 # What a number or name may be, so that every event made of it can be written.
 Id = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
@@ -26,6 +27,10 @@ NANOSECONDS_MAX: Final = (1 << 63) - 1_000_000_000
 DETAIL_CHARS_MAX: Final = 200
 
 Levels = tuple[tuple[Decimal, ...], tuple[Decimal, ...]]
+
+_TO_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
+_TOO_LONG: Final = b"0" * (PRECISION - SCALE + 1) + b"."
+_PADS: Final = [b"0" * (SCALE - places) for places in range(SCALE + 1)]
 
 
 class BadFrame(ValueError):
@@ -66,6 +71,40 @@ def levels(pairs: Sequence[tuple[str, str]]) -> Levels:
     if not all(px):
         raise bad_price("0")
     return px, numbers[1::2]
+
+
+def usual_levels(sent: bytes) -> Levels | None:
+    """The same of `[["price","quantity"],...]` as venues write it: no blanks, all prices with the
+    same number of decimals, and all quantities. None for any other, wrong or not.
+
+    `sent` is valid JSON, as a decoder leaves it in a `msgspec.Raw`: that is not checked again.
+    Looks at no text by itself; a cache of so many texts costs more than to compute them anew.
+    """
+    if sent == b"[]":
+        return (), ()
+    pads = _pads(sent.translate(_TO_ZERO))
+    if pads is None:
+        return None
+    padded = sent.replace(b'","', pads[0] + b",").replace(b'"]', pads[1])
+    numbers = list(map(int, padded.translate(None, b'[]".').split(b",")))
+    wires = wires_of(numbers)
+    if not all(numbers[::2]):
+        return None
+    # Whoever reads decimals need not know how they are kept.
+    return cast(Levels, (Exacts(wires[::2]), Exacts(wires[1::2])))
+
+
+def _pads(shape: bytes) -> tuple[bytes, bytes] | None:
+    """What prices lack of ten decimals, and quantities; every digit of `shape` is a zero."""
+    count = shape.count(b"[") - 1
+    if not count or shape.translate(None, b"0") != b"[%b]" % (b'[".","."],' * count)[:-1]:
+        return None
+    _, price, _, quantity, _ = shape.partition(b"]")[0].split(b'"')
+    px, qty = price.partition(b".")[2], quantity.partition(b".")[2]
+    alike = shape.count(b'.%b",' % px) == count == shape.count(b'.%b"]' % qty)
+    if not alike or b'".' in shape or _TOO_LONG in shape or not px or not qty:
+        return None
+    return (_PADS[len(px)], _PADS[len(qty)]) if len(px) <= SCALE >= len(qty) else None
 
 
 def check_signs(payload: bytes) -> None:

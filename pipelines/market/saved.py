@@ -20,6 +20,7 @@ from pipelines.market.settings import MarketSettings
 from pipelines.market.state import Connection, Due, Feed, Line, MarketState, Seen, Stream
 from pipelines.market.turn import digest_of
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
+from schemas.exacts import Exacts
 from schemas.numbers import exact
 
 VERSION: Final = 1
@@ -33,7 +34,14 @@ _DECIMALS: Final = {
 }
 _HEADS: Final = ("name", "venue", "partition", "leader", "lost")
 _PLAIN: Final = ("name", "last", "snapshot", "gapped", "diverged", "source", "marked_ms")
-_encode = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for: decimals."""
+    return tuple(value) if isinstance(value, Exacts) else str(value)
+
+
+_encode = msgspec.json.Encoder(order="sorted", enc_hook=_plain).encode
 
 
 def dump(state: MarketState) -> bytes:

@@ -18,6 +18,7 @@ from schemas.events import (
     FeedRecovered,
     FeedWentStale,
 )
+from schemas.exacts import Exacts
 
 STATUS: Final = "md.feed-status.v1"
 _new: Callable[..., Any] = tuple.__new__
@@ -82,6 +83,6 @@ def digest_of(content: object) -> bytes:
 
 
 def _text(content: object) -> str:
-    if isinstance(content, tuple):
+    if isinstance(content, tuple | Exacts):
         return f"({','.join(map(_text, content))})"
     return str(content)
