@@ -11,7 +11,6 @@ from typing import NamedTuple
 from connectors.epochs.parts import Flight, Parts
 from connectors.epochs.records import (
     input_range,
-    output_ranges,
     partition_counts,
     record_stamp,
     seal,
@@ -20,7 +19,7 @@ from connectors.epochs.records import (
 from connectors.epochs.snapshots import cut
 from connectors.log.interface import OutRecord, Tp
 from pipelines.items import StateBody
-from schemas.events import EpochCommitted, SnapshotRef
+from schemas.events import EpochCommitted, OutputRange, SnapshotRef
 
 
 class Standing(NamedTuple):
@@ -71,8 +70,9 @@ class Committer:
             self._floors[tp] = self._parts.log.bounds(tp)[1]
         return self._floors[tp]
 
-    def _floors_of(self, records: list[OutRecord]) -> Mapping[Tp, int]:
-        return {tp: self._floor(tp) for tp in partition_counts(records)}
+    def _outputs(self, records: list[OutRecord]) -> tuple[OutputRange, ...]:
+        counts = partition_counts(records)
+        return tuple(OutputRange(*tp, counts[tp], self._floor(tp)) for tp in sorted(counts))
 
     def _snapshot(
         self, flight: Flight, body: StateBody, stamp: int
@@ -104,7 +104,7 @@ class Committer:
             sequence=flight.sequence,
             reason=flight.reason,
             inputs=tuple(input_range(s, fingerprint) for s in flight.slices),
-            outputs=output_ranges(records, self._floors_of(records)),
+            outputs=self._outputs(records),
             output_count=len(records),
             outputs_digest=parts.verifier.outputs_digest(records),
             snapshot_taken=body is not None,

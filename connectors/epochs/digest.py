@@ -8,6 +8,7 @@ field is framed by its length, so that no two different sequences of records sha
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from operator import itemgetter
@@ -21,7 +22,6 @@ from schemas.packed import Packed, pack
 Fingerprint = Callable[[bytes], bytes]
 _frame_of = itemgetter(slice(0, FRAME_BYTES))
 _body_of = itemgetter(slice(FRAME_BYTES, None))
-_tp_of = itemgetter(slice(0, 2))
 
 
 def input_digest(part: Slice, fingerprint: Fingerprint) -> bytes:
@@ -83,21 +83,39 @@ def outputs_digest(records: Sequence[OutRecord], fingerprint: Fingerprint) -> by
     """
     if not records:
         return sha256().digest()
-    ordered = sorted(records, key=_tp_of)
-    topics, partitions, keys, values, _, _ = zip(*ordered, strict=True)
-    kinds = list(zip(topics, map(_frame_of, values), strict=True))
-    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
+    numbers: dict[tuple[str, bytes], int] = {}
+    kinds: list[int] = []
+    partitions: list[bytes] = []
+    keys: list[bytes] = []
+    bodies: list[bytes] = []
+    for (topic, partition), found in sorted(_by_partition(records).items()):
+        _, _, own_keys, values, _, _ = zip(*found, strict=True)
+        frames = list(map(_frame_of, values))
+        own = {
+            frame: numbers.setdefault((topic, frame), len(numbers))
+            for frame in dict.fromkeys(frames)
+        }
+        kinds += map(own.__getitem__, frames)
+        partitions.append(_ints((partition,)) * len(found))
+        keys += own_keys
+        bodies += map(_body_of, values)
     heads = [
         sha256(topic.encode() + b"\0" + fingerprint(frame)).digest() for topic, frame in numbers
     ]
     hasher = sha256(_ints((len(heads), len(records))))
-    hasher.update(b"".join(heads))
-    hasher.update(_ints(map(numbers.__getitem__, kinds)))
-    hasher.update(_ints(partitions))
-    for column in (keys, list(map(_body_of, values))):
+    for piece in (*heads, _ints(kinds), *partitions):
+        hasher.update(piece)
+    for column in (keys, bodies):
         hasher.update(_ints(map(len, column)))
         hasher.update(b"".join(column))
     return hasher.digest()
+
+
+def _by_partition(records: Sequence[OutRecord]) -> dict[tuple[str, int], list[OutRecord]]:
+    groups: defaultdict[tuple[str, int], list[OutRecord]] = defaultdict(list)
+    for record in records:
+        groups[record[:2]].append(record)
+    return groups
 
 
 def _ints(numbers: Iterable[int]) -> bytes:

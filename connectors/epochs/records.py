@@ -21,7 +21,6 @@ from schemas.codec import Codec
 from schemas.events import (
     EpochCommitted,
     InputRange,
-    OutputRange,
     Position,
     ShardOpened,
     SnapshotRef,
@@ -65,13 +64,6 @@ def input_range(part: Slice, fingerprint: Fingerprint) -> InputRange:
         part.log_time_ms,
         input_digest(part, fingerprint),
     )
-
-
-def output_ranges(
-    records: Sequence[OutRecord], floors: Mapping[Tp, int]
-) -> tuple[OutputRange, ...]:
-    counts = partition_counts(records)
-    return tuple(OutputRange(*tp, count, floors[tp]) for tp, count in sorted(counts.items()))
 
 
 def partition_counts(records: Sequence[OutRecord]) -> dict[Tp, int]:
