@@ -6,14 +6,14 @@ Every check only looks. A denial carries the numbers it looked at.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from pipelines.exact import ZERO, money
 from pipelines.risk.denial import Denial, deny
 from pipelines.risk.limits import Rules
 from pipelines.risk.room import SECOND_NS, capacity, raises, reached
 from pipelines.risk.state import Cell, Request, RiskState
-from schemas.events import DenialReason, InstrumentTerms, OrderApproved, OrderRequested, Side
+from schemas.events import DenialReason, OrderApproved, OrderRequested, Side
 
 CLOCK_AGE_MAX_NS: Final = 3 * SECOND_NS
 """A clock silent for longer than this stops all approvals."""
@@ -21,44 +21,63 @@ CLOCK_AGE_MAX_NS: Final = 3 * SECOND_NS
 GATEWAY_AGE_MAX_NS: Final = 6 * SECOND_NS
 """A gateway says that it is ready every two seconds; one that does not is taken for gone."""
 
-_SHAPES: Final = frozenset(
-    (side, kind, tif, post_only)
-    for side in ("BUY", "SELL")
-    for kind, tif, post_only in (
-        ("LIMIT", "GTC", False),
-        ("LIMIT", "GTC", True),
-        ("LIMIT", "IOC", False),
-        ("LIMIT", "FOK", False),
-        ("MARKET", "IOC", False),
-        ("MARKET", "GTC", False),
-    )
+_SIDES: Final = ("BUY", "SELL")
+_LIMIT_SHAPES: Final = frozenset(
+    (side, "LIMIT", tif, post_only)
+    for side in _SIDES
+    for tif, post_only in (("GTC", False), ("GTC", True), ("IOC", False), ("FOK", False))
 )
+_MARKET_SHAPES: Final = frozenset(
+    (s, "MARKET", tif, False) for s in _SIDES for tif in ("IOC", "GTC")
+)
+_new: Final[Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
 
 
-def refusal(state: RiskState, cell: Cell, request: OrderRequested, now_ns: int) -> Denial | None:
-    """None where the order may pass."""
+class Worth(NamedTuple):
+    """What an order that passed is booked with, so that nothing is reckoned twice.
+
+    `px`: the price its value is reserved at; `notional`: the value there.
+    """
+
+    alike: Request
+    px: Decimal
+    notional: Decimal
+
+
+def judge(state: RiskState, cell: Cell, request: OrderRequested, now_ns: int) -> Denial | Worth:
+    """Why the order may not pass, or what it is booked with.
+
+    The request is taken apart once: to read its fields by name costs as much as the checks.
+    """
+    account, strategy, _, _, instrument, _, _, _, _, side, _, _, _, price, qty = request[:15]
     denial = (
         _admission(state, cell, request, now_ns)
-        or _numbers(cell.rules.terms, request)
-        or _market(cell, request, now_ns)
+        or _numbers(cell.rules, price, qty)
+        or _market(cell, price, request.ts_recv_ns, now_ns)
     )
     if denial is not None:
         return denial
-    px = reserve_px(cell.rules, request.side, request.price, cell.mark.px)
-    notional = px * request.order_qty
+    px = _market_px(cell, side, cell.mark.px) if price is None else price
+    notional, alike = px * qty, (account, strategy, instrument, side, price, qty)
     return (
-        _notional(cell, notional)
-        or _repeats(state, cell, request, now_ns)
-        or capacity(cell, request, notional, now_ns)
+        _notional(cell.rules, notional)
+        or _repeats(state, cell, alike, now_ns)
+        or capacity(cell, side, qty, notional, now_ns)
+        or _new(Worth, (alike, px, notional))
     )
 
 
-def reserve_px(rules: Rules, side: Side, price: Decimal | None, mark_px: Decimal | None) -> Decimal:
-    """The price an order's value is reserved at: its limit; the collar's edge for a market buy."""
-    if price is not None:
-        return price
-    assert mark_px is not None
-    return mark_px * rules.collar_high if side == "BUY" else mark_px
+def worth_of(cell: Cell, order: OrderApproved) -> Worth:
+    """The same of an order that passed before."""
+    account, strategy, _, _, instrument, _, _, _, _, side, _, _, _, price, qty = order[:15]
+    px = _market_px(cell, side, order.mark_px) if price is None else price
+    return Worth((account, strategy, instrument, side, price, qty), px, px * qty)
+
+
+def _market_px(cell: Cell, side: Side, mark_px: Decimal | None) -> Decimal:
+    """The price a market order's value is reserved at: for a buy the collar's edge."""
+    assert mark_px is not None, "asked for before"
+    return mark_px * cell.rules.collar_high if side == "BUY" else mark_px
 
 
 # ---- may anything be asked at all? ---------------------------------------------------------------
@@ -81,73 +100,72 @@ def _admission(state: RiskState, cell: Cell, request: OrderRequested, now_ns: in
         return deny("GATEWAY_NOT_READY", account=request.account, age_ms=age_ms)
     if cell.state != "ACTIVE" and (denial := _latched(cell, request)):
         return denial
-    return _instrument(cell, request)
+    return _instrument(cell.rules, request)
 
 
 def _malformed(request: OrderRequested) -> bool:
-    shape = (request.side, request.ord_type, request.time_in_force, request.post_only)
+    asked = request[:15]
+    account, strategy, _, _, _, cl_ord_id, _, whole, _, side, kind, tif, post_only, px, qty = asked
     return (
-        shape not in _SHAPES
-        or (request.price is None) is not (request.ord_type == "MARKET")
-        or not ZERO < request.order_qty <= request.parent_qty
-        or not (request.cl_ord_id and request.account and request.strategy)
+        (side, kind, tif, post_only) not in (_MARKET_SHAPES if px is None else _LIMIT_SHAPES)
+        or not ZERO < qty <= whole
+        or not (cl_ord_id and account and strategy)
     )
 
 
 def _latched(cell: Cell, request: OrderRequested) -> Denial | None:
     if cell.state == "HALTED":
         return deny("STATE_HALTED")
-    if not raises(cell, request):
+    side, qty = request.side, request.order_qty
+    if not raises(cell, side, qty):
         return None
-    side = cell.open_buy if request.side == "BUY" else cell.open_sell
+    open_qty = cell.open_buy if side == "BUY" else cell.open_sell
     reason: DenialReason = "STATE_PAUSED" if cell.state == "PAUSED" else "STATE_REDUCING"
-    return deny(reason, position=cell.position, open_qty=side, order_qty=request.order_qty)
+    return deny(reason, position=cell.position, open_qty=open_qty, order_qty=qty)
 
 
-def _instrument(cell: Cell, request: OrderRequested) -> Denial | None:
-    terms, missing = cell.rules.terms, cell.rules.missing
-    if terms is None or terms.venue != request.venue:
+def _instrument(rules: Rules, request: OrderRequested) -> Denial | None:
+    if rules.venue != request.venue:
         return deny("INSTRUMENT_UNKNOWN", instrument=request.instrument, venue=request.venue)
-    if terms.restricted:
+    if rules.restricted:
         return deny("INSTRUMENT_RESTRICTED", instrument=request.instrument)
-    return deny("LIMITS_INCOMPLETE", missing=",".join(missing)) if missing else None
+    return deny("LIMITS_INCOMPLETE", missing=",".join(rules.missing)) if rules.missing else None
 
 
 # ---- numbers and market --------------------------------------------------------------------------
 
 
-def _numbers(terms: InstrumentTerms | None, request: OrderRequested) -> Denial | None:
-    assert terms is not None, "asked for before"
-    price, qty = request.price, request.order_qty
+def _numbers(rules: Rules, price: Decimal | None, qty: Decimal) -> Denial | None:
     if price is not None:
-        if not terms.price_min <= price <= terms.price_max:
-            low, high = terms.price_min, terms.price_max
+        if not rules.price_min <= price <= rules.price_max:
+            low, high = rules.price_min, rules.price_max
             return deny("PRICE_BOUNDS", price=price, price_min=low, price_max=high)
-        if price % terms.tick_size:
-            return deny("PRICE_PRECISION", price=price, tick_size=terms.tick_size)
-    if not terms.qty_min <= qty <= terms.qty_max:
-        return deny("QTY_BOUNDS", order_qty=qty, qty_min=terms.qty_min, qty_max=terms.qty_max)
-    if qty % terms.lot_size:
-        return deny("QTY_PRECISION", order_qty=qty, lot_size=terms.lot_size)
+        if price % rules.tick_size:
+            return deny("PRICE_PRECISION", price=price, tick_size=rules.tick_size)
+    if not rules.qty_min <= qty <= rules.qty_max:
+        return deny("QTY_BOUNDS", order_qty=qty, qty_min=rules.qty_min, qty_max=rules.qty_max)
+    if qty % rules.lot_size:
+        return deny("QTY_PRECISION", order_qty=qty, lot_size=rules.lot_size)
     return None
 
 
-def _market(cell: Cell, request: OrderRequested, now_ns: int) -> Denial | None:
+def _market(cell: Cell, price: Decimal | None, tick_recv_ns: int, now_ns: int) -> Denial | None:
     mark, rules = cell.mark, cell.rules
-    if mark.px is None:
+    px = mark.px
+    if px is None:
         return deny("MARK_MISSING", instrument=cell.instrument)
     if now_ns - mark.ts_recv_ns > rules.mark_age_max_ns:
         return _stale("MARK_STALE", now_ns - mark.ts_recv_ns, rules.mark_age_max_ns)
-    if rules.tick_age_max_ns is not None and now_ns - request.ts_recv_ns > rules.tick_age_max_ns:
-        return _stale("TICK_STALE", now_ns - request.ts_recv_ns, rules.tick_age_max_ns)
+    if rules.tick_age_max_ns is not None and now_ns - tick_recv_ns > rules.tick_age_max_ns:
+        return _stale("TICK_STALE", now_ns - tick_recv_ns, rules.tick_age_max_ns)
     if rules.band is not None and cell.band_mark is not None:
-        denial = _band(cell, mark.px, now_ns)
+        denial = _band(cell, px, now_ns)
         if denial is not None:
             return denial
-    low, price = mark.px * rules.collar_low, request.price
-    if price is not None and not low <= price <= mark.px * rules.collar_high:
-        high = mark.px * rules.collar_high
-        return deny("PRICE_COLLAR", price=price, mark_px=mark.px, low=low, high=high)
+    if price is not None:
+        low, high = px * rules.collar_low, px * rules.collar_high
+        if not low <= price <= high:
+            return deny("PRICE_COLLAR", price=price, mark_px=px, low=low, high=high)
     return None
 
 
@@ -171,40 +189,31 @@ def _band(cell: Cell, px: Decimal, now_ns: int) -> Denial | None:
 # ---- this order ----------------------------------------------------------------------------------
 
 
-def _notional(cell: Cell, notional: Decimal) -> Denial | None:
-    terms, most = cell.rules.terms, cell.rules.notional_max
-    assert terms is not None
-    if notional < terms.notional_min:
-        return deny("NOTIONAL_BELOW_MIN", notional=money(notional), min=terms.notional_min)
-    if notional > most:
-        return deny("NOTIONAL_ABOVE_MAX", notional=money(notional), max=most)
+def _notional(rules: Rules, notional: Decimal) -> Denial | None:
+    if notional < rules.notional_min:
+        return deny("NOTIONAL_BELOW_MIN", notional=money(notional), min=rules.notional_min)
+    if notional > rules.notional_max:
+        return deny("NOTIONAL_ABOVE_MAX", notional=money(notional), max=rules.notional_max)
     return None
 
 
-def _repeats(state: RiskState, cell: Cell, request: OrderRequested, now_ns: int) -> Denial | None:
+def _repeats(state: RiskState, cell: Cell, alike: Request, now_ns: int) -> Denial | None:
     rules = cell.rules
+    _, _, _, side, price, qty = alike
     if rules.duplicate_ns:
-        last = state.recent_ns.get(alike(request))
+        last = state.recent_ns.get(alike)
         if last is not None and now_ns - last < rules.duplicate_ns:
             age_ms, window_ms = (now_ns - last) // 1_000_000, rules.duplicate_ns // 1_000_000
             return deny("ORDER_DUPLICATE", age_ms=age_ms, window_ms=window_ms)
     most, times = rules.executions_max, cell.executions_ns
-    tripped = most is not None and reached(times, most, now_ns - rules.executions_ns)
-    if tripped and raises(cell, request):
+    if (
+        most is not None
+        and len(times) >= most
+        and reached(times, most, now_ns - rules.executions_ns)
+        and raises(cell, side, qty)
+    ):
         return deny("EXECUTION_REPEATED", executions=len(times), max=most)
-    own = cell.resting.crossed(request.side == "BUY", request.price)
+    own = cell.resting.crossed(side == "BUY", price)
     if own is not None:
-        return deny("SELF_MATCH", price=request.price, own_price=own)
+        return deny("SELF_MATCH", price=price, own_price=own)
     return None
-
-
-def alike(request: OrderRequested | OrderApproved) -> Request:
-    """What two requests must differ in, not to be duplicates."""
-    return (
-        request.account,
-        request.strategy,
-        request.instrument,
-        request.side,
-        request.price,
-        request.order_qty,
-    )

@@ -20,9 +20,8 @@ from schemas.events import (
 
 DECISIONS: Final = "risk.decision.v1"
 _new: Any = tuple.__new__  # a NamedTuple's own constructor costs three times this
-_TERMS: Final = slice(0, OrderRequested._fields.index("mark_px"))
-_HEAD: Final = OrderRequested._fields[_TERMS]
-assert OrderApproved._fields[_TERMS] == OrderDenied._fields[_TERMS] == _HEAD
+_HEAD: Final = OrderRequested._fields[:15]  # what decisions repeat
+assert OrderApproved._fields[:15] == OrderDenied._fields[:15] == _HEAD
 
 
 def approved(
@@ -30,49 +29,37 @@ def approved(
 ) -> Output:
     """`notional`: the order's value at the price reserved at."""
     mark = cell.mark
-    event = _new(
-        OrderApproved,
-        (
-            *_terms(request),
-            money(notional),
-            state.table.version,
-            mark.px,
-            mark.ts_recv_ns,
-            request.correlation_id,
-            place(item),
-            request.ts_event_ns,
-            request.ts_recv_ns,
-        ),
+    correlation_id, _, ts_event_ns, ts_recv_ns = request[17:]
+    decided = (
+        money(notional),
+        state.table.version,
+        mark.px,
+        mark.ts_recv_ns,
+        correlation_id,
+        place(item),
+        ts_event_ns,
+        ts_recv_ns,
     )
-    return _output(item, request.account, event)
+    return _output(item, request.account, _new(OrderApproved, request[:15] + decided))
 
 
 def denied(
     item: Input, request: OrderRequested, cell: Cell, state: RiskState, denial: Denial
 ) -> Output:
     px = cell.mark.px
-    event = _new(
-        OrderDenied,
-        (
-            *_terms(request),
-            denial.reason,
-            denial.facts,
-            state.table.version,
-            px,
-            None if px is None else cell.mark.ts_recv_ns,
-            request.correlation_id,
-            place(item),
-            request.ts_event_ns,
-            request.ts_recv_ns,
-        ),
+    correlation_id, _, ts_event_ns, ts_recv_ns = request[17:]
+    decided = (
+        denial.reason,
+        denial.facts,
+        state.table.version,
+        px,
+        None if px is None else cell.mark.ts_recv_ns,
+        correlation_id,
+        place(item),
+        ts_event_ns,
+        ts_recv_ns,
     )
-    return _output(item, request.account, event)
-
-
-def _terms(request: OrderRequested) -> tuple[Any, ...]:
-    """The fields that decisions repeat, in the order of the schema."""
-    fields: tuple[Any, ...] = request
-    return fields[_TERMS]
+    return _output(item, request.account, _new(OrderDenied, request[:15] + decided))
 
 
 def cancel_passed(item: Input, request: CancelRequested) -> Output:

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from pipelines.exact import ZERO
 from pipelines.orders.order import Order, Refusal, TradeKey, follow
-from pipelines.risk.checks import alike, reserve_px
+from pipelines.risk.checks import Worth, worth_of
 from pipelines.risk.positions import fill
 from pipelines.risk.room import MINUTE_NS
 from pipelines.risk.state import (
     DAY_NS,
     Cell,
     Level,
+    Request,
     RiskState,
     Working,
     cell_of,
@@ -36,21 +37,20 @@ _new: Final[Any] = tuple.__new__  # a NamedTuple's own constructor costs three t
 def approve(state: RiskState, event: OrderApproved) -> None:
     """An approved order is open from now on, and all of it is reserved."""
     cell = cell_of(state, event.account, event.strategy, event.instrument)
-    px = reserve_px(cell.rules, event.side, event.price, event.mark_px)
-    admit(state, cell, event, px, px * event.order_qty)
+    admit(state, cell, event, worth_of(cell, event))
 
 
-def admit(
-    state: RiskState, cell: Cell, event: OrderApproved, px: Decimal, notional: Decimal
-) -> None:
-    """The same where the price reserved at, and the value there, are known."""
-    is_buy, qty = event.side == "BUY", event.order_qty
+def admit(state: RiskState, cell: Cell, event: OrderApproved, worth: Worth) -> None:
+    """The same where what is reserved is known."""
+    alike, px, notional = worth
+    _, _, _, side, price, qty = alike
+    is_buy = side == "BUY"
     order = _new(Order, (qty, "APPROVED", ZERO, None, _NO_TRADES))
-    working = Working(order, cell, is_buy, px, event.price, event.venue, event.correlation_id)
+    working = Working(order, cell, is_buy, px, price, event.venue, event.correlation_id)
     state.orders[event.cl_ord_id] = working
     _reserve(cell, is_buy, qty, notional, 1)
-    if event.price is not None:
-        cell.resting.add(is_buy, event.price)
+    if price is not None:
+        cell.resting.side(is_buy).add(price)
     now_ns = state.now_ns
     minute_ns = now_ns - MINUTE_NS
     for level in cell.levels:
@@ -59,7 +59,7 @@ def admit(
         if times[0] <= minute_ns:
             _prune(times, minute_ns)
     if state.table.duplicate_ns_max:
-        remember(state, event, now_ns)
+        _remember(state, alike, now_ns)
 
 
 def _prune(times: deque[int], until_ns: int) -> None:
@@ -73,15 +73,16 @@ def enter(working: Working) -> None:
     qty = order.reserved_qty if order.cum_qty or order.final_qty is not None else order.order_qty
     _reserve(cell, is_buy, qty, qty * working.px, 1)
     if working.price is not None:
-        cell.resting.add(is_buy, working.price)
+        cell.resting.side(is_buy).add(working.price)
 
 
-def remember(state: RiskState, event: OrderApproved, now_ns: int) -> None:
+def _remember(state: RiskState, request: Request, now_ns: int) -> None:
     """For the check of duplicates; what is older than every window is forgotten."""
-    recent, newest, request = state.recent, state.recent_ns, alike(event)
+    recent, newest = state.recent, state.recent_ns
     recent.append((now_ns, request))
     newest[request] = now_ns
-    while recent and recent[0][0] <= now_ns - state.table.duplicate_ns_max:
+    since_ns = now_ns - state.table.duplicate_ns_max
+    while recent and recent[0][0] <= since_ns:
         at_ns, old = recent.popleft()
         if newest.get(old) == at_ns:
             del newest[old]
@@ -145,7 +146,7 @@ def _settle(state: RiskState, working: Working, after: Order) -> None:
     if ends:
         working.ended_day = state.day
         if working.price is not None:
-            working.cell.resting.remove(working.is_buy, working.price)
+            working.cell.resting.side(working.is_buy).remove(working.price)
 
 
 def _executed(state: RiskState, cell: Cell) -> None:

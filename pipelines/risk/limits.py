@@ -8,8 +8,9 @@ position limit names an instrument besides. What must be limited and is not, is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipelines.exact import EXACTLY, ZERO
 from schemas.events import InstrumentTerms, LimitKind, LimitsChanged
@@ -55,7 +56,8 @@ COUNTLESS: Final = 2**62
 _ONE, _BPS = Decimal(1), Decimal("0.0001")
 
 
-class Bounds(NamedTuple):
+@dataclass(frozen=True, slots=True)  # no NamedTuple: its fields are slower to read
+class Bounds:
     """The sum limits of one level; what is not limited has a limit that nothing reaches."""
 
     exposure_max: Decimal = ENDLESS
@@ -66,10 +68,13 @@ class Bounds(NamedTuple):
     drawdown_max: Decimal = ENDLESS
 
 
-class Rules(NamedTuple):
-    """The order limits of one cell. `missing`: required kinds that no limit names."""
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The order limits of one cell, and its instrument's terms (`venue` None: it has none).
 
-    terms: InstrumentTerms | None = None
+    `missing`: required kinds that no limit names.
+    """
+
     missing: tuple[str, ...] = ()
     collar_low: Decimal = _ONE
     collar_high: Decimal = _ONE
@@ -80,9 +85,19 @@ class Rules(NamedTuple):
     duplicate_ns: int = 0
     executions_max: int | None = None
     executions_ns: int = 0
+    venue: str | None = None
+    restricted: bool = False
+    tick_size: Decimal = ZERO
+    lot_size: Decimal = ZERO
+    price_min: Decimal = ZERO
+    price_max: Decimal = ZERO
+    qty_min: Decimal = ZERO
+    qty_max: Decimal = ZERO
+    notional_min: Decimal = ZERO
     band_instrument: str | None = None
 
 
+assert InstrumentTerms._fields[4:] == tuple(Rules.__annotations__)[-9:]
 NO_BOUNDS: Final = Bounds()
 NO_RULES: Final = Rules()
 
@@ -143,7 +158,6 @@ class LimitTable:
         band, repeats = strictest("MARK_BAND_BPS"), strictest("EXECUTIONS_REPEATED_MAX")
         tick_age = strictest("TICK_AGE_MAX_MS")
         return Rules(
-            terms,
             tuple(kind for kind in REQUIRED if strictest(kind) is None),
             EXACTLY.subtract(_ONE, collar),
             EXACTLY.add(_ONE, collar),
@@ -154,7 +168,7 @@ class LimitTable:
             int(strictest("DUPLICATE_WINDOW_MS") or 0) * NS_PER_MS,
             None if repeats is None else int(repeats),
             int(strictest("EXECUTIONS_WINDOW_MS") or 0) * NS_PER_MS,
-            terms.band_instrument if terms else None,
+            *(() if terms is None else (terms.venue, *terms[4:])),
         )
 
 

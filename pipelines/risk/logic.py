@@ -15,7 +15,7 @@ from pipelines.dead_letters import refuse_unreadable
 from pipelines.exact import EXACTLY
 from pipelines.logic import Batch, Input, InputTopic, Output
 from pipelines.risk import control, ledger, positions, saved
-from pipelines.risk.checks import refusal, reserve_px
+from pipelines.risk.checks import judge
 from pipelines.risk.decisions import (
     DECISIONS,
     approved,
@@ -23,6 +23,7 @@ from pipelines.risk.decisions import (
     cancel_passed,
     denied,
 )
+from pipelines.risk.denial import Denial
 from pipelines.risk.state import RiskState, cell_of
 from schemas.events import (
     CancelRequested,
@@ -77,9 +78,9 @@ class RiskLogic:
         outputs: list[Output] = []
         with localcontext(EXACTLY):
             for item in batch.rows():
-                if item.event.__class__ is OrderRequested:
-                    _pass_time(state, item)  # deciding does so itself, if only for its own use
-                    outputs.append(_answer_at_once(state, item, item.event))
+                event = item.event
+                if event.__class__ is OrderRequested:
+                    outputs.append(_answer_at_once(state, item, event))
                 else:
                     decided = _decide(state, item)
                     _evolve_input(state, item)
@@ -113,26 +114,24 @@ CONTROL: Final = ("ops.control.v1", "recon.control.v1")
 def _answer(state: RiskState, item: Input, request: OrderRequested, now_ns: int) -> Output:
     key = (request.account, request.strategy, request.instrument)
     cell = state.cells.get(key) or cell_of(state, *key)
-    denial = refusal(state, cell, request, now_ns)
-    if denial is None:
-        px = reserve_px(cell.rules, request.side, request.price, cell.mark.px)
-        return approved(item, request, cell, state, px * request.order_qty)
-    return denied(item, request, cell, state, denial)
+    found = judge(state, cell, request, now_ns)
+    if isinstance(found, Denial):
+        return denied(item, request, cell, state, found)
+    return approved(item, request, cell, state, found.notional)
 
 
 def _answer_at_once(state: RiskState, item: Input, request: OrderRequested) -> Output:
-    """`_answer` and what follows from it, with nothing looked up or multiplied twice."""
+    """`_answer` and what follows from it, with nothing looked up or reckoned twice."""
+    state.now_ns = now_ns = _now_ns(state, item)
     key = (request.account, request.strategy, request.instrument)
     cell = state.cells.get(key) or cell_of(state, *key)
-    denial = refusal(state, cell, request, state.now_ns)
-    if denial is not None:
-        output = denied(item, request, cell, state, denial)
+    found = judge(state, cell, request, now_ns)
+    if isinstance(found, Denial):
+        output = denied(item, request, cell, state, found)
         _evolve_output(state, output)
         return output
-    px = reserve_px(cell.rules, request.side, request.price, cell.mark.px)
-    notional = px * request.order_qty
-    output = approved(item, request, cell, state, notional)
-    ledger.admit(state, cell, output.event, px, notional)
+    output = approved(item, request, cell, state, found.notional)
+    ledger.admit(state, cell, output.event, found)
     return output
 
 
@@ -142,12 +141,8 @@ def _now_ns(state: RiskState, item: Input) -> int:
     return at_ns if at_ns > state.now_ns else state.now_ns
 
 
-def _pass_time(state: RiskState, item: Input) -> None:
-    state.now_ns = _now_ns(state, item)
-
-
 def _evolve_input(state: RiskState, item: Input) -> None:
-    _pass_time(state, item)
+    state.now_ns = _now_ns(state, item)
     event = item.event
     follow = FOLLOWED.get(event.__class__)
     if follow is not None:

@@ -13,62 +13,60 @@ SPARE = 16
 
 
 class Side:
-    """One side's prices, the best first; keys are prices for sells and negated prices for buys."""
+    """One side's prices, the best first: `sign` is 1 for sells, -1 for buys.
 
-    __slots__ = ("counts", "heap", "live")
+    A price is looked up as it came, never negated: a Decimal keeps its hash once asked for it, and
+    that of a new one costs as much as three checks.
+    """
 
-    def __init__(self) -> None:
-        self.heap: list[Decimal] = []
+    __slots__ = ("counts", "heap", "live", "sign")
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.heap: list[tuple[Decimal, Decimal]] = []  # signed price, which sorts, and price
         self.counts: dict[Decimal, list[int]] = {}  # of one number: found once, changed in place
         self.live = 0
 
-    def add(self, key: Decimal) -> None:
-        count = self.counts.get(key)
+    def add(self, price: Decimal) -> None:
+        count = self.counts.get(price)
         if count is None:
-            heappush(self.heap, key)
-            self.counts[key] = [1]
+            heappush(self.heap, self._entry(price))
+            self.counts[price] = [1]
         else:
             count[0] += 1
         self.live += 1
 
-    def remove(self, key: Decimal) -> None:
-        self.counts[key][0] -= 1
+    def remove(self, price: Decimal) -> None:
+        self.counts[price][0] -= 1
         self.live -= 1
-        while self.heap and not self.counts[self.heap[0]][0]:
-            del self.counts[heappop(self.heap)]
+        while self.heap and not self.counts[self.heap[0][1]][0]:
+            del self.counts[heappop(self.heap)[1]]
         if len(self.heap) > 2 * self.live + SPARE:
-            self.counts = {key: count for key, count in self.counts.items() if count[0]}
-            self.heap = list(self.counts)
+            self.counts = {price: count for price, count in self.counts.items() if count[0]}
+            self.heap = list(map(self._entry, self.counts))
             heapify(self.heap)
+
+    def _entry(self, price: Decimal) -> tuple[Decimal, Decimal]:
+        return price * self.sign, price
 
 
 class Resting:
-    """`crosses` tells whether an order would trade with one of the account's own."""
+    """`crossed` tells whether an order would trade with one of the account's own."""
 
     __slots__ = ("buys", "sells")
 
     def __init__(self) -> None:
-        self.buys, self.sells = Side(), Side()
+        self.buys, self.sells = Side(-1), Side(1)
 
-    def add(self, is_buy: bool, price: Decimal) -> None:
-        if is_buy:
-            self.buys.add(-price)
-        else:
-            self.sells.add(price)
-
-    def remove(self, is_buy: bool, price: Decimal) -> None:
-        if is_buy:
-            self.buys.remove(-price)
-        else:
-            self.sells.remove(price)
+    def side(self, is_buy: bool) -> Side:
+        return self.buys if is_buy else self.sells
 
     def crossed(self, is_buy: bool, price: Decimal | None) -> Decimal | None:
         """The own price that an order at `price` (None: at any) would meet, or None."""
         heap = self.sells.heap if is_buy else self.buys.heap
         if not heap:
             return None
-        if is_buy:
-            best = heap[0]
-            return best if price is None or price >= best else None
-        best = -heap[0]
-        return best if price is None or price <= best else None
+        best = heap[0][1]
+        if price is None:
+            return best
+        return best if (price >= best if is_buy else price <= best) else None

@@ -100,6 +100,8 @@ class Cell:
     band_mark: Mark | None = None
     levels: tuple[Level, ...] = ()
     nets: tuple[Net, ...] = ()
+    limited_levels: tuple[Level, ...] = ()  # those that a limit names
+    limited_nets: tuple[tuple[Net, Decimal], ...] = ()  # with the most that is allowed
     sums: tuple[tuple[Level, Net], ...] = ()  # the two together
     base: Fund | None = None
     quote: Fund | None = None
@@ -214,6 +216,8 @@ def renew(state: RiskState, cell: Cell) -> None:
     """What follows from limits and trading states, after either changed."""
     cell.rules = state.table.rules(cell.account, cell.strategy, cell.instrument)
     cell.state = trading_state(state, cell)
+    cell.limited_levels = tuple(level for level in cell.levels if level.bounds != NO_BOUNDS)
+    cell.limited_nets = tuple((n, n.max_qty) for n in cell.nets if n.max_qty is not None)
     band = cell.rules.band_instrument
     cell.band_mark = mark_of(state, band) if band else None
     assets = state.assets.get(cell.instrument)

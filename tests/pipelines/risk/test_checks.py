@@ -161,6 +161,20 @@ def test_limits_hold_for_an_account_a_strategy_and_the_desk() -> None:
     assert (said(denied), denied.facts[0].value) == ("ORDERS_OPEN", "*/*/*")
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("ORDERS_OPEN_MAX", "ORDERS_OPEN"), ("POSITION_QTY_MAX", "POSITION_ABOVE_MAX")],
+)
+def test_an_account_is_limited_as_long_as_the_limits_name_it(kind: str, reason: str) -> None:
+    desk = Desk().begin()
+    assert said(decision(desk, "BUY 1 100 a")) == "APPROVED"
+    named, free = limits_of({kind: "1"}, scope=("sim-1", None)).limits, limits_of(LIMITS, 3)
+    desk.put("ops.control.v1", free._replace(limits=(*free.limits, *named), limits_version=2))
+    assert said(decision(desk, "BUY 1 99 b")) == reason
+    desk.put("ops.control.v1", free)
+    assert said(decision(desk, "BUY 1 99 b")) == "APPROVED"
+
+
 def test_the_strictest_order_limit_holds() -> None:
     desk = Desk().begin()
     other = limits_of({"ORDER_NOTIONAL_MAX": "100"}, scope=(None, "ema")).limits

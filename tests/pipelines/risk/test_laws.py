@@ -125,7 +125,7 @@ def sums(state: RiskState) -> list[Any]:
 
 
 def best(side: Any) -> tuple[Decimal | None, int]:
-    return side.heap[0] if side.heap else None, side.live
+    return side.heap[0][1] if side.heap else None, side.live
 
 
 @steady
