@@ -25,5 +25,5 @@ COPY ops ops
 
 RUN useradd --uid 10001 --no-create-home tape
 USER 10001
-ENTRYPOINT ["/app/.venv/bin/python", "-m", "ops.cli"]
+ENTRYPOINT ["/app/.venv/bin/python", "-m", "ops"]
 CMD ["--help"]

@@ -1,12 +1,15 @@
 """What every command of the line has in common: exit codes, one-line errors, a fast start."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from ops import cli
+from ops.settings import ROOT
 from schemas.errors import TapeError
 
 
@@ -89,6 +92,19 @@ def test_an_interrupt_is_130_and_one_line(
 
     assert _exit_code(monkeypatch, interrupted) == 130
     assert capsys.readouterr().err == "tape: interrupted\n"
+
+
+def test_an_interrupt_while_modules_are_loaded_is_one_line_too(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [str(ROOT / "tape"), "status"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "TAPE_RUN_DIR": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "tape: interrupted\n")
 
 
 def test_a_clean_command_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
