@@ -22,7 +22,7 @@ from ops.processes.clients import codec_of, kafka_log
 from ops.processes.lock import hold
 from ops.settings import Settings, config_file, load_file
 from ops.stack.progress import Report
-from ops.stopping import told_to_stop
+from ops.stopping import Stopped, left_when_told, told_to_stop
 from ops.supervisor.leftovers import end_leftovers
 from ops.supervisor.outage import needed
 from ops.supervisor.supervisor import ProcessFailed, Supervisor
@@ -41,12 +41,17 @@ def run_paper(run_dir: Path, feed: str | None, seconds: float | None, report: Re
     with hold(run_dir, "desk"):
         end_leftovers(run_dir)
         try:
-            stack.start(run_dir, ports=stack.FREE, report=report, lasting=settings.stack.lasting)
-            prepare(settings, report)
+            with left_when_told(stop):
+                stack.start(
+                    run_dir, ports=stack.FREE, report=report, lasting=settings.stack.lasting
+                )
+                prepare(settings, report)
             told = environment(file, settings)
             with Supervisor(run_dir, told, needed=needed(settings)) as supervisor:
                 follow(supervisor, settings, seconds, stop)
                 return ended(supervisor)
+        except Stopped:
+            return 0
         finally:
             record(run_dir, [])
             stack.stop(run_dir)
