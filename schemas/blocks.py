@@ -17,6 +17,11 @@ MARK: Final = bytes.fromhex("f7b3c9a1e58d2f96")
 _body_of: Final = itemgetter(slice(FRAME_BYTES, None))
 
 
+def framed_as(number: int) -> bytes:
+    """The frame of values of a schema id."""
+    return b"\0" + number.to_bytes(4, "big")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """Values that share a frame: the frame, and what follows it in each, after a mark."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemas import events
-from schemas.blocks import FRAME_BYTES, Block
+from schemas.blocks import FRAME_BYTES, Block, framed_as
 from schemas.catalog import Catalog, EventType, load_catalog
 from schemas.decoders import Decode, compile_decoder
 from schemas.encoders import Encode, compile_encoder
@@ -40,7 +40,7 @@ class Codec:
             event = self.catalog.events.get(cls.__name__)
             if event is None or events.CLASSES.get(cls.__name__) is not cls:
                 raise EncodeError(cls.__name__, "class", "not an event")
-            prefix = b"\0" + self.ids.id_of(event.newest).to_bytes(4, "big")
+            prefix = framed_as(self.ids.id_of(event.newest))
             self._encoders[cls] = compile_encoder(event.newest.schema, prefix)
         return self._encoders[cls]
 

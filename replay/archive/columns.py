@@ -16,8 +16,10 @@ from schemas.errors import SchemaError
 
 Headers = Sequence[tuple[str, bytes | None]] | None
 PLACE: Final = ("_topic", "_partition", "_offset", "_timestamp_ms")
-RAW: Final = (*PLACE, "_key", "_headers", "_value")
 EVENT: Final = "_event"
+SCHEMA_ID: Final = "_schema_id"
+VALUE: Final = "_value"
+RAW: Final = (*PLACE, "_key", "_headers", VALUE)
 HEADER: Final = pa.struct([pa.field("name", pa.string(), False), pa.field("value", pa.binary())])
 _RECORD: Final = (
     pa.field("_topic", pa.string(), False),
@@ -25,10 +27,10 @@ _RECORD: Final = (
     pa.field("_offset", pa.int64(), False),
     pa.field("_timestamp_ms", pa.int64(), False),
     pa.field("_key", pa.binary()),
-    pa.field("_schema_id", pa.int32()),
+    pa.field(SCHEMA_ID, pa.int32()),
     pa.field(EVENT, pa.string()),
     pa.field("_headers", pa.list_(HEADER)),
-    pa.field("_value", pa.binary()),
+    pa.field(VALUE, pa.binary()),
 )
 NANOSECONDS: Final = "_ns"
 _TIME: Final = pa.timestamp("us", "UTC")

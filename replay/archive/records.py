@@ -12,15 +12,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from replay.archive import manifest
+from replay.archive import manifest, values
 from replay.archive.decoded import Kept
 from replay.archive.errors import ArchiveCorrupt, ArchiveError, ArchiveGap
 from replay.archive.grown import standing
 from replay.archive.layout import FileName
 from replay.archive.messages import RECORD, ArchivedMessages, HeadersOfFile
+from replay.archive.schemas import Written
 from replay.archive.store import Store
 
-BATCH_ROWS = 8_192
+BATCH_ROWS = 8_192  # handed over at once: what stays in the processor's cache
+READ_ROWS = 32_768  # taken out of a file at once, and no more than
+READ_BYTES = 16_777_216  # of all columns
 _OFFSET = 2  # the place of `_offset` among a file's columns
 
 
@@ -32,13 +35,13 @@ def batches(
     is not what its manifest says.
     """
     first = max(bisect_right([name.start for name in files], start) - 1, 0)
-    at = start
+    at, written = start, Written(store)
     for name in files[first:]:
         if name.end <= at:
             continue
         if name.start > at:
             raise gap(name.topic, name.partition, at, name.start)
-        yield from _messages(store, name, at, kept)
+        yield from _messages(store, name, at, kept, written)
         at = name.end
 
 
@@ -48,16 +51,17 @@ def gap(topic: str, partition: int, start: int, end: int) -> ArchiveGap:
 
 
 def _messages(
-    store: Store, name: FileName, start: int, kept: Kept | None
+    store: Store, name: FileName, start: int, kept: Kept | None, written: Written
 ) -> Iterator[ArchivedMessages]:
     headers = HeadersOfFile(store, name)
     with _opened(store, name) as file:
         there = kept if kept is not None and kept.within(file.schema_arrow) else None
         columns = [*RECORD, *(there.columns if there else ())]
-        for group, at, rows in _batches(store, name, file, columns, start):
+        for group, at, rows in _batches(store, name, file, columns, start, written):
             events = there.of(rows) if there else None
             found = ArchivedMessages(name, rows, events, headers, group, at)
-            yield found.within(start, name.end)
+            for first in range(0, len(found), BATCH_ROWS):
+                yield found[first : first + BATCH_ROWS].within(start, name.end)
 
 
 def tables(
@@ -65,7 +69,7 @@ def tables(
 ) -> Iterator[pa.RecordBatch]:
     """A file's rows in batches, from the row group that holds `start` on. Raises `ArchiveError`."""
     with _opened(store, name) as file:
-        for _, _, rows in _batches(store, name, file, columns, start):
+        for _, _, rows in _batches(store, name, file, columns, start, Written(store)):
             yield rows
 
 
@@ -79,18 +83,20 @@ def _opened(store: Store, name: FileName) -> Iterator[Any]:
 
 
 def _batches(
-    store: Store, name: FileName, file: Any, columns: Sequence[str], start: int
+    store: Store, name: FileName, file: Any, columns: Sequence[str], start: int, written: Written
 ) -> Iterator[tuple[int, int, pa.RecordBatch]]:
     """The row group that each batch lies in, and at which of its rows; the batch."""
     for group in range(file.num_row_groups):
-        if file.metadata.row_group(group).column(_OFFSET).statistics.max < start:
+        found = file.metadata.row_group(group)
+        if found.column(_OFFSET).statistics.max < start:
             continue
-        at = 0
+        at, fit = 0, READ_BYTES * found.num_rows // max(found.total_byte_size, 1)
+        size = min(max(fit, 1), READ_ROWS)
         try:
-            for rows in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(columns)):
+            for rows in values.batches(file, size, columns, written, row_groups=[group]):
                 yield group, at, rows
                 at += rows.num_rows
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, values.ValueLost) as error:
             raise _corrupt(store, name, f"{error}") from None
 
 

@@ -18,10 +18,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.log.interface import Message, Tp
-from replay.archive.columns import EVENT, NANOSECONDS, Headers, headers_column, is_time, shape
+from replay.archive.columns import (
+    EVENT,
+    NANOSECONDS,
+    VALUE,
+    Headers,
+    headers_column,
+    is_time,
+    shape,
+)
 from replay.archive.strings import plain, size, strings, values_of
+from replay.archive.values import without
+from schemas import avsc
 from schemas.blocks import FRAME_BYTES, Block
 from schemas.codec import Codec
+from schemas.errors import UnknownSchemaError
 
 SIZED: Final = ("_key", "_value")
 _PLACE = "_place"
@@ -118,7 +129,15 @@ class Tabulator:
                 columns[name] = found[name].cast(kind)
         absent = (n for n in self.schema.names if n not in columns)
         columns.update({n: pa.nulls(count, self.schema.field(n).type) for n in absent})
-        return pa.table([columns[name] for name in self.schema.names], schema=self.schema)
+        whole = pa.table([columns[name] for name in self.schema.names], schema=self.schema)
+        at = self.schema.get_field_index(VALUE)
+        return whole.set_column(at, self.schema.field(at), without(whole, self._schema_of))
+
+    def _schema_of(self, number: int) -> avsc.Parsed | None:
+        try:
+            return self._codec.ids.schema_of(number).schema
+        except UnknownSchemaError:
+            return None
 
     def _decoded(self, values: pa.BinaryArray) -> pa.Table:
         """The events' columns and `_event`, a row per value; null where no schema decodes it."""

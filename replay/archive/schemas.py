@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 
 from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.layout import IDS, schema_file
@@ -85,6 +86,13 @@ def joined_ids(store: Store, catalog: Catalog, registry: SchemaIds) -> SchemaIds
 
 def schema_of(store: Store, catalog: Catalog, fingerprint: str) -> SchemaVersion:
     """A schema of the archive. Raises `ArchiveCorrupt` where it is missing or another's."""
+    schema = _read(store, fingerprint)
+    known = catalog.events.get(schema.event)
+    versions = known.versions.values() if known else ()
+    return next((v for v in versions if v.fingerprint == schema.fingerprint), schema)
+
+
+def _read(store: Store, fingerprint: str) -> SchemaVersion:
     name = schema_file(fingerprint)
     if not store.exists(name):
         raise ArchiveCorrupt(f"{store.root}: schema {name} is missing")
@@ -96,6 +104,21 @@ def schema_of(store: Store, catalog: Catalog, fingerprint: str) -> SchemaVersion
         raise ArchiveCorrupt(f"{store.root}/{name}: {error}") from None
     if schema.fingerprint.hex() != fingerprint:
         raise ArchiveCorrupt(f"{store.root}/{name} holds the schema {schema.fingerprint.hex()}")
-    known = catalog.events.get(event)
-    versions = known.versions.values() if known else ()
-    return next((v for v in versions if v.fingerprint == schema.fingerprint), schema)
+    return schema
+
+
+class Written:
+    """The writers' schemas of an archive by registry id, each read when it is first asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._found = store, dict[int, avsc.Parsed]()
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return kept_ids(self._store)
+
+    def __call__(self, number: int) -> avsc.Parsed | None:
+        """None for an id that stood for nothing. Raises `ArchiveCorrupt`."""
+        if number not in self._found and number in self._names:
+            self._found[number] = _read(self._store, self._names[number]).schema
+        return self._found.get(number)

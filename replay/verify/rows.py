@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.log.interface import Tp
+from replay.archive import values
 from replay.archive.errors import ArchiveError
 from replay.archive.layout import FileName
+from replay.archive.schemas import Written
 from replay.archive.store import Store
 
 BATCH_ROWS = 32_768
@@ -31,7 +33,7 @@ class Files:
     """The files that the day manifests list, of each partition by offset."""
 
     def __init__(self, store: Store, names: Sequence[FileName]) -> None:
-        self._store = store
+        self._store, self._written = store, Written(store)
         self._of: dict[Tp, list[FileName]] = {}
         for name in sorted(names, key=lambda n: (n.topic, n.partition, n.start)):
             self._of.setdefault(name.tp, []).append(name)
@@ -60,7 +62,7 @@ class Files:
     ) -> Iterator[pa.RecordBatch]:
         """Raises one of `UNREADABLE` where the file is no Parquet file of these columns."""
         with _file(self._store, name.path) as opened, pq.ParquetFile(opened) as file:
-            yield from file.iter_batches(rows, columns=list(columns), use_threads=False)
+            yield from values.batches(file, rows, columns, self._written, use_threads=False)
 
     def sha256(self, path: str) -> tuple[str, int]:
         """SHA-256 (hex) and size of a file. Raises `ArchiveError` where it cannot be read."""

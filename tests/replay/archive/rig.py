@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.log.interface import Log, Message, Tp
+from replay.archive.layout import FileName
 from replay.archive.reader import index
+from replay.archive.records import tables
 from replay.archive.run import Archived, archive
 from replay.archive.store import FolderStore
 from replay.times import EVERYTHING, Span
@@ -39,8 +42,16 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def rows(folder: Path, topic: str) -> list[dict[str, Any]]:
     """All rows of a topic, by partition and offset."""
     found = index(FolderStore(folder), [topic])
-    files = [folder / name.path for names in found.values() for name in names]
-    return [row for path in files for row in pq.read_table(path, partitioning=None).to_pylist()]
+    return [
+        row for names in found.values() for name in names for row in whole(folder, name).to_pylist()
+    ]
+
+
+def whole(folder: Path, name: FileName) -> pa.Table:
+    """A file with all columns, values included that it leaves out."""
+    columns = pq.read_schema(folder / name.path)
+    found = tables(FolderStore(folder), name, columns.names, 0)
+    return pa.Table.from_batches(found, columns)
 
 
 def messages(log: Log, topic: str) -> Iterator[Message]:

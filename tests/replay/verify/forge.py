@@ -14,6 +14,7 @@ from replay.archive.layout import FileName
 from replay.archive.reader import index
 from replay.archive.writer import missing
 from replay.verify.signature import sign_days
+from tests.replay.archive.rig import whole
 from tests.replay.verify.shelf import Shelf
 
 Change = Callable[[pa.Table], pa.Table]
@@ -22,7 +23,7 @@ Change = Callable[[pa.Table], pa.Table]
 def forge(shelf: Shelf, name: FileName, change: Change) -> None:
     """Changes the rows of a file; its manifest and its day say what it is now."""
     path, store = shelf.root / name.path, shelf.store
-    pq.write_table(change(pq.read_table(path, partitioning=None)), path)
+    pq.write_table(change(whole(shelf.root, name)), path)
     table, data = pq.read_table(path, partitioning=None), path.read_bytes()
     offsets = table.column("_offset").to_pylist()
     times = table.column("_timestamp_ms").to_pylist()
@@ -54,6 +55,21 @@ def with_value(row: int, value: Callable[[bytes], bytes]) -> Change:
         values[row] = value(values[row])
         place = table.schema.get_field_index("_value")
         return table.set_column(place, table.schema.field(place), pa.array(values, pa.binary()))
+
+    return change
+
+
+def with_price(row: int) -> Change:
+    """Another price in one row, and no value that would say otherwise."""
+
+    def change(table: pa.Table) -> pa.Table:
+        prices = table.column("last_px").to_pylist()
+        prices[row] += 1
+        for name, column in (("last_px", prices), ("_value", [None] * table.num_rows)):
+            place = table.schema.get_field_index(name)
+            field = table.schema.field(place)
+            table = table.set_column(place, field, pa.array(column, field.type))
+        return table
 
     return change
 

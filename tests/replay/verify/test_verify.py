@@ -16,7 +16,7 @@ from replay.archive.reader import index
 from replay.verify.audit import NothingArchived
 from tests.connectors.epochs import toy
 from tests.replay.verify import independent
-from tests.replay.verify.forge import Change, added, dropped, flipped, forge, with_value
+from tests.replay.verify.forge import Change, added, dropped, flipped, forge, with_price, with_value
 from tests.replay.verify.harm import KINDS
 from tests.replay.verify.rounds import DAY, audited, survive
 from tests.replay.verify.shelf import DAYS, Shelf, made
@@ -74,6 +74,7 @@ def test_the_independent_script_agrees(shelf: Shelf) -> None:
     [
         pytest.param(toy.TRADES, dropped(3), "rows of md.trade.v1/1 from here on", id="input gone"),
         pytest.param(toy.TRADES, with_value(3, flipped), "are not those it read", id="input other"),
+        pytest.param(toy.TRADES, with_price(3), "are not those it read", id="input repriced"),
         pytest.param(toy.TARGETS, dropped(3), "it wrote", id="output gone"),
         pytest.param(
             toy.TARGETS, with_value(3, flipped), "not those it recorded", id="other output"
