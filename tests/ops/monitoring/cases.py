@@ -6,6 +6,7 @@ the values, of a gauge or as steps of a counter; None is no sample.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
@@ -211,22 +212,53 @@ CASES: Final[tuple[Case, ...]] = (
 )
 
 
-def played(case: Case, severity: str) -> dict[str, Any]:
-    """Quiet at the end of each stretch that is well, firing at the end of the one between. Alerts
-    are asked for as series: promtool's own form would repeat every annotation.
+def together(cases: Iterable[Case]) -> list[list[Case]]:
+    """Cases that can be played at once: as long as each other, and of other series each. Playing
+    evaluates every rule at every sample, for one case as for many.
     """
-    ends = ((WELL, False), (WELL + WRONG, True), (WELL + WRONG + case.after, False))
-    labels = {"alertname": case.alert, "alertstate": "firing", **case.fires, "severity": severity}
-    firing = {"labels": selector("ALERTS", labels), "value": 1}
+    groups: list[list[Case]] = []
+    for case in cases:
+        for group in groups:
+            if case.after == group[0].after and all(apart(case, other) for other in group):
+                group.append(case)
+                break
+        else:
+            groups.append([case])
+    return groups
+
+
+def apart(case: Case, other: Case) -> bool:
+    """Whether they share no series, or all of them."""
+    mine, theirs = ({one.name for one in each.series} for each in (case, other))
+    return not mine & theirs or case.series == other.series
+
+
+def played(cases: Sequence[Case], severities: Mapping[str, str]) -> dict[str, Any]:
+    """Quiet at the end of each stretch that is well, firing at the end of the one between. Alerts
+    are asked for as series: promtool's own form would repeat every annotation. `severities`: of
+    each alert.
+    """
+    after = cases[0].after
+    each = [one for case in cases for one in case.series]
+    series = [one for at, one in enumerate(each) if one not in each[:at]]
     return {
         "interval": f"{STEP_S}s",
-        "input_series": [one.written(case.after) for one in case.series],
-        "promql_expr_test": [
-            {
-                "expr": selector("ALERTS", {"alertname": case.alert, "alertstate": "firing"}),
-                "eval_time": f"{(at - 1) * STEP_S}s",
-                "exp_samples": [firing] if fires else [],
-            }
-            for at, fires in ends
-        ],
+        "input_series": [one.written(after) for one in series],
+        "promql_expr_test": [asked for case in cases for asked in said_of(case, severities)],
     }
+
+
+def said_of(case: Case, severities: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What is asked about a case's alert, and the answers."""
+    ends = ((WELL, False), (WELL + WRONG, True), (WELL + WRONG + case.after, False))
+    named = {"alertname": case.alert, "alertstate": "firing"}
+    labels = {**named, **case.fires, "severity": severities[case.alert]}
+    firing = {"labels": selector("ALERTS", labels), "value": 1}
+    return [
+        {
+            "expr": selector("ALERTS", named),
+            "eval_time": f"{(at - 1) * STEP_S}s",
+            "exp_samples": [firing] if fires else [],
+        }
+        for at, fires in ends
+    ]
