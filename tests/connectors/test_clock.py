@@ -81,6 +81,7 @@ def test_after_a_pause_one_tick_and_no_burst(stack: StackInfo, prefix: str) -> N
     assert len(ticks(stack, prefix)) == 2
 
 
+@pytest.mark.kills_broker
 def test_outage_of_the_broker(
     stack: StackInfo,
     stack_dir: Path,

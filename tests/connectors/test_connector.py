@@ -113,6 +113,7 @@ def books(payloads: Iterable[bytes]) -> list[bytes]:
     return [number.sub(b"", one) for one in payloads if one.startswith(b'{"channel":"l2_data"')]
 
 
+@pytest.mark.kills_broker
 def test_log_away_at_the_stop(stack: StackInfo, stack_dir: Path, prefix: str) -> None:
     """Frames wait for a broker that is away: the exit code says that they are not on the log."""
 

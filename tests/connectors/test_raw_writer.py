@@ -162,6 +162,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.kills_broker
 def test_broker_killed_and_restarted(stack: StackInfo, stack_dir: Path, prefix: str) -> None:
     """1. A venue sends frames of 2 kB as fast as they are taken; the broker is killed.
     2. What waits stays within the bound and what a socket may hold; memory does not grow, though

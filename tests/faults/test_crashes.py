@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.faults import scenarios
 from tests.faults.rig import Rig
 
@@ -22,6 +24,7 @@ def test_a_sleeper_without_successor_is_restarted(rig: Rig) -> None:
     scenarios.sleeper_without_successor(rig)
 
 
+@pytest.mark.kills_broker
 def test_broker_kills(rig: Rig) -> None:
     scenarios.broker_kills(rig, 2)
 

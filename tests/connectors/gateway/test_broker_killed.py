@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from connectors.gateway.journal import Journal
 from connectors.gateway.ledger import RAW
 from connectors.simulated.server import VenueServer
@@ -26,6 +28,7 @@ from tests.connectors.simulated.rig import options, quote
 RESTART = 71
 
 
+@pytest.mark.kills_broker
 def test_orders_are_canceled_while_the_broker_is_dead(
     stack: StackInfo, stack_dir: Path, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -17,6 +18,7 @@ def test_starting_what_runs_changes_nothing(stack: StackInfo, stack_dir: Path) -
     assert all(part.answers and len(part.pids) == 1 for part in parts)
 
 
+@pytest.mark.kills_broker
 def test_a_killed_broker_comes_back_at_its_address_with_its_topics(
     stack: StackInfo, stack_dir: Path, topic_prefix: str
 ) -> None:
