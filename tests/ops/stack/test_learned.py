@@ -50,6 +50,16 @@ def test_another_set_of_pinned_files_learns_anew(
     assert learned.learn("kafka", tmp_path)
 
 
+def test_another_way_to_start_learns_anew(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / learned.OUTPUT).touch()
+    learned.keep("registry", tmp_path)
+    assert learned.use("registry")
+    monkeypatch.setattr(learned, "STARTS", learned.STARTS + 1)
+    assert learned.use("registry") == []
+
+
 def test_a_file_that_is_cut_off_or_foreign_is_no_obstacle(cache: Path, tmp_path: Path) -> None:
     java = str(find_java())
     if not learned.learn("kafka", tmp_path):
