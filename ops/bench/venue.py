@@ -67,7 +67,7 @@ async def _started(folder: Path) -> tuple[Process, str]:
     (folder / "keys.toml").write_text(KEYS)
     ports = ("--port", "0", "--admin-port", "0", "--weight", PLENTY, "--orders", PLENTY)
     market = ("--capture", CAPTURE, "--seconds", "5", "--speed", "max")
-    command = (sys.executable, "-m", "ops.cli", "venue", "--keys-file", "keys.toml")
+    command = (sys.executable, "-m", "ops", "venue", "--keys-file", "keys.toml")
     more = ("--state", "state", *ports, *market, "--output", "json")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(

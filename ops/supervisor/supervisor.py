@@ -185,7 +185,7 @@ class Supervisor:
         return processes.spawn(command, folder, log_file, environment, self._cwd)
 
     def _program(self, arguments: Sequence[str]) -> tuple[str, ...]:
-        return ("-m", "ops.cli", *arguments)
+        return ("-m", "ops", *arguments)
 
     def _note_end(self, entry: _Entry, code: int) -> None:
         now_s = self._monotonic_s()

@@ -31,7 +31,7 @@ FOREVER = (sys.executable, "-c", "import time; time.sleep(60)")
 def test_sigterm_ends_it_with_its_broker(tmp_path: Path) -> None:
     environment = {**os.environ, "TAPE_RUN_DIR": str(tmp_path)}
     with subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", "bench", "messages", "--events", "1000"],
+        [sys.executable, "-m", "ops", "bench", "messages", "--events", "1000"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

@@ -57,7 +57,7 @@ class Commands:
 
     def tape(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "ops.cli", *arguments],
+            [sys.executable, "-m", "ops", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,

@@ -52,7 +52,7 @@ def test_a_current_environment_is_used_as_it_is_through_a_link(clone: Path, tmp_
     (tmp_path / "link").symlink_to(clone / "tape")
     done = _run(tmp_path / "link", "status", "two words")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{clone}|-P -m ops.cli status two words\n"
+    assert done.stdout == f"{clone}|-P -m ops status two words\n"
 
 
 def test_a_changed_lock_means_setting_up_again(clone: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent.parent
 
 @contextmanager
 def feed(*args: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "ops.cli", "feed", "--port", "0", "--output", "json", *args]
+    command = [sys.executable, "-m", "ops", "feed", "--port", "0", "--output", "json", *args]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -42,7 +42,7 @@ def venue(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], Any
     """`tape venue` on `folder`, and its addresses as a server object has them."""
     keys = folder / "keys.toml"
     keys.write_text(KEYS)
-    command = [sys.executable, "-m", "ops.cli", "venue", "--keys-file", str(keys)]
+    command = [sys.executable, "-m", "ops", "venue", "--keys-file", str(keys)]
     command += ["--port", "0", "--admin-port", "0", "--output", "json", "--orders", "100000"]
     command += ["--weight", "10000000", "--state", str(folder / "state"), *more]
     process = subprocess.Popen(

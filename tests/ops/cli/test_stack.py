@@ -22,7 +22,7 @@ from ops.stack.ports import HOST, Wanted, choose, is_taken
 
 
 def _command(run_dir: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    line = [sys.executable, "-m", "ops.cli", *arguments]
+    line = [sys.executable, "-m", "ops", *arguments]
     return line, {**os.environ, "TAPE_RUN_DIR": str(run_dir)}
 
 

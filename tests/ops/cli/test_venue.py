@@ -26,7 +26,7 @@ def _arguments(folder: Path, *more: str) -> list[str]:
 
 def _venue(folder: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", *_arguments(folder, *more)],
+        [sys.executable, "-m", "ops", *_arguments(folder, *more)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

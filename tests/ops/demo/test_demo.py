@@ -18,7 +18,7 @@ from ops.settings import ROOT
 from ops.stack import processes
 from ops.supervisor.leftovers import folders
 
-DEMO = (sys.executable, "-m", "ops.cli", "demo", "--seconds", "2", "--speed", "max")
+DEMO = (sys.executable, "-m", "ops", "demo", "--seconds", "2", "--speed", "max")
 RUNS_S, WHOLE_S = 150.0, 300.0
 
 

@@ -86,7 +86,7 @@ def test_a_fenced_process_pages(stack: StackInfo, tmp_path: Path, topic_prefix: 
 
 @contextmanager
 def taken_over(commands: Commands) -> Iterator[None]:
-    command = [sys.executable, "-m", "ops.cli", "run", "market", "--takeover"]
+    command = [sys.executable, "-m", "ops", "run", "market", "--takeover"]
     other = subprocess.Popen(command, env=commands.environment, stderr=subprocess.DEVNULL)
     try:
         yield

@@ -32,7 +32,7 @@ from schemas.registry import Registry, register
 from tests.nursery import Command, Running
 
 START_S, STOP_S, DRAIN_S = 30.0, 10.0, 60.0
-TAPE = (sys.executable, "-m", "ops.cli")
+TAPE = (sys.executable, "-m", "ops")
 OF_THE_INTERPRETER = {"PYTHONHASHSEED", "POLARS_MAX_THREADS"}
 
 

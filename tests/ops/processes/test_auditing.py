@@ -38,7 +38,7 @@ def copy(shelf: Shelf, tmp_path: Path) -> Shelf:
 def tape(shelf: Shelf, *arguments: str) -> subprocess.CompletedProcess[str]:
     key = shelf.root.parent / "public.pem"
     key.write_bytes(shelf.public_pem)
-    command = [sys.executable, "-m", "ops.cli", "verify", "--archive", str(shelf.root)]
+    command = [sys.executable, "-m", "ops", "verify", "--archive", str(shelf.root)]
     return subprocess.run(
         [*command, "--public-key", str(key), *arguments],
         env={**os.environ, "TAPE_RUN_DIR": str(shelf.root.parent / "run")},

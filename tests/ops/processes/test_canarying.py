@@ -114,7 +114,7 @@ def test_files_that_hold_no_settings(settings: Settings, tmp_path: Path, text: s
 def test_the_command_judges_by_its_exit_code(settings: Settings, tmp_path: Path) -> None:
     report, policy = tmp_path / "report.md", tmp_path / "policy.yaml"
     policy.write_text("max_changed_share: 1\n")
-    command = [sys.executable, "-m", "ops.cli", "canary", "strategy", "--source", "archive"]
+    command = [sys.executable, "-m", "ops", "canary", "strategy", "--source", "archive"]
     command += ["--candidate", overlay(tmp_path, FASTER), "--output", "json"]
     environment = {**os.environ, "TAPE_RUN_DIR": str(settings.run_dir)}
 

@@ -79,7 +79,7 @@ def test_archive_trim_and_follow(
     joined = JoinedLog(ArchiveLog(store), log)
     assert [facts(m)[1:] for m in joined.read(CLOCK, 0, 63, PATIENCE_S)] == wanted
 
-    command = [sys.executable, "-m", "ops.cli", "archive", "--topic", CLOCK.topic]
+    command = [sys.executable, "-m", "ops", "archive", "--topic", CLOCK.topic]
     command += ["--follow", "--every", "0.1"]
     [port] = free_ports(1)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TAPE_METRICS__PORT": str(port)}

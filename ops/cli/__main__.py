@@ -1,5 +1,0 @@
-"""`python -m ops.cli`."""
-
-from ops.cli import main
-
-main()
