@@ -32,7 +32,7 @@ class Command:
         environment: Mapping[str, str],
         cwd: Path,
         folder: Path,
-        module: str = "ops",
+        module: str = "ops.cli",
     ) -> None:
         self._printed = Path(tempfile.mkdtemp(dir=folder))
         orders = (module, tuple(arguments), dict(environment), str(cwd), str(self._printed))
