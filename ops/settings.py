@@ -23,7 +23,6 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from connectors.venues import venue
 from ops.references import (
     REFERENCE,
     Option,
@@ -205,6 +204,8 @@ class FeedSettings(_Section):
     @model_validator(mode="after")
     def _can_be_subscribed(self) -> Self:
         """Here, not by a connector that a supervisor starts again and again."""
+        from connectors.venues import venue  # loads all events, which few commands need
+
         try:
             venue(self.venue).protocol().plan(self.symbols, url=self.url)
         except TapeError as error:

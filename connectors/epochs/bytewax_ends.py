@@ -39,14 +39,15 @@ class EpochPart(StatefulSourcePartition[Item, None]):
         self._session = session
 
     def next_batch(self) -> Iterable[Item]:
+        if self._session.failed is not None:
+            raise StopIteration
         try:
-            items = [] if self._session.failed else self._session.next_items()
+            items = self._session.next_items()
         except StopIteration:
             raise
         except Exception as error:
             self._session.failed = error
-        if self._session.failed:
-            raise StopIteration
+            raise StopIteration from None
         if not items:
             rest()
         return items

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO
 from schemas.events import LimitsChanged, MarkPublished, OrderFilled, TransferAnnounced
-
-MOVING: Final = frozenset({LimitsChanged, MarkPublished, OrderFilled, TransferAnnounced})
-"""Events that change what an account is worth, or what it is measured by."""
 
 
 class Worth(NamedTuple):
@@ -50,17 +47,21 @@ class Account:
 
     def follow(self, event: Any) -> None:
         """Any event; most change nothing."""
-        if isinstance(event, MarkPublished):
-            terms = self._terms.get(event.instrument)
-            if terms is not None:
-                self._prices[terms.base_asset] = event.mark_px
-        elif isinstance(event, OrderFilled):
-            self._fill(event)
-        elif isinstance(event, LimitsChanged):
-            self._terms |= {one.instrument: one for one in event.instruments}
-        elif isinstance(event, TransferAnnounced):
-            for held in (self.balances, self.opening):
-                held[event.asset] = EXACTLY.add(held[event.asset], event.qty)
+        change = _CHANGES.get(type(event))
+        if change is not None:
+            change(self, event)
+
+    def _marked(self, event: MarkPublished) -> None:
+        terms = self._terms.get(event.instrument)
+        if terms is not None:
+            self._prices[terms.base_asset] = event.mark_px
+
+    def _measured(self, event: LimitsChanged) -> None:
+        self._terms |= {one.instrument: one for one in event.instruments}
+
+    def _transferred(self, event: TransferAnnounced) -> None:
+        for held in (self.balances, self.opening):
+            held[event.asset] = EXACTLY.add(held[event.asset], event.qty)
 
     def _fill(self, fill: OrderFilled) -> None:
         terms = self._terms[fill.instrument]
@@ -92,3 +93,11 @@ class Account:
         held = {self._terms[name].base_asset: abs(qty) for name, qty in self.positions.items()}
         profit = EXACTLY.subtract(equity, self.value(self.opening))
         return Worth(ts_ms, equity, self.value(held), profit)
+
+
+_CHANGES: Final[Mapping[type, Callable[[Account, Any], None]]] = {
+    LimitsChanged: Account._measured,
+    MarkPublished: Account._marked,
+    OrderFilled: Account._fill,
+    TransferAnnounced: Account._transferred,
+}

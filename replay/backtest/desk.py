@@ -105,12 +105,13 @@ class Desk:
         while at < market.count:
             due = market.due(at, self.agenda.next_ns)
             loud = market.loud(at, due, self.venue.books)
-            at = loud + 1 if loud < due else due
-            if loud < due and isinstance((item := market.item(loud)).event, MarkPublished):
+            at = min(loud + 1, due)
+            item = market.item(loud) if loud < due else None
+            if item is not None and isinstance(item.event, MarkPublished):
                 self._mark(item)
                 continue
             self._pass_over(market, loud)
-            if loud < due:
+            if item is not None:
                 market.heard(loud)
                 self._take(item, targets)
             elif due < market.count:

@@ -5,12 +5,13 @@ of the market but for one point per `EVERY_MS`, and what the desk itself did.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.logic import Input
-from replay.backtest.account import MOVING, Account, Worth
+from replay.backtest.account import Account, Worth
 from schemas.events import (
     ClockTick,
     DecisionExpired,
@@ -23,20 +24,6 @@ from schemas.events import (
 )
 
 POINTS_MAX: Final = 4_000
-TOLD: Final = frozenset(
-    {
-        *MOVING,
-        ClockTick,
-        DecisionExpired,
-        MarkPublished,
-        OrderApproved,
-        OrderDenied,
-        OrderFilled,
-        OrderRejected,
-    }
-)
-"""Of these more is kept than their number."""
-
 BASIS: Final = Decimal(10_000)
 
 
@@ -102,23 +89,28 @@ class Story:
         if isinstance(event, OrderFilled) and self._known(event):
             return
         self.events[type(event).__name__] += 1
-        if type(event) not in TOLD:
-            return
         self.account.follow(event)
-        if isinstance(event, MarkPublished):
-            self.prices[event.instrument].add(item.timestamp_ms, event.mark_px)
-        elif isinstance(event, ClockTick):
-            self._sample(item.timestamp_ms)
-        elif isinstance(event, OrderApproved):
-            self._marks[event.cl_ord_id] = event.mark_px
-        elif isinstance(event, OrderFilled):
-            self._fill(item.timestamp_ms, event)
-        elif isinstance(event, OrderDenied):
-            self.denied[event.reason] += 1
-        elif isinstance(event, DecisionExpired):
-            self.dropped[event.reason] += 1
-        elif isinstance(event, OrderRejected):
-            self.rejected[event.reason] += 1
+        tell = _TOLD.get(type(event))
+        if tell is not None:
+            tell(self, item.timestamp_ms, event)
+
+    def _marked(self, ts_ms: int, event: MarkPublished) -> None:
+        self.prices[event.instrument].add(ts_ms, event.mark_px)
+
+    def _ticked(self, ts_ms: int, _: ClockTick) -> None:
+        self._sample(ts_ms)
+
+    def _approved(self, _: int, event: OrderApproved) -> None:
+        self._marks[event.cl_ord_id] = event.mark_px
+
+    def _denied(self, _: int, event: OrderDenied) -> None:
+        self.denied[event.reason] += 1
+
+    def _expired(self, _: int, event: DecisionExpired) -> None:
+        self.dropped[event.reason] += 1
+
+    def _rejected(self, _: int, event: OrderRejected) -> None:
+        self.rejected[event.reason] += 1
 
     def _known(self, event: OrderFilled) -> bool:
         """A fill that both the stream told and reconciliation booked counts once."""
@@ -154,3 +146,15 @@ class Story:
         traded = EXACTLY.multiply(event.last_px, event.last_qty)
         self.turnover = EXACTLY.add(self.turnover, traded)
         self.fills.append(Fill(ts_ms, event, mark_px, slippage))
+
+
+_TOLD: Final[Mapping[type, Callable[[Story, int, Any], None]]] = {
+    ClockTick: Story._ticked,
+    DecisionExpired: Story._expired,
+    MarkPublished: Story._marked,
+    OrderApproved: Story._approved,
+    OrderDenied: Story._denied,
+    OrderFilled: Story._fill,
+    OrderRejected: Story._rejected,
+}
+"""Of these more is kept than their number."""
