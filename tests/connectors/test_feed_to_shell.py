@@ -62,11 +62,14 @@ def test_every_frame_received_is_written_once(faults: Faults, states: set[State]
             connected(feed.url("BINANCE"), sink, protocol(stale_s=0.1)) as connector,
         ):
             await until(feed.finished.is_set)
-            [shell] = connector.shells
-            history = shell.statuses[0].history
+            status = connector.shells[0].statuses[0]
+            history, last = status.history, status.state
         assert states | {State.CONNECTING, State.SUBSCRIBING, State.LIVE} <= set(history)
         ids = [closed.connection for closed in sink.closed]
-        assert len(ids) == feed.status()["connections"] >= 3
+        # Told to stop amid a handshake, the connector may never have had what the feed had opened.
+        unmet = feed.status()["connections"] - len(ids)
+        assert unmet in ((0, 1) if last is State.CONNECTING else (0,))
+        assert len(ids) >= 3
         assert {frame.connection for frame in sink.frames} <= set(ids)
         assert {closed.reason for closed in sink.closed} <= {"VENUE_CLOSED", "STALE", "STOPPED"}
         for number, closed in enumerate(sink.closed, start=1):
