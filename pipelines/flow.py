@@ -10,7 +10,7 @@ the wall clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -19,10 +19,11 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink
 
 from pipelines.following import followed
-from pipelines.items import Decided, Encoded, Epoch, Item, Mark, Restore, StateBody
+from pipelines.items import Decided, Encoded, Epoch, Failed, Item, Mark, Restore, StateBody
 from pipelines.logic import Logic, Output, PoisonRecord
 from schemas.errors import TapeError
 
+T = TypeVar("T", Epoch, Decided)
 LINEAR = frozenset({"input", "map", "flat_map", "filter_map", "flat_map_batch", "key_on"})
 
 
@@ -40,7 +41,13 @@ class Reduce(StatefulBatchLogic[Item, Item, None]):
         self._state: Any = None
 
     def on_batch(self, values: list[Item]) -> tuple[Iterable[Item], bool]:
-        return [out for item in values for out in self._on_item(item)], StatefulBatchLogic.RETAIN
+        return [out for item in values for out in self._caught(item)], StatefulBatchLogic.RETAIN
+
+    def _caught(self, item: Item) -> list[Item]:
+        try:
+            return self._on_item(item)
+        except Exception as error:
+            return [Failed(error)]
 
     def _on_item(self, item: Item) -> list[Item]:
         if isinstance(item, Epoch):
@@ -102,17 +109,25 @@ def build_flow(
     """
     flow = Dataflow(logic.name)
     items = op.input("source", flow, source)
-    decoded = op.map(
-        "decode", items, lambda item: decode(item) if isinstance(item, Epoch) else item
-    )
+    decoded = op.map("decode", items, caught(Epoch, decode))
     keyed = op.map("shard", decoded, lambda item: ("0", item))
     reduced = op.stateful_batch("reduce", keyed, lambda _: Reduce(logic))
-    encoded = op.map_value(
-        "encode", reduced, lambda item: encode(item) if isinstance(item, Decided) else item
-    )
+    encoded = op.map_value("encode", reduced, caught(Decided, encode))
     op.output("sink", encoded, sink)
     check_linear(flow)
     return flow
+
+
+def caught(kind: type[T], step: Callable[[T], Item]) -> Callable[[Item], Item]:
+    """A step for items of one kind; others pass."""
+
+    def of_item(item: Item) -> Item:
+        try:
+            return step(item) if isinstance(item, kind) else item
+        except Exception as error:
+            return Failed(error)
+
+    return of_item
 
 
 def check_linear(flow: Dataflow) -> None:

@@ -69,4 +69,12 @@ class StateBody(NamedTuple):
     version: int
 
 
-Item = Restore | Epoch | Mark | Decided | Encoded | StateBody
+class Failed(NamedTuple):
+    """What a step raised, in place of what it would have given; the session ends with it. Raised
+    inside the flow, Bytewax would print a panic for it.
+    """
+
+    error: Exception
+
+
+Item = Restore | Epoch | Mark | Decided | Encoded | StateBody | Failed

@@ -8,7 +8,10 @@ Nothing here reads a clock, a file, the network or a random source: time arrives
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from schemas.errors import TapeError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -145,7 +148,7 @@ def fold(logic: Logic[S], state: S, rows: Iterator[Input]) -> tuple[S, list[Outp
     return state, outputs
 
 
-class PoisonRecord(Exception):
+class PoisonRecord(TapeError):
     """A record that makes the logic raise: a bug, to be fixed, or to be skipped by name with a
     reason.
     """
@@ -153,7 +156,9 @@ class PoisonRecord(Exception):
     def __init__(self, position: Position, cause: Exception) -> None:
         self.position = position
         name = f"{position.topic}/{position.partition}/{position.offset}"
+        frames = extract_tb(cause.__traceback__)
+        place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
         super().__init__(
-            f"record {name} makes the logic raise {type(cause).__name__}: {cause}; "
+            f"record {name} makes the logic raise {type(cause).__name__}: {cause}{place}; "
             f"fix the code, or run again with --skip {name} --reason WHY"
         )

@@ -21,7 +21,7 @@ from connectors import child
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Shard
 from connectors.log.interface import Log
-from pipelines.logic import Logic, PoisonRecord
+from pipelines.logic import Logic
 from replay.stretch_run import Failure, Ran, run_stretch
 from replay.stretches import Stretch
 from schemas.codec import Codec
@@ -154,9 +154,8 @@ def serve(pipe: Connection) -> None:
         work: Work = pipe.recv()
         Thread(target=_end_with, args=(pipe,), daemon=True).start()
         pipe.send(_run(work, pipe))
-    except (TapeError, PoisonRecord) as error:
-        code = getattr(error, "exit_code", TapeError.exit_code)
-        pipe.send(Failure(" ".join(str(error).split()), code))
+    except TapeError as error:
+        pipe.send(Failure(" ".join(str(error).split()), error.exit_code))
     except (EOFError, BrokenPipeError):
         pass  # nobody waits for it any more
 

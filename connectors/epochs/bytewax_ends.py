@@ -23,8 +23,6 @@ from connectors.epochs.tuning import rest, tune
 from connectors.log.errors import WriterError
 from connectors.log.interface import Abort
 from pipelines.items import Item
-from pipelines.logic import PoisonRecord
-from schemas.errors import TapeError
 
 logger = logging.getLogger("tape.epochs")
 # The wall clock decides nothing: an interval below zero ends an epoch with every batch, an awake
@@ -46,7 +44,7 @@ class EpochPart(StatefulSourcePartition[Item, None]):
         except StopIteration:
             raise
         except Exception as error:
-            self._session.failed = error
+            self._session.fail(error)
             raise StopIteration from None
         if not items:
             rest()
@@ -89,7 +87,7 @@ class SettlePart(StatefulSinkPartition[Item, None]):
         except WriterError as error:
             self._abort(error.exit_code, str(error))
         except Exception as error:
-            self._session.failed = error
+            self._session.fail(error)
 
 
 class EpochSink(FixedPartitionedSink[Item, None]):
@@ -114,24 +112,16 @@ class EpochSink(FixedPartitionedSink[Item, None]):
 def run_flow(flow: Dataflow, session: Session) -> None:
     """Runs a dataflow in this thread with the interval that the protocol needs.
 
-    What source and sink raise ends it without Bytewax, which would print a panic for each, and is
-    raised here. What logic raises Bytewax wraps; the error itself is raised here, where it is meant
-    for a person (`TapeError`, `PoisonRecord`).
+    What source, steps and sink raise ends it without Bytewax, which would print a panic, and is
+    raised here.
     """
     undo = tune()
     try:
         run_main(flow, epoch_interval=EPOCH_INTERVAL)  # type: ignore[no-untyped-call]
-        if session.failed is not None:
-            raise session.failed
-    except Exception as wrapped:
-        error: BaseException | None = wrapped
-        while error is not None:
-            if isinstance(error, TapeError | PoisonRecord):
-                raise error from None
-            error = error.__cause__
-        raise
     finally:
         undo()
+    if session.failed is not None:
+        raise session.failed
 
 
 def stop_on_signals(session: Session) -> Callable[[], None]:

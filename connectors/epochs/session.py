@@ -21,7 +21,7 @@ from connectors.epochs.snapshots import SnapshotClock, day_of
 from connectors.epochs.supply import POLL_S, Supply
 from connectors.log.interface import OutRecord, Tp
 from connectors.metrics.epochs import Committed
-from pipelines.items import Encoded, Epoch, Item, Mark, Restore, StateBody
+from pipelines.items import Encoded, Epoch, Failed, Item, Mark, Restore, StateBody
 from pipelines.logic import Position
 from schemas.events import Boundary, EpochCommitted, SnapshotRef
 
@@ -53,6 +53,7 @@ class Session:
         self.interrupted = False  # also before that: an unfinished re-run is simply left
         self.snapshot_requested = False
         self.failed: Exception | None = None  # it ends with this
+        self.on_failed: Callable[[Exception], None] = lambda error: None
         base, shard = parts.base, parts.shard
         self._supply = Supply(parts.log, shard, places_over(base, parts.recorded))
         self._sequence, self._chain, self._snapshot = base.sequence, base.chain, base.snapshot
@@ -86,6 +87,11 @@ class Session:
     def snapshot(self) -> SnapshotRef | None:
         """The newest snapshot at the end of that epoch."""
         return self._snapshot
+
+    def fail(self, error: Exception) -> None:
+        """No more epochs: whoever runs the flow raises this once the flow has ended."""
+        self.failed = error
+        self.on_failed(error)
 
     def close(self) -> None:
         """For whoever asks for no more epochs: what reads ahead ends."""
@@ -204,7 +210,12 @@ class Session:
         return any(places[Tp(p.topic, p.partition)].offset <= p.offset for p in self._skipped)
 
     def settle(self, items: Sequence[Item]) -> None:
-        """Ends the epoch in flight: checks it against its record, or commits it."""
+        """Ends the epoch in flight: checks it against its record, or commits it. Raises what a
+        step of the flow raised.
+        """
+        for item in items:
+            if isinstance(item, Failed):
+                raise item.error
         flight = self._flight
         marks = [item for item in items if isinstance(item, Mark)]
         if (

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from bytewax.dataflow import Dataflow
 
@@ -37,8 +39,16 @@ def flow(name: str, number: int | None = None, start: str | int | None = None) -
     except TapeError as error:
         die(error.exit_code, str(error))
     stop_on_signals(session)
+    session.on_failed = end_with
     tune()
     return built
+
+
+def end_with(error: Exception) -> NoReturn:
+    """Bytewax knows nothing of it: to its runner the flow would have come to its end."""
+    if not isinstance(error, TapeError):
+        traceback.print_exception(error)
+    die(getattr(error, "exit_code", TapeError.exit_code), " ".join(str(error).split()))
 
 
 def check_interval(arguments: Sequence[str], variable: str | None) -> None:
