@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import date
-from typing import Final
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Final
 
 import polars as pl
 
 from replay.archive.columns import shape
 from replay.archive.errors import ArchiveError
-from replay.archive.store import store_at
+from replay.archive.grown import standing
+from replay.archive.layout import FileName
+from replay.archive.store import Store, store_at
 from replay.sql.files import files_of, require_archive
 from replay.times import Span, milliseconds
 from schemas.catalog import load_catalog
@@ -26,8 +33,8 @@ def scan(
     datetime, UTC where it does not say. `root` is the archive's, by default the environment's.
 
     Columns as in docs/archive.md; files of other days are not opened. The files are those there
-    are now: where an archiver puts a longer one in the place of the last before `collect`, that
-    raises `FileNotFoundError`, and a new scan has it. Raises `ArchiveError`, `BadTime`.
+    are now, also where an archiver puts a longer one in the place of a partition's last before
+    `collect`: that one is opened here. Raises `ArchiveError`, `BadTime`.
     """
     where = root or os.environ.get(ROOT)
     if not where:
@@ -37,15 +44,43 @@ def scan(
     if not files.names:
         require_archive(store)
         return pl.LazyFrame(schema=_schema(topic))
-    # A file of an older version lacks the columns of newer events.
-    found = pl.scan_parquet(
-        [store.local(name.path) for name in files.names],
-        schema=_schema(topic),
+    lasts = {name.tp: name for name in files.names}
+    runs = groupby(files.names, lambda name: lasts[name.tp] is name)
+    schema = _schema(topic)
+    found = [
+        _held(store, names, schema)
+        if last
+        else _scanned([store.local(name.path) for name in names], schema)
+        for last, names in runs
+    ]
+    return pl.concat(found).filter(*_within(files.bounds))
+
+
+def _held(store: Store, names: Iterable[FileName], schema: pl.Schema) -> pl.LazyFrame:
+    """Files that may lose their names, as open ones: Polars keeps a handle of its own to each."""
+    opened = partial(_opened, store)
+    with ExitStack() as stack:
+        handles = [stack.enter_context(standing(store, name, opened)) for name in names]
+        return _scanned(handles, schema)
+
+
+def _opened(store: Store, name: FileName) -> IO[bytes]:
+    path = store.local(name.path)
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ArchiveError(f"{path}: {error.strerror}") from None
+
+
+def _scanned(sources: list[Path] | list[IO[bytes]], schema: pl.Schema) -> pl.LazyFrame:
+    """A file of an older version lacks the columns of newer events."""
+    return pl.scan_parquet(
+        sources,
+        schema=schema,
         missing_columns="insert",
         extra_columns="ignore",
         hive_partitioning=False,
     )
-    return found.filter(*_within(files.bounds))
 
 
 def _ms(moment: Moment) -> int | None:

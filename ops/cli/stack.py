@@ -33,10 +33,13 @@ Monitoring = Annotated[
 
 
 def up(everything: All = False, monitoring: Monitoring = False, output: Output = Form.TEXT) -> None:
-    """Start Kafka and the schema registry, whatever of them does not run yet."""
+    """Start Kafka and the schema registry, whatever of them does not run yet. Interrupted, it ends
+    what it started.
+    """
     from ops import stack
     from ops.settings import load
     from ops.stack.progress import Bars
+    from ops.starting import undone_when_interrupted
 
     settings = load()
     if everything:
@@ -46,7 +49,7 @@ def up(everything: All = False, monitoring: Monitoring = False, output: Output =
     wanted = stack.Wanted(
         settings.stack.kafka_port, settings.stack.controller_port, settings.stack.registry_port
     )
-    with Bars() as bars:
+    with Bars() as bars, undone_when_interrupted(settings.run_dir):
         info = stack.start(
             settings.run_dir,
             wanted,

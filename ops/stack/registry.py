@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ops.stack import learned, processes
+from ops.stack.java import temporary
 from ops.stack.ports import HOST, is_taken
 
 HEAP = (
@@ -92,7 +93,7 @@ def launch(registry: Registry) -> subprocess.Popen[bytes]:
     quicker = learned.use("registry")
     if registry.learn and not quicker:
         quicker = learned.learn("registry", registry.folder)
-    command = [str(registry.java), *HEAP, *quicker, mark, *MAIN]
+    command = [str(registry.java), *HEAP, temporary(registry.folder), *quicker, mark, *MAIN]
     return processes.spawn(command, registry.folder, registry.log, {**kept, **options(registry)})
 
 

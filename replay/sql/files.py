@@ -5,10 +5,12 @@ another day holds, and whether it can be read, is of no importance.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from replay.archive import manifest
 from replay.archive.errors import ArchiveError
+from replay.archive.grown import standing
 from replay.archive.layout import DAY_MS, FileName, day_of
 from replay.archive.reader import index
 from replay.archive.store import Store
@@ -40,7 +42,8 @@ def files_of(
     within = [name for name in found if _within(name.day, span)]
     if _whole_days(span):
         return Files(topic, tuple(within))
-    held = [name for name in within if _overlaps(manifest.read(store, name), span)]
+    read = partial(manifest.read, store)
+    held = [name for name in within if _overlaps(standing(store, name, read), span)]
     return Files(topic, tuple(held), span)
 
 

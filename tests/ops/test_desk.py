@@ -115,6 +115,22 @@ def test_a_desk_goes_up_survives_and_goes_down(commands: Commands) -> None:
     assert not any(map(processes.find, folders(commands.run_dir)))
 
 
+@pytest.mark.broker
+def test_an_interrupted_start_ends_what_it_started_and_nothing_else(commands: Commands) -> None:
+    assert commands.tape("up").returncode == 0
+    supervisor = commands.run_dir / "processes" / "desk"
+    line = [sys.executable, "-m", "ops", "up", "--all"]
+    with subprocess.Popen(
+        line, env=commands.environment, stderr=subprocess.PIPE, text=True
+    ) as begun:
+        assert processes.wait_for(lambda: bool(processes.find(supervisor)), ENDS_S)
+        begun.terminate()
+        said = begun.communicate()[1]
+    assert (begun.returncode, said.splitlines()[-1]) == (130, "tape: interrupted")
+    assert not any(map(processes.find, folders(commands.run_dir)))
+    assert all(processes.find(commands.run_dir / part) for part in ("kafka", "registry"))
+
+
 def test_a_desk_without_feeds_is_refused(commands: Commands) -> None:
     Path(commands.environment["TAPE_CONFIG"]).write_text("")
     refused = commands.tape("up", "--all")

@@ -1,12 +1,14 @@
 """`tape up | down | status | config` as a person meets them.
 
-1. `up` is killed while it formats the broker's storage: the next one finishes its work.
-2. Both parts are killed and a stranger takes the registry's port: `up` moves, the stranger stays.
-3. `down` ends both parts; `status` says so by its exit code.
+1. `up` is told to stop while it formats the broker's storage: nothing is left running.
+2. `up` is killed there: the next one finishes its work; what Java unpacks lies in the run folder.
+3. Both parts are killed and a stranger takes the registry's port: `up` moves, the stranger stays.
+4. `down` ends both parts; `status` says so by its exit code.
 """
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -53,16 +55,17 @@ def test_up_finishes_what_a_crash_left_and_down_ends_it(
     tmp_path: Path, free_ports: dict[str, str]
 ) -> None:
     run_dir = tmp_path / "run"
-    line, environment = _command(run_dir, "up")
     try:
-        with subprocess.Popen(
-            line, env={**environment, **free_ports}, stderr=subprocess.DEVNULL
-        ) as begun:
-            formatter = run_dir / "kafka" / "data.new"
-            assert processes.wait_for(lambda: bool(processes.find(formatter)), 60)
-            begun.kill()
+        code, said = _left_while_it_formats(run_dir, free_ports, signal.SIGTERM)
+        assert (code, said.splitlines()[-1]) == (130, "tape: interrupted")
+        parts = [run_dir / "kafka", run_dir / "kafka" / "data.new", run_dir / "registry"]
+        assert not any(map(processes.find, parts))
+
+        shutil.rmtree(run_dir / "kafka" / "data")  # the formatting came to its end
+        _left_while_it_formats(run_dir, free_ports, signal.SIGKILL)
         up = _json(run_dir, "up")
         assert up["bootstrap_servers"].endswith(free_ports["TAPE_STACK__KAFKA_PORT"])
+        assert list((run_dir / "registry" / "tmp").iterdir())
 
         for part in _json(run_dir, "status"):
             os.kill(part["pids"][0], signal.SIGKILL)
@@ -71,6 +74,21 @@ def test_up_finishes_what_a_crash_left_and_down_ends_it(
         _stranger_takes(port, run_dir, up)
     finally:
         local_stack.stop(run_dir)
+
+
+def _left_while_it_formats(
+    run_dir: Path, ports: dict[str, str], number: signal.Signals
+) -> tuple[int, str]:
+    """`tape up`, given a signal: its exit code, and what it said."""
+    line, environment = _command(run_dir, "up")
+    formatter = run_dir / "kafka" / "data.new"
+    with subprocess.Popen(
+        line, env={**environment, **ports}, stderr=subprocess.PIPE, text=True
+    ) as begun:
+        assert processes.wait_for(lambda: bool(processes.find(formatter)), 60)
+        begun.send_signal(number)
+        said = begun.communicate()[1]
+    return begun.returncode, said
 
 
 def _stranger_takes(port: int, run_dir: Path, up: dict[str, str]) -> None:

