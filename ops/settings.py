@@ -91,7 +91,7 @@ class StackSettings(_Section):
 class EpochSettings(_Section):
     """Bounds of an epoch and of what lies between snapshots; the protocol records what it did."""
 
-    records_max: int = Field(default=20_000, ge=1)
+    records_max: int = Field(default=40_000, ge=1)
     bytes_max: int = Field(default=16_000_000, ge=1)
     snapshot_factor: int = Field(default=8, ge=1)
     snapshot_bytes_min: int = Field(default=32_000_000, ge=0)

@@ -27,7 +27,7 @@ class Shard:
     shards: int
     inputs: tuple[InputTopic, ...]
     version: str  # hash of logic, schemas, settings and lock file
-    records_max: int = 20_000
+    records_max: int = 40_000
     bytes_max: int = 16_000_000
     snapshot_factor: int = 8
     snapshot_bytes_min: int = 32_000_000
