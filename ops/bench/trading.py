@@ -18,12 +18,13 @@ from connectors.log.places import partitions
 from ops.bench.latency import percentiles
 from ops.bench.samples import Sample
 from ops.bench.seeing import scraped
-from ops.demo.cast import Cast, Demo, environment, settings_of, slice_of
+from ops.demo.cast import Cast, environment, settings_of, slice_of
+from ops.demo.model import Demo
 from ops.demo.play import Player
 from ops.demo.waits import drain, wait_ready, watch
 from ops.desk.own import with_feeds
 from ops.desk.plan import desk
-from ops.desk.prepare import prepare_log, prepare_trading
+from ops.desk.prepare import prepare
 from ops.processes.clients import codec_of, kafka_log
 from ops.settings import KafkaSettings, RegistrySettings, Settings
 from ops.stack.progress import silent
@@ -96,8 +97,7 @@ def trading(settings: Settings, _: int, arguments: dict[str, Any]) -> Sample:
     own = _own(settings, demo, name)
     with Supervisor(own.run_dir, _environment(own, spans), metrics=spans != "") as supervisor:
         cast = Cast(demo, own, supervisor, silent)
-        prepare_log(own, silent)
-        prepare_trading(own)
+        prepare(own, silent)
         with scraped(lambda: addresses(supervisor) if spans else []):
             tap, from_ns = _played(cast, warm_s)
     found = shares(tap, from_ns)

@@ -26,7 +26,7 @@ def demo(
     Exit code 0: the replay found no difference, every balance is the venue's, every fault struck.
     1: not so. 2: could not run.
     """
-    from ops.demo.cast import Demo
+    from ops.demo.model import Demo
     from ops.demo.run import run_demo
     from ops.settings import load
     from ops.stack.progress import Bars

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from connectors.feed.capture import CAPTURES, Frame, load
 from connectors.feed.server import Options
+from ops.demo.model import Demo
 from ops.desk import own
 from ops.desk.prepare import desk_file
 from ops.settings import Settings, load_file
@@ -17,17 +18,6 @@ from ops.supervisor.supervisor import Supervisor
 
 SIGNALS: Final = ("market", "strategy")
 TRADING: Final = ("market", "strategy", "risk", "reconciliation")
-
-
-class Demo(NamedTuple):
-    """What to play: `seconds` of every capture at `speed` (None: as fast as it goes)."""
-
-    seconds: float = 40.0
-    speed: float | None = 1.0
-
-    @property
-    def trades(self) -> bool:
-        return self.speed == 1.0
 
 
 class Cast(NamedTuple):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from connectors.control import ControlWriter, decided, identify, limits_in_force
@@ -45,35 +47,60 @@ def require_desk(settings: Settings) -> None:
 
 def prepare(settings: Settings, report: Report) -> None:
     """Raises `TapeError`."""
-    prepare_log(settings, report)
-    if trades(settings):
-        prepare_trading(settings)
+    with preparing(settings, report):
+        pass
+
+
+@contextmanager
+def preparing(settings: Settings, report: Report) -> Iterator[None]:
+    """The block runs while schemas are being registered, when there are topics and the simulated
+    venue's keys. Raises `TapeError`.
+    """
+    with _registering(settings, report):
+        codec = codec_of(settings)
+        # A broker's first idempotent producer is kept waiting for its id: meanwhile it may.
+        writer = _control_writer(settings, codec) if trades(settings) else None
+        if writer is not None and settings.desk.simulated:
+            make_keys(settings)
+        yield
+    if writer is not None:
+        _begin_trading(settings, codec, writer)
 
 
 def prepare_log(settings: Settings, report: Report) -> None:
     """Topics and schemas."""
+    with _registering(settings, report):
+        pass
+
+
+@contextmanager
+def _registering(settings: Settings, report: Report) -> Iterator[None]:
+    """Inside the block there are topics; behind it schemas as well."""
     catalog, prefix = load_catalog(), settings.topic_prefix
     registry = Registry(settings.registry_url(), settings.registry.client_options())
     report("make topics, register schemas", 0, None)
     with ThreadPoolExecutor(1) as pool:
+        registered = pool.submit(lambda: list(register(registry, catalog, prefix)))
         wanted = catalog.within(settings.topic_partitions_max)
-        making = pool.submit(topics.apply, settings.kafka_options(), wanted, prefix)
-        list(register(registry, catalog, prefix))
-        making.result()
+        topics.apply(settings.kafka_options(), wanted, prefix)
+        yield
+        registered.result()
     report("make topics, register schemas", 1, 1)
 
 
-def prepare_trading(settings: Settings) -> None:
+def _control_writer(settings: Settings, codec: Codec) -> ControlWriter:
+    return ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
+
+
+def _begin_trading(settings: Settings, codec: Codec, writer: ControlWriter) -> None:
     """What risk, gateway and reconciliation need to begin."""
-    log, codec = kafka_log(settings), codec_of(settings)
-    writer = ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
+    log = kafka_log(settings)
     identify(log, codec, writer, settings.environment)
     if settings.risk.signing_key is None:
         make_key(settings.own_signing_key)
     if settings.desk.limits is not None and limits_in_force(log, codec) is None:
-        change_limits(settings.desk.limits, person(), WHY, settings)
+        change_limits(settings.desk.limits, person(), WHY, settings, writer)
     if settings.desk.simulated:
-        make_keys(settings)
         announce(settings, log, codec, writer)
     log.close()
 

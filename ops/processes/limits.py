@@ -20,15 +20,20 @@ class Overtaken(TapeError):
     """Somebody else changed the limits at the same time."""
 
 
-def change_limits(file: Path, person: str, reason: str, settings: Settings) -> Decided:
-    """The file's limits, in force. Raises `BadLimits`, `Overtaken` and what the log raises."""
+def change_limits(
+    file: Path, person: str, reason: str, settings: Settings, writer: ControlWriter | None = None
+) -> Decided:
+    """The file's limits, in force. `writer`: one that is open already. Raises `BadLimits`,
+    `Overtaken` and what the log raises.
+    """
     if not person.strip() or not reason.strip():
         raise BadLimits("limits change with a person's name and a reason")
     log, codec = kafka_log(settings), codec_of(settings)
     before = limits_in_force(log, codec)
     version = 1 + (before.event.limits_version if before else 0)
     event = load_limits(file, version, person, reason, time.time_ns())
-    writer = ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
+    if writer is None:
+        writer = ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
     identify(log, codec, writer, settings.environment)
     writer.write(event, "desk")
     after = limits_in_force(log, codec)

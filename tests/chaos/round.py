@@ -33,7 +33,7 @@ from ops.demo.faults import FOREIGN, FaultsUnreachable, Operator, Stranger
 from ops.demo.play import Player
 from ops.desk import own
 from ops.desk.plan import desk
-from ops.desk.prepare import desk_file, prepare_log, prepare_trading
+from ops.desk.prepare import desk_file, prepare
 from ops.processes.clients import codec_of, kafka_log
 from ops.settings import Settings, load_file
 from ops.stack import StackInfo
@@ -101,8 +101,7 @@ class Round:
 
     def run(self) -> Counter[str]:
         """Raises `AssertionError` with the seed where anything is wrong."""
-        prepare_log(self.settings, silent)
-        prepare_trading(self.settings)
+        prepare(self.settings, silent)
         log, codec = kafka_log(self.settings), codec_of(self.settings)
         start_s = self._random.uniform(0.0, SLICE_S_MAX - self.plan.seconds)
         frames = load(CAPTURES, start_s, self.plan.seconds)

@@ -22,7 +22,7 @@ from connectors.feed.capture import load
 from connectors.feed.server import Options
 from ops.demo.play import Player
 from ops.desk.plan import desk
-from ops.desk.prepare import desk_file, prepare
+from ops.desk.prepare import desk_file, prepare, preparing
 from ops.settings import ROOT, Settings, load_file
 from ops.stack import StackInfo, processes
 from ops.stack.progress import silent
@@ -180,7 +180,9 @@ def test_what_is_prepared_stays(stack: StackInfo, topic_prefix: str, tmp_path: P
         kafka={"bootstrap_servers": stack.bootstrap_servers},
         registry={"url": stack.registry_url},
     )
-    prepare(settings, silent)
+    with preparing(settings, silent):
+        assert (settings.simulated_folder / "keys.toml").is_file()
+        assert control_of(settings) == [], "topics there are, decisions need schemas"
     keys = {path: path.read_bytes() for path in tmp_path.rglob("*key*") if path.is_file()}
     control = control_of(settings)
     assert {"LogCreated", "LimitsChanged", "TransferAnnounced"} == {*control}

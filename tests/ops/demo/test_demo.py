@@ -43,6 +43,10 @@ def test_a_demo_after_a_killed_one_comes_to_its_verdict(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert summary["clean"]
+    steps = done.stderr.splitlines()
+    assert steps.index("archive the market") < steps.index("archive the log")
+    files = list(Path(summary["archive"]["root"]).rglob("*.parquet"))
+    assert len(files) == summary["archive"]["files"], "no pass wrote what another had"
     assert summary["topics"]["md.raw.v1"] >= 2 * summary["frames"]
     assert summary["topics"]["md.trade.v1"] > 0
     assert summary["topics"]["signal.target.v1"] > 0
