@@ -32,10 +32,12 @@ async def account(desk: Desk, call: Call) -> Json:
     without_zero = call.parameters.text("omitZeroBalances") == "true"
     call.parameters.all_read()
     balances = desk.venue.exchange.balances[call.account]
-    assets = sorted(
-        asset for asset, one in balances.items() if one.free or one.locked or not without_zero
-    )
-    forms = balance_forms(balances, assets)
+    shown = {
+        asset: one
+        for asset, one in sorted(balances.items())
+        if one.free or one.locked or not without_zero
+    }
+    forms = balance_forms(shown)
     uid, can = crc32(call.account.encode()), call.caller.key.permissions
     return account_form(forms, desk.venue.exchange.fees, can, desk.venue.now_ns(), uid)
 
@@ -123,7 +125,8 @@ async def coins(desk: Desk, call: Call) -> list[Json]:
     call.parameters.all_read()
     instruments = [one.instrument for one in desk.venue.exchange.books.values()]
     assets = sorted({asset for one in instruments for asset in (one.base, one.quote)})
-    forms = balance_forms(desk.venue.exchange.balances[call.account], assets)
+    held = desk.venue.exchange.balances[call.account]
+    forms = balance_forms({asset: held[asset] for asset in assets})
     still: Json = {"depositAllEnable": False, "withdrawAllEnable": False, "networkList": []}
     return [
         {

@@ -9,9 +9,11 @@ from typing import Final, NamedTuple
 from connectors.simulated.errors import Refusal, bad_key, illegal, missing
 from connectors.simulated.keys import Key
 
-RECV_WINDOW_MS: Final = Decimal(5_000)
-RECV_WINDOW_MS_MAX: Final = Decimal(60_000)
-AHEAD_MS_MAX: Final = 1_000
+_NS_PER_US: Final = 1_000
+_NS_PER_MS: Final = 1_000_000
+RECV_WINDOW_NS: Final = 5_000 * _NS_PER_MS
+RECV_WINDOW_MS_MAX: Final = 60_000
+AHEAD_NS_MAX: Final = 1_000 * _NS_PER_MS
 _MICROSECONDS_FROM: Final = 10**15
 
 
@@ -21,17 +23,16 @@ class Caller(NamedTuple):
     """
 
     key: Key
-    stamp_ms: Decimal
-    recv_window_ms: Decimal
+    stamp_ns: int
+    recv_window_ns: int
 
     def alive(self, now_ns: int) -> None:
         """Raises -1021."""
-        now_ms = Decimal(now_ns) / 1_000_000
-        if self.stamp_ms >= now_ms + AHEAD_MS_MAX:
+        if self.stamp_ns >= now_ns + AHEAD_NS_MAX:
             raise Refusal(
                 -1021, "Timestamp for this request was 1000ms ahead of the server's time."
             )
-        if now_ms - self.stamp_ms > self.recv_window_ms:
+        if now_ns - self.stamp_ns > self.recv_window_ns:
             raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
@@ -57,26 +58,27 @@ class Guard:
         key = self._keys.get(api_key)
         if key is None or permission not in key.permissions:
             raise bad_key()
-        caller = Caller(key, _stamp_ms(sent["timestamp"]), _window_ms(sent.get("recvWindow")))
+        caller = Caller(key, _stamp_ns(sent["timestamp"]), _window_ns(sent.get("recvWindow")))
         caller.alive(self._now_ns())
         if not any(key.signed(payload, sent["signature"]) for payload in payloads):
             raise Refusal(-1022, "Signature for this request is not valid.")
         return caller
 
 
-def _stamp_ms(text: str) -> Decimal:
+def _stamp_ns(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise illegal("timestamp", "^[0-9]{1,20}$")
-    return Decimal(text) / 1_000 if int(text) >= _MICROSECONDS_FROM else Decimal(text)
+    stamp = int(text)
+    return stamp * (_NS_PER_US if stamp >= _MICROSECONDS_FROM else _NS_PER_MS)
 
 
-def _window_ms(text: str | None) -> Decimal:
+def _window_ns(text: str | None) -> int:
     if not text:
-        return RECV_WINDOW_MS
+        return RECV_WINDOW_NS
     try:
         window = Decimal(text)
     except InvalidOperation:
         raise illegal("recvWindow", "^[0-9]{1,5}(\\.[0-9]{1,3})?$") from None
     if not 0 < window <= RECV_WINDOW_MS_MAX:
         raise Refusal(-1131, "'recvWindow' must be less than 60000.")
-    return window
+    return int(window * _NS_PER_MS)

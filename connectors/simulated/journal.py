@@ -4,7 +4,8 @@ One line per decision (all its events, so a crash keeps it whole or not at all):
 `<crc32 of the rest, 8 hex digits> <JSON>`. A torn last line is cut off at start: nobody was told of
 it. Any other damage is an error; the file is never repaired by guessing.
 
-Lines that come while a write is under way are written and fsynced together.
+Lines that come while a write is under way are written and fsynced together, and with them those of
+requests that had come by its end.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pipelines.matching.model import OrderAdded, OrderEnded, OrderTraded, Transf
 log = logging.getLogger("tape.venue")
 
 FILE: Final = "journal.jsonl"
+TURNS: Final = 3  # of the event loop, from a request's bytes to its line
 Events = list[OrderAdded | OrderTraded | OrderEnded | Transferred]
 
 encode: Final = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
@@ -134,6 +136,8 @@ class FileJournal:
         while self._pending or not self._closing:
             await self._work.wait()
             self._work.clear()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             lines, self._pending = self._pending, []
             end = self.durable + len(lines)
             try:

@@ -72,11 +72,12 @@ class HmacProof:
     """HMAC SHA-256, hexadecimal."""
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+        self._begun = hmac.new(secret.encode(), digestmod="sha256")  # a copy costs a tenth of anew
 
     def __call__(self, payload: bytes, signature: str) -> bool:
-        expected = hmac.digest(self._secret, payload, "sha256").hex()
-        return hmac.compare_digest(expected.encode(), signature.lower().encode())
+        expected = self._begun.copy()
+        expected.update(payload)
+        return hmac.compare_digest(expected.hexdigest().encode(), signature.lower().encode())
 
 
 class Ed25519Proof:

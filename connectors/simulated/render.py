@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -116,14 +117,11 @@ def trade_form(trade: Trade) -> Json:
     }
 
 
-def balance_forms(balances: dict[str, Balance], assets: list[str]) -> list[Json]:
+def balance_forms(balances: Mapping[str, Balance]) -> list[Json]:
+    """By asset, in the order given."""
     return [
-        {
-            "asset": asset,
-            "free": text(balances[asset].free),
-            "locked": text(balances[asset].locked),
-        }
-        for asset in assets
+        {"asset": asset, "free": text(one.free), "locked": text(one.locked)}
+        for asset, one in balances.items()
     ]
 
 

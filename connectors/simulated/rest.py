@@ -23,6 +23,7 @@ METHODS: Final = (*market_methods.METHODS, *order_methods.METHODS, *account_meth
 _ROUTES: Final = {(method.verb, method.path): method for method in METHODS}
 _PATHS: Final = {method.path for method in METHODS}
 _encode = msgspec.json.Encoder().encode
+_JSON: Final = {"Content-Type": "application/json; charset=UTF-8"}
 TIMED_OUT: Final = Refusal(
     -1007,
     "Timeout waiting for response from backend server. Send status unknown; execution status "
@@ -72,7 +73,8 @@ class Rest:
 
     async def _answer(self, request: web.Request, headers: dict[str, str]) -> Any:
         method = _ROUTES.get((request.method, request.path))
-        query, body = request.raw_path.partition("?")[2], _text(await request.read())
+        query = request.raw_path.partition("?")[2]
+        body = _text(await request.read()) if request.body_exists else ""
         sent = _pairs(query, body)
         parameters = Parameters(sent)
         weight = 1 if method is None else method.weighs(parameters)
@@ -98,7 +100,8 @@ class Rest:
         finally:
             if method.permission:
                 await self.desk.venue.durable()
-        await asyncio.sleep(held_s)
+        if held_s:
+            await asyncio.sleep(held_s)
         return answer
 
     def _count(self, call: Call, headers: dict[str, str]) -> None:
@@ -107,11 +110,18 @@ class Rest:
 
 
 def _pairs(query: str, body: str) -> dict[str, str]:
-    pairs = [pair for part in (query, body) if part for pair in parse_qsl(part, True)]
+    pairs = [pair for part in (query, body) if part for pair in parsed(part)]
     sent = dict(pairs)
     if len(sent) < len(pairs):
         raise Refusal(-1101, "Duplicate values for a parameter detected.")
     return sent
+
+
+def parsed(part: str) -> list[tuple[str, str]]:
+    """As `parse_qsl` has it, at a third of the price where nothing is quoted: most requests."""
+    if "%" in part or "+" in part or not part.isascii():
+        return parse_qsl(part, True)
+    return [one.partition("=")[::2] for one in part.split("&") if one]
 
 
 def _text(body: bytes) -> str:
@@ -148,6 +158,4 @@ def _refused(refused: Refusal, headers: dict[str, str]) -> web.Response:
 
 
 def _json(body: bytes, status: int, headers: dict[str, str]) -> web.Response:
-    return web.Response(
-        body=body, status=status, headers=headers, content_type="application/json", charset="UTF-8"
-    )
+    return web.Response(body=body, status=status, headers=headers | _JSON)

@@ -79,7 +79,7 @@ class Streams:
         event = report.event
         if isinstance(event, OrderTraded):
             self._last_fill[event.order_id] = report
-        if not isinstance(event, OrderTraded | OrderEnded) or report.forms[0]["w"]:
+        if not isinstance(event, OrderTraded | OrderEnded) or (report.order and report.order.open):
             return None
         fill = self._last_fill.pop(event.order_id, None)
         cancelled = isinstance(event, OrderEnded) and event.status == "CANCELED"
@@ -115,8 +115,10 @@ class Streams:
         loop.call_at(due_s + late_s, self._write, report)
 
     def _write(self, report: Report) -> None:
-        for send in list(self._listeners[report.account].values()):
-            for form in report.forms:
+        listeners = list(self._listeners[report.account].values())
+        forms = report.forms() if listeners else ()
+        for send in listeners:
+            for form in forms:
                 send(form)
 
 

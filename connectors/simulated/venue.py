@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from decimal import localcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -31,11 +32,11 @@ from pipelines.exact import EXACTLY
 from pipelines.logic import Position
 from pipelines.matching.exchange import hear, step
 from pipelines.matching.model import (
+    Balance,
     Event,
     Instrument,
     Order,
     OrderAdded,
-    OrderEnded,
     OrderRefused,
     OrderTraded,
     Request,
@@ -45,11 +46,27 @@ from pipelines.matching.state import Exchange, Market, evolve, reopen
 
 
 class Report(NamedTuple):
-    """What an account is told: an event of its stream, and the balances that go with it."""
+    """What an account is told: an event of its stream, and the balances that go with it.
+
+    `order` and `balances` (by asset) are copies as of right after the event: they are put into
+    words only where somebody listens. `number`: of the event, counted from the first there was.
+    """
 
     account: str
     event: Event
-    forms: tuple[Json, ...]
+    at_ns: int
+    number: int = 0
+    order: Order | None = None
+    balances: Mapping[str, Balance] = {}
+
+    def forms(self) -> tuple[Json, ...]:
+        """The messages, in their order."""
+        event = self.event
+        if isinstance(event, Transferred):
+            return (transfer_form(event.asset, event.amount, self.at_ns),)
+        assert self.order is not None
+        told = report(self.order, event, self.at_ns, self.number)
+        return told, position_form(balance_forms(self.balances), self.at_ns)
 
 
 class Venue:
@@ -145,21 +162,16 @@ class Venue:
 
     def _saw(self, event: Event) -> None:
         self._remember(event)
-        now_ns = self._at_ns
         if isinstance(event, Transferred):
-            told = transfer_form(event.asset, event.amount, now_ns)
-            self._reports.append(Report(event.account, event, (told,)))
+            self._reports.append(Report(event.account, event, self._at_ns))
             return
         number = event.order.order_id if isinstance(event, OrderAdded) else event.order_id
         order = self.exchange.orders[number]
-        told = report(order, event, now_ns, self._executions)
-        self._reports.append(Report(order.account, event, (told, self._position(order, event))))
-
-    def _position(self, order: Order, event: OrderAdded | OrderTraded | OrderEnded) -> Json:
         instrument = self.exchange.books[order.symbol].instrument
-        assets = [instrument.base, instrument.quote]
-        balances = balance_forms(self.exchange.balances[order.account], assets)
-        return position_form(balances, self._at_ns)
+        held = self.exchange.balances[order.account]
+        balances = {asset: copy(held[asset]) for asset in (instrument.base, instrument.quote)}
+        about = (self._at_ns, self._executions, copy(order), balances)
+        self._reports.append(Report(order.account, event, *about))
 
 
 def remembered(folder: Path, instruments: Sequence[Instrument]) -> Venue:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pipelines.exact import money
 from pipelines.logic import Input, Output
+from pipelines.risk.checks import Asked
 from pipelines.risk.denial import Denial
 from pipelines.risk.state import Cell, RiskState, Working
 from schemas.events import (
@@ -25,9 +26,14 @@ assert OrderApproved._fields[:15] == OrderDenied._fields[:15] == _HEAD
 
 
 def approved(
-    item: Input, request: OrderRequested, cell: Cell, state: RiskState, notional: Decimal
+    item: Input,
+    asked: Asked,
+    request: OrderRequested,
+    cell: Cell,
+    state: RiskState,
+    notional: Decimal,
 ) -> Output:
-    """`notional`: the order's value at the price reserved at."""
+    """`asked`: of the request; `notional`: the order's value at the price reserved at."""
     mark = cell.mark
     correlation_id, _, ts_event_ns, ts_recv_ns = request[17:]
     decided = (
@@ -40,7 +46,7 @@ def approved(
         ts_event_ns,
         ts_recv_ns,
     )
-    return _output(item, request.account, _new(OrderApproved, request[:15] + decided))
+    return _output(item, asked[0], _new(OrderApproved, asked + decided))
 
 
 def denied(

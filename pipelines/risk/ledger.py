@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pipelines.exact import ZERO
 from pipelines.orders.order import Order, Refusal, TradeKey, follow
-from pipelines.risk.checks import Worth, worth_of
+from pipelines.risk.checks import Asked, Worth, worth_of
 from pipelines.risk.positions import fill
 from pipelines.risk.room import MINUTE_NS
 from pipelines.risk.state import (
@@ -37,20 +37,20 @@ _new: Final[Any] = tuple.__new__  # a NamedTuple's own constructor costs three t
 def approve(state: RiskState, event: OrderApproved) -> None:
     """An approved order is open from now on, and all of it is reserved."""
     cell = cell_of(state, event.account, event.strategy, event.instrument)
-    admit(state, cell, event, worth_of(cell, event))
+    admit(state, cell, event[:15], worth_of(cell, event), event.correlation_id)
 
 
-def admit(state: RiskState, cell: Cell, event: OrderApproved, worth: Worth) -> None:
+def admit(state: RiskState, cell: Cell, asked: Asked, worth: Worth, correlation_id: str) -> None:
     """The same where what is reserved is known."""
     alike, px, notional = worth
     _, _, _, side, price, qty = alike
     is_buy = side == "BUY"
     order = _new(Order, (qty, "APPROVED", ZERO, None, _NO_TRADES))
-    working = Working(order, cell, is_buy, px, price, event.venue, event.correlation_id)
-    state.orders[event.cl_ord_id] = working
+    working = Working(order, cell, is_buy, px, price, asked[3], correlation_id)
+    state.orders[asked[5]] = working
     _reserve(cell, is_buy, qty, notional, 1)
     if price is not None:
-        cell.resting.side(is_buy).add(price)
+        (cell.resting.buys if is_buy else cell.resting.sells).add(price)
     now_ns = state.now_ns
     minute_ns = now_ns - MINUTE_NS
     for level in cell.levels:

@@ -112,26 +112,27 @@ CONTROL: Final = ("ops.control.v1", "recon.control.v1")
 
 
 def _answer(state: RiskState, item: Input, request: OrderRequested, now_ns: int) -> Output:
-    key = (request.account, request.strategy, request.instrument)
-    cell = state.cells.get(key) or cell_of(state, *key)
-    found = judge(state, cell, request, now_ns)
+    asked = request[:15]
+    cell = cell_of(state, asked[0], asked[1], asked[4])
+    found = judge(state, cell, asked, request.ts_recv_ns, now_ns)
     if isinstance(found, Denial):
         return denied(item, request, cell, state, found)
-    return approved(item, request, cell, state, found.notional)
+    return approved(item, asked, request, cell, state, found[2])
 
 
 def _answer_at_once(state: RiskState, item: Input, request: OrderRequested) -> Output:
     """`_answer` and what follows from it, with nothing looked up or reckoned twice."""
     state.now_ns = now_ns = _now_ns(state, item)
-    key = (request.account, request.strategy, request.instrument)
+    asked = request[:15]
+    key = (asked[0], asked[1], asked[4])
     cell = state.cells.get(key) or cell_of(state, *key)
-    found = judge(state, cell, request, now_ns)
+    found = judge(state, cell, asked, request.ts_recv_ns, now_ns)
     if isinstance(found, Denial):
         output = denied(item, request, cell, state, found)
         _evolve_output(state, output)
         return output
-    output = approved(item, request, cell, state, found.notional)
-    ledger.admit(state, cell, output.event, found)
+    output = approved(item, asked, request, cell, state, found[2])
+    ledger.admit(state, cell, asked, found, request.correlation_id)
     return output
 
 

@@ -109,7 +109,7 @@ class Rerun:
         self._venue.deliver = self._deliver
 
     def _deliver(self, report: Report) -> None:
-        told = report.forms[0]
+        told = report.forms()[0]
         if told["e"] == "executionReport":
             self.reports[report.account, told["I"]] = _decode(encode(told))
 

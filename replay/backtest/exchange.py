@@ -119,7 +119,7 @@ class SimulatedVenue:
         return cancel_form(order, mine)
 
     def _deliver(self, report: Report) -> None:
-        for form in report.forms:
+        for form in report.forms():
             self._tell(_encode({"subscriptionId": 0, "event": form}))
 
 

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from connectors.simulated.limits import LimitSettings
+from connectors.simulated.rest import parsed
 from connectors.simulated.server import VenueServer
 from pipelines.matching.latency import Latency
 from tests.connectors.asynchronous import run
@@ -48,6 +50,14 @@ def play(folder: Path, scenario: Scenario, **changes: Any) -> None:
             await scenario(server, client)
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["", "a=1", "a=1&b=", "a&b=2", "&a=1&&b=2&", "a=1=2", "=1", "a=%20", "a=1+2", "a=\xe9"],
+)
+def test_what_is_not_quoted_is_read_as_the_library_reads_it(part: str) -> None:
+    assert parsed(part) == parse_qsl(part, True)
 
 
 ORDER = {

@@ -182,6 +182,24 @@ async def _write(folder: Path) -> None:
         assert journal.durable == 3
 
 
+def test_lines_of_the_same_turns_share_a_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first to come waits the few turns that another takes that has come with it."""
+    synced: list[int] = []
+
+    async def scenario() -> None:
+        async with FileJournal(tmp_path) as journal:
+            monkeypatch.setattr(os, "fsync", synced.append)
+            for events in LINES:
+                journal.append(events)  # type: ignore[arg-type]
+                await asyncio.sleep(0)
+            await journal.reached(3)
+            assert (len(synced), len((tmp_path / FILE).read_bytes().splitlines())) == (1, 3)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("cut", [1, 10, 40])
 def test_a_torn_end_is_cut_off_and_written_over(tmp_path: Path, cut: int) -> None:
     async def scenario() -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Coroutine
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,23 @@ def test_a_report_of_a_cancel_names_both_ids(tmp_path: Path) -> None:
         new, cancelled = await socket.report(), await socket.report()
         assert (new["c"], new["C"]) == ("mine", "")
         assert (cancelled["c"], cancelled["C"]) == ("cancel", "mine")
+
+    play(tmp_path, scenario)
+
+
+def test_a_report_shows_what_was_true_right_after_its_event(tmp_path: Path) -> None:
+    """NEW and two fills of one decision: each shows the order and the money as they were then."""
+
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        await socket.subscribe()
+        quote(server, "60000", "1", "60001", "0.1")
+        await client.order("BUY", "0.3", "60001", timeInForce="IOC")
+        told = [await socket.event() for _ in range(6)]
+        orders, held = told[::2], [{one["a"]: one for one in event["B"]} for event in told[1::2]]
+        assert [one["X"] for one in orders] == ["NEW", "PARTIALLY_FILLED", "EXPIRED"]
+        assert [Decimal(one["z"]) for one in orders] == [0, Decimal("0.1"), Decimal("0.1")]
+        reserved = [Decimal(one["USDT"]["l"]) / 60001 for one in held]
+        assert reserved == [Decimal("0.3"), Decimal("0.2"), 0]
 
     play(tmp_path, scenario)
 
