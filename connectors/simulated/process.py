@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from connectors.epochs.tuning import rest, tune
 from connectors.simulated.server import Options, VenueServer
 
 Report = Callable[[dict[str, Any]], None]
@@ -19,7 +20,11 @@ def run_venue(options: Options, report: Report, every_s: float = 1.0) -> None:
 
     Raises `VenueError`, also when the disk or the market fails under way.
     """
-    asyncio.run(_serve(options, report, every_s))
+    undo = tune()  # a tenth of an order's price was looking for cycles
+    try:
+        asyncio.run(_serve(options, report, every_s))
+    finally:
+        undo()
 
 
 async def _serve(options: Options, report: Report, every_s: float) -> None:
@@ -34,6 +39,7 @@ async def _serve(options: Options, report: Report, every_s: float) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every_s)
             server.check()
+            rest()
             status = server.status()
             if status != before:
                 before = status
