@@ -7,7 +7,6 @@ outputs of one cause with the same topic and key. The log's writer makes the sam
 from __future__ import annotations
 
 from base64 import b32encode
-from collections import Counter
 from hashlib import sha256
 from typing import Final
 
@@ -20,13 +19,13 @@ class OutputIds:
     """Numbers the outputs of one cause, which must be asked for in the order they are written."""
 
     def __init__(self, pipeline: str, cause: Position) -> None:
-        self._prefix = f"{pipeline}/{position_id(cause)}"
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._pipeline, self._cause = pipeline, cause  # most causes have no output
+        self._seen: dict[tuple[str, str], int] = {}
 
     def next(self, topic: str, key: str) -> str:
-        index = self._seen[topic, key]
-        self._seen[topic, key] += 1
-        return f"{self._prefix}/{topic}/{key}/{index}"
+        index = self._seen.get((topic, key), 0)
+        self._seen[topic, key] = index + 1
+        return f"{self._pipeline}/{position_id(self._cause)}/{topic}/{key}/{index}"
 
 
 def position_id(position: Position) -> str:

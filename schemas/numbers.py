@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
+from functools import lru_cache
 from typing import Any, Final
 
 from schemas.errors import NotExact
@@ -67,6 +68,10 @@ def from_unscaled(number: int) -> Exact:
     """`number / 10**10`, always with ten decimals: parsed and decoded numbers print alike."""
     digits = f"{abs(number):011d}"
     return _exact(f"{'-' if number < 0 else ''}{digits[:-SCALE]}.{digits[-SCALE:]}", number)
+
+
+from_units: Final = lru_cache(1 << 12)(from_unscaled)
+"""The same for numbers that come back: the prices of one moment, the few quantities of a signal."""
 
 
 def _exact(text: str, number: int) -> Exact:

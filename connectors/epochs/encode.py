@@ -49,7 +49,7 @@ class Encoder:
         seen: dict[tuple[str, str], int] = {}
         for position, timestamp_ms, topic, key, event, detail in outputs:
             route = (topic, key)
-            partition, raw_key, suffix = routes.get(route) or self._route(route)
+            partition, raw_key, suffix = routes.get(route) or self.route(route)
             encode, constant, traced = kinds.get(event.__class__) or self._kind(event.__class__)
             source, number, offset = position
             prefix = causes.get((source, number)) or self._cause(source, number)
@@ -68,7 +68,11 @@ class Encoder:
             made.append(_new(OutRecord, record))
         return made
 
-    def _route(self, route: tuple[str, str]) -> Route:
+    def route(self, route: tuple[str, str]) -> Route:
+        """Where records of a topic and key go."""
+        known = self._routes.get(route)
+        if known is not None:
+            return known
         if len(self._routes) > CACHE_ENTRIES_MAX:
             self._routes.clear()  # a cache only; keys are instruments and streams, few by nature
         topic, key = route

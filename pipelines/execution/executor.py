@@ -78,9 +78,11 @@ class Executor:
         """The same; changes `state`."""
         if not targets and self._passes(item.event):
             return []
+        due = self.follow(state, item)
+        if not targets and not due:
+            return []
         ids = OutputIds(self._pipeline, item.position)
         whys = {_key(t.event): Why(_root(t.event), ids.next(t.topic, t.key)) for t in targets}
-        due = self.follow(state, item)
         outputs = [*self._clipped(targets, whys)]
         for target in targets:
             self.evolve(state, target)
@@ -106,6 +108,8 @@ class Executor:
         if isinstance(event, QuoteChanged):
             if event.instrument in self._followed:
                 state.touches[event.instrument] = _touch(item, event)
+        elif item.position.topic in ABOUT_ORDERS or _books(item):
+            return self._follow_order(state, item)
         elif isinstance(event, ClockTick):
             return sorted(state.lines)
         elif isinstance(event, LogCreated):
@@ -114,8 +118,6 @@ class Executor:
             return self._adjust(state, event)
         elif isinstance(event, TradingFlattened | TradingResumed):
             return flatten.follow(state, item)
-        elif item.position.topic in ABOUT_ORDERS or _books(item):
-            return self._follow_order(state, item)
         return []
 
     def evolve(self, state: ExecutionState, output: Output) -> None:

@@ -27,17 +27,21 @@ def follow_order(line: Line, event: Any, now_ms: int, execution: Execution, term
     if isinstance(event, OrderDenied):
         return _paused(line._replace(working=None), working.side, now_ms, execution)
     order = _order_after(working.order, event)
+    if order is working.order:
+        return line
     if isinstance(event, OrderFilled) and order.trades != working.order.trades:
         line = _filled(line, event, terms)
-    line = line._replace(working=working._replace(order=order))
-    return _ended(line, event, now_ms, execution) if order.ended else line
+    working = working._replace(order=order)
+    if order.ended:
+        return _ended(line, working, event, now_ms, execution)
+    return line._replace(working=working)
 
 
 def _order_after(order: Order, event: Any) -> Order:
     after = follow(order, event)
     if not isinstance(after, Refusal):
         return after
-    if isinstance(event, OrderFilled):  # a repeated one is known: nothing is added
+    if isinstance(event, OrderFilled) and _key(event) not in order.trades:
         return order._replace(trades=order.trades | {_key(event)})
     return order
 
@@ -48,12 +52,12 @@ def _key(event: OrderFilled) -> TradeKey:
 
 def _filled(line: Line, event: OrderFilled, terms: Terms) -> Line:
     """Position and parent after a fill of the working order; a fill ends a series of refusals."""
-    line = line._replace(position=moved(line.position, event, terms.base_asset), pause=None)
-    parent, working = line.parent, line.working
-    if parent is None or working is None or parent.parent_id != working.parent_id:
-        return line
-    filled = EXACTLY.add(parent.filled_qty, event.last_qty)
-    return line._replace(parent=parent._replace(filled_qty=filled))
+    position, parent, working = line.position, line.parent, line.working
+    if parent is not None and working is not None and parent.parent_id == working.parent_id:
+        filled = EXACTLY.add(parent.filled_qty, event.last_qty)
+        parent = parent._replace(filled_qty=filled)
+    position = moved(position, event, terms.base_asset)
+    return line._replace(position=position, pause=None, parent=parent)
 
 
 def moved(position: Decimal, event: OrderFilled, base_asset: str) -> Decimal:
@@ -65,9 +69,8 @@ def moved(position: Decimal, event: OrderFilled, base_asset: str) -> Decimal:
     return position
 
 
-def _ended(line: Line, event: Any, now_ms: int, execution: Execution) -> Line:
-    working = line.working
-    assert working is not None
+def _ended(line: Line, working: Working, event: Any, now_ms: int, execution: Execution) -> Line:
+    """The line after the end of its working order, as that is by then."""
     before = line.done if isinstance(line.done, Ended) else Ended(line.done)
     last = Done(now_ms, working.order.trades)
     done = before.followed(working.cl_ord_id, last, now_ms - FORGET_MS)

@@ -93,13 +93,18 @@ class Ended(tuple[tuple[str, Done], ...]):
         """Whether no end lies before that of an order before it."""
         return all(a.ended_ms <= b.ended_ms for (_, a), (_, b) in pairwise(self))
 
+    def _first_after(self, since_ms: int) -> int:
+        """Where the ends after a time begin, if they rise. Mostly none is to be forgotten."""
+        if not self or self[0][1].ended_ms > since_ms:
+            return 0
+        return bisect_right(self, since_ms, key=lambda entry: entry[1].ended_ms)
+
     def followed(self, name: str, done: Done, since_ms: int) -> Ended:
         """With one more; those that ended by `since_ms` are forgotten."""
         if not self.rising:
             kept = [entry for entry in self if entry[1].ended_ms > since_ms]
             return Ended((*kept, (name, done)))
-        first = bisect_right(self, since_ms, key=lambda entry: entry[1].ended_ms)
-        found = Ended((*self[first:], (name, done)))
+        found = Ended((*self[self._first_after(since_ms) :], (name, done)))
         found.rising = not self or self[-1][1].ended_ms <= done.ended_ms
         return found
 

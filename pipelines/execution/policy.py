@@ -32,6 +32,8 @@ def wanted(
     """The line's next request, if there is one. A line without a target has no opinion."""
     if line.aim is None:
         return None
+    if line.working is not None and line.working.order.state not in CANCELABLE:
+        return None
     if line.flat is not None:
         execution = execution.leaving
     need = terms.in_lots(EXACTLY.subtract(line.aim.qty, line.position))
@@ -65,8 +67,6 @@ def _cancel(
     execution: Execution,
     terms: Terms,
 ) -> CancelReason | None:
-    if working.order.state not in CANCELABLE:
-        return None
     asked_ms = working.cancel_ms
     if asked_ms is not None and now_ms - asked_ms < execution.cancel_retry_ms:
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipelines.gateway import answers, holdings
 from pipelines.gateway.answers import Cause
@@ -57,6 +57,9 @@ class Asked(NamedTuple):
     kind: Kind
     cl_ord_id: str | None
     ts_ns: int = 0
+
+
+UNASKED: Final = Asked("OTHER", None)
 
 
 def raw_id(event: Any) -> str:
@@ -207,7 +210,7 @@ class OrderFold:
         )
 
     def _failed(self, event: events.VenueRequestFailed) -> None:
-        request = self.requests.pop(event.request_id, Asked("OTHER", None))
+        request = self.requests.pop(event.request_id, UNASKED)
         entry = self.book.entries.get(request.cl_ord_id or "")
         cause = Cause(event.request_id, event.ts_ns)
         if entry is None:
@@ -228,7 +231,7 @@ class OrderFold:
             self.inquiries[inquiry.cl_ord_id] = unanswered(inquiry, at_ns)
 
     def _responded(self, event: events.VenueResponseReceived) -> None:
-        request = self.requests.pop(event.request_id, Asked("OTHER", None))
+        request = self.requests.pop(event.request_id, UNASKED)
         if request.kind == "OTHER":
             return
         cause = Cause(event.request_id, event.ts_recv_ns, (event.request_id,))
@@ -238,9 +241,12 @@ class OrderFold:
         self._conclude(reports, request, cause)
 
     def _framed(self, event: events.VenueFrameReceived) -> None:
+        reports = self._reader.read_frame(event.payload)
+        if not reports:
+            return  # every other frame is about balances
         cause = Cause(raw_id(event), event.ts_recv_ns)
-        for report in self._reader.read_frame(event.payload):
-            self._report(report, Asked("OTHER", None), cause)
+        for report in reports:
+            self._report(report, UNASKED, cause)
 
     def _report(self, report: Report, request: Asked, cause: Cause) -> None:
         if isinstance(report, OrderReport):

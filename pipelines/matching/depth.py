@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pipelines.exact import ZERO
 from pipelines.matching.model import Side
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
-from schemas.numbers import PRECISION, SCALE, from_unscaled, unscaled
+from schemas.numbers import PRECISION, SCALE, from_units, unscaled
 
 
 class Quotes(NamedTuple):
@@ -31,7 +31,8 @@ class Quotes(NamedTuple):
 
     def part(self, start: int, stop: int) -> Quotes:
         """Those from `start` to before `stop`."""
-        return Quotes(*(column[start:stop] for column in self))  # type: ignore[arg-type]
+        sequence, *columns = self
+        return Quotes(sequence[start:stop], *[column[start:stop] for column in columns])
 
     def only(self, kept: Sequence[int]) -> Quotes:
         """Those at some places."""
@@ -43,12 +44,12 @@ class Levels:
 
     def __init__(self, side: Side) -> None:
         self._sign = -1 if side == "BUY" else 1
-        self._keys: list[Decimal] = []  # price times sign: the best is the smallest
+        self._keys: list[tuple[Decimal, Decimal]] = []  # price times sign, which sorts, and price
         self._shown: dict[Decimal, Decimal] = {}
         self._taken: dict[Decimal, Decimal] = {}
 
     def best(self) -> Decimal | None:
-        return self._keys[0] * self._sign if self._keys else None
+        return self._keys[0][1] if self._keys else None
 
     def shown(self, px: Decimal) -> Decimal:
         return self._shown.get(px, ZERO)
@@ -61,8 +62,8 @@ class Levels:
 
     def prices(self) -> Iterator[Decimal]:
         """Best first."""
-        for key in self._keys:
-            yield key * self._sign
+        for _, px in self._keys:
+            yield px
 
     def set(self, px: Decimal, qty: Decimal) -> None:
         """What is displayed from now on; nothing of it is taken. A quantity of 0: no level."""
@@ -70,10 +71,10 @@ class Levels:
         self._taken.pop(px, None)
         if qty:
             if px not in self._shown:
-                insort(self._keys, key)
+                insort(self._keys, (key, px))
             self._shown[px] = qty
         elif self._shown.pop(px, None) is not None:
-            del self._keys[bisect_left(self._keys, key)]
+            del self._keys[bisect_left(self._keys, (key,))]
 
     def take(self, px: Decimal, qty: Decimal) -> None:
         if px in self._shown:
@@ -81,9 +82,12 @@ class Levels:
 
     def quote(self, px: Decimal, qty: Decimal) -> None:
         """The best level and its quantity: what was better is gone."""
-        while self._keys and self._keys[0] < px * self._sign:
-            self.set(self._keys[0] * self._sign, ZERO)
-        if self.shown(px) != qty:
+        keys, key = self._keys, px * self._sign
+        while keys and keys[0][0] < key:
+            _, better = keys.pop(0)
+            del self._shown[better]
+            self._taken.pop(better, None)
+        if self._shown.get(px, ZERO) != qty:
             self.set(px, qty)
 
     def quotes(self, prices: Sequence[int], quantities: Sequence[int]) -> None:
@@ -92,7 +96,7 @@ class Levels:
         """
         taken = {unscaled(px, SCALE, PRECISION) for px in self._taken}
         for at in _lasting(prices, self._sign, taken):
-            self.quote(from_unscaled(prices[at]), from_unscaled(quantities[at]))
+            self.quote(from_units(prices[at]), from_units(quantities[at]))
 
     def clear(self, behind: Decimal | None) -> None:
         """Forget all levels, or those behind a price."""
@@ -162,9 +166,8 @@ class Depth:
 
     def quoted(self, quotes: Quotes) -> None:
         """`follow` for each of these."""
-        depth = self.depth_sequence
-        kept = [at for at, one in enumerate(quotes.sequence) if one is None or one >= depth]
-        if len(kept) < len(quotes.sequence):
+        if (depth := self.depth_sequence) >= 0:
+            kept = [at for at, one in enumerate(quotes.sequence) if one is None or one >= depth]
             quotes = quotes.only(kept)
         told = (one for one in reversed(quotes.sequence) if one is not None)
         self.quote_sequence = next(told, self.quote_sequence)

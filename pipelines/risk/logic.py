@@ -78,14 +78,13 @@ class RiskLogic:
         outputs: list[Output] = []
         with localcontext(EXACTLY):
             for item in batch.rows():
-                event = item.event
-                if event.__class__ is OrderRequested:
-                    outputs.append(_answer_at_once(state, item, event))
-                else:
-                    decided = _decide(state, item)
-                    _evolve_input(state, item)
-                    outputs += decided
+                outputs += _follow(state, item)
         return state, outputs
+
+    def follow(self, state: RiskState, item: Input) -> list[Output]:
+        """`step` for one record; changes `state`."""
+        with localcontext(EXACTLY):
+            return _follow(state, item)
 
     def dump(self, state: RiskState) -> bytes:
         with localcontext(EXACTLY):
@@ -94,6 +93,15 @@ class RiskLogic:
     def load(self, body: bytes, version: int) -> RiskState:
         with localcontext(EXACTLY):
             return saved.load(body, version)
+
+
+def _follow(state: RiskState, item: Input) -> list[Output]:
+    event = item.event
+    if event.__class__ is OrderRequested:
+        return [_answer_at_once(state, item, event)]
+    decided = _decide(state, item)
+    _evolve_input(state, item)
+    return decided
 
 
 def _decide(state: RiskState, item: Input) -> list[Output]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -20,7 +19,7 @@ from pipelines.strategy.rows import NOTHING, Run
 from pipelines.strategy.signal import QUANTITY, Columns, LoadedSignal
 from pipelines.strategy.state import Held
 from schemas.errors import TapeError
-from schemas.numbers import SCALE, from_unscaled
+from schemas.numbers import SCALE, from_units, from_unscaled
 
 DTYPES: Final[dict[Any, pl.DataType]] = {
     float: pl.Float64(),
@@ -134,7 +133,7 @@ class Plan:
             if units is None:
                 raise TargetNotExact(f"signal {self._loaded.name}, target of {name}: null")
             previous.append(last.get(name))
-            last[name] = target = _quantity(units)
+            last[name] = target = from_units(units)
             targets.append(target)
         columns = {name: frame[name].to_list() for name in (*PLACE, *ORIGIN)}
         place, *position, timestamp_ms, venue, ts_event_ns, ts_recv_ns = columns.values()
@@ -166,9 +165,6 @@ class Plan:
 
     def _bad(self, what: str) -> BadColumns:
         return BadColumns(f"signal {self._loaded.name}: {what}")
-
-
-_quantity = lru_cache(maxsize=4096)(from_unscaled)  # signals want few different quantities
 
 
 def reference_prices(frame: pl.DataFrame) -> Iterator[Decimal]:

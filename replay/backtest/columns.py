@@ -7,7 +7,7 @@ something happens, so nothing is made of each. What happens is the same as recor
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -22,7 +22,7 @@ from pipelines.matching.depth import Quotes
 from pipelines.matching.model import Side
 from pipelines.matching.state import Book
 from schemas.events import CLASSES, BookChanged
-from schemas.numbers import PRECISION, SCALE, unscaled
+from schemas.numbers import PRECISION, SCALE, from_units, unscaled
 
 NS_PER_MS: Final = 1_000_000
 TRADES: Final = "TradePrinted"
@@ -53,11 +53,6 @@ class Rows:
         return slice(bisect_left(self.places, start), bisect_left(self.places, until))
 
     @cached_property
-    def last_px(self) -> pl.Series:
-        """Of trades."""
-        return self.frame["last_px"]
-
-    @cached_property
     def prices(self) -> list[int]:
         """Of trades, in units of 10**-10."""
         return self.units("last_px")
@@ -71,6 +66,25 @@ class Rows:
         """A column of decimals."""
         units: list[int] = self.frame[name].to_physical().to_list()
         return units
+
+    @cached_property
+    def _columns(self) -> list[tuple[list[Any], bool]]:
+        """Place and fields, and which of them are decimals, in units: of a few rows, a list each
+        costs a tenth of asking the frame for a row.
+        """
+        frame = self.frame.drop("_index")
+        return [
+            (one.to_physical().to_list(), True)
+            if isinstance(one.dtype, pl.Decimal)
+            else (one.to_list(), False)
+            for one in frame
+        ]
+
+    def item(self, at: int, event: Any) -> Input:
+        """A row as the record that it is."""
+        return _input(
+            [from_units(one[at]) if exact else one[at] for one, exact in self._columns], event
+        )
 
 
 class Columns:
@@ -153,7 +167,7 @@ class Columns:
             for rows in apart.values():
                 at = bisect_left(rows.places, place)
                 if rows.places[at : at + 1] == [place]:
-                    return _input(rows.frame.row(at), CLASSES[name])
+                    return rows.item(at, CLASSES[name])
         raise IndexError(place)
 
     def heard(self, place: int) -> None:
@@ -163,17 +177,17 @@ class Columns:
                 if rows.places[rows.heard : rows.heard + 1] == [place]:
                     rows.heard += 1
 
-    def trades(self, until: int) -> Iterator[tuple[str, Any]]:
+    def trades(self, until: int) -> Iterator[tuple[str, Decimal]]:
         """The last trade before a place, of each instrument where one was not heard."""
         for instrument, rows in self._rows[TRADES].items():
             if new := rows.until(until):
-                yield instrument, rows.last_px[new[-1]]
+                yield instrument, from_units(rows.prices[new[-1]])
 
     def quotes(self, until: int) -> Iterator[tuple[str, Quotes, Input]]:
         """The quotes before a place that were not heard, and the last of them, by instrument."""
         for instrument, rows in self._rows[QUOTES].items():
             if new := rows.until(until):
-                last = _input(rows.frame.row(new[-1]), CLASSES[QUOTES])
+                last = rows.item(new[-1], CLASSES[QUOTES])
                 yield instrument, rows.numbers.part(new.start, new.stop), last
 
 
@@ -213,11 +227,11 @@ def rows_of(tables: Mapping[str, pl.DataFrame]) -> Iterator[Input]:
 
 
 def _inputs(frame: pl.DataFrame, event: Any) -> Iterable[tuple[int, Input]]:
-    return ((row[0], _input(row, event)) for row in frame.rows())
+    return ((place, _input(row, event)) for place, *row in frame.rows())
 
 
-def _input(row: tuple[Any, ...], event: Any) -> Input:
-    _, topic, partition, offset, timestamp_ms, *fields = row
+def _input(row: Sequence[Any], event: Any) -> Input:
+    topic, partition, offset, timestamp_ms, *fields = row
     if event is BookChanged:
         fields = [tuple(one) if isinstance(one, list) else one for one in fields]
     made = event._make(fields)

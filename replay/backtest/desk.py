@@ -14,7 +14,6 @@ from typing import Final
 
 from connectors.control import TOPIC as CONTROL
 from connectors.gateway.ledger import EVENTS
-from pipelines.batches import batch_of
 from pipelines.dead_letters import refuse_unreadable
 from pipelines.execution.requests import REQUESTS
 from pipelines.logic import ROWS_MAX, Batch, Input, Output, Position
@@ -183,7 +182,7 @@ class Desk:
             self._write("strategy", outputs)
 
     def _ask_risk(self, item: Input) -> None:
-        self._risk_state, outputs = self._risk.step(self._risk_state, batch_of([item]))
+        outputs = self._risk.follow(self._risk_state, item)
         if outputs:
             self._write("risk", outputs)
 

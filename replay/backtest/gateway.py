@@ -77,7 +77,7 @@ class Gateway:
             self._cancel(event.cl_ord_id)
         elif isinstance(event, ClockTick) and self._now_ns() - self._ready_ns >= READY_EVERY_NS:
             self._ready_ns = self._now_ns()
-            self._put([self._ready()], item.position)
+            self._put([self._ready()], cause=item.position)
 
     # ---- orders ----------------------------------------------------------------------------------
 
@@ -159,16 +159,16 @@ class Gateway:
 
     def _tell(self, raw: Any) -> None:
         """A raw event with what follows from it."""
-        self._put([raw, *self.fold.apply(raw)])
+        self._put(self.fold.apply(raw), (raw,))
 
-    def _put(self, events: Sequence[Any], cause: Position | None = None) -> None:
+    def _put(
+        self, events: Sequence[Any], raw: Sequence[Any] = (), cause: Position | None = None
+    ) -> None:
         self._told += 1
         at = cause or Position(RAW, 0, self._told)
         account, at_ms = self._caps.account, self._now_ns() // _MS
-        topics = (RAW if type(one).__name__.startswith("Venue") else EVENTS for one in events)
-        self._write(
-            [Output(at, at_ms, topic, account, e) for topic, e in zip(topics, events, strict=True)]
-        )
+        told = [Output(at, at_ms, RAW, account, one) for one in raw]
+        self._write(told + [Output(at, at_ms, EVENTS, account, one) for one in events])
 
     def _ready(self) -> GatewayReady:
         return GatewayReady(

@@ -1,4 +1,8 @@
-"""What a backtest writes: records as the live processes write them, each with its place."""
+"""What a backtest writes: records as the live processes write them, each with its place.
+
+A desk reads events and places alone, so records are encoded when somebody wants the log: a result
+that is kept, or its digests.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from pipelines.batches import local_codec
 from pipelines.logic import Input, Output, Position
 
 CONTROL_TOPIC: Final = CONTROL.topic
+_new: Final[Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
 WRITERS: Final = ("control", "strategy", "risk", "gateway")
 
 
@@ -27,23 +32,43 @@ class Records:
     def __init__(self) -> None:
         self.codec = codec = local_codec()
         counts = {name: topic.partitions for name, topic in codec.catalog.topics.items()}
-        self.log = MemoryLog(counts)
+        self._log = MemoryLog(counts)
         shards = {name: Shard(name, 0, 1, (), "") for name in WRITERS}
         self._encoders = {
             name: Encoder(shard, codec, counts.__getitem__) for name, shard in shards.items()
         }
+        self._waiting: list[tuple[Encoder, Sequence[Output]]] = []
+        self._ends: dict[tuple[str, int], int] = {}
+
+    @property
+    def log(self) -> MemoryLog:
+        """Everything written by now; what is written later is there when this is asked again.
+        Raises `EncodeError`.
+        """
+        waiting, self._waiting = self._waiting, []
+        for encoder, outputs in waiting:
+            for record in encoder.records(outputs):
+                self._log.append(record)
+        self._ends.clear()
+        return self._log
 
     def write(self, writer: str, outputs: Sequence[Output]) -> list[Input]:
-        """Appends what a process decided; gives it as its readers see it."""
-        records = self._encoders[writer].records(outputs)
-        return [
-            self._appended(record, output.event)
-            for record, output in zip(records, outputs, strict=True)
-        ]
+        """Takes what a process decided; gives it as its readers see it."""
+        encoder = self._encoders[writer]
+        self._waiting.append((encoder, outputs))
+        return [self._placed(encoder, output) for output in outputs]
 
-    def _appended(self, record: OutRecord, event: Any) -> Input:
-        place = Position(record.topic, record.partition, self.log.append(record))
-        return Input(place, record.timestamp_ms, record.key, event)
+    def _placed(self, encoder: Encoder, output: Output) -> Input:
+        _, timestamp_ms, topic, key, event, _ = output
+        partition, raw_key, _ = encoder.route((topic, key))
+        tp = (topic, partition)
+        offset = self._ends.get(tp)
+        if offset is None:
+            offset = self._log.partitions[Tp(*tp)].end
+        self._ends[tp] = offset + 1
+        position = _new(Position, (topic, partition, offset))
+        made: Input = _new(Input, (position, timestamp_ms, raw_key, event))
+        return made
 
     def of(self, tp: Tp) -> list[OutRecord]:
         partition = self.log.partitions[tp]

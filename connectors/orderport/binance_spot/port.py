@@ -161,15 +161,12 @@ class BinanceSpot:
 
     def sign(self, request: Request, credentials: Credentials, stamp: Stamp) -> Signed:
         """The signature is the last parameter, percent-encoded where base64 needs it."""
-        target, headers = request.path, {}
-        parameters = _query(request.parameters)
+        target, headers, asked = request.path, {}, request.parameters
         if request.private:
-            stamped = (
-                *request.parameters,
-                ("recvWindow", str(stamp.recv_window_ms)),
-                ("timestamp", str(stamp.venue_ts_ms)),
-            )
-            parameters = _query(stamped)
+            window = ("recvWindow", str(stamp.recv_window_ms))
+            asked = (*asked, window, ("timestamp", str(stamp.venue_ts_ms)))
+        parameters = _query(asked)
+        if request.private:
             signature = quote(credentials.sign(parameters.encode()), safe="")
             target = f"{target}?{parameters}&signature={signature}"
             headers["X-MBX-APIKEY"] = credentials.api_key
@@ -214,5 +211,5 @@ def symbol_of(instrument: str) -> str:
 
 
 def _query(parameters: Parameters) -> str:
-    assert all(_PLAIN(name) and _PLAIN(value) for name, value in parameters), "needs escaping"
-    return "&".join(f"{name}={value}" for name, value in parameters)
+    assert _PLAIN("".join(map("".join, parameters))), "needs escaping"
+    return "&".join(map("=".join, parameters))

@@ -51,6 +51,14 @@ def test_step_is_the_fold(inputs: list[Input]) -> None:
 
 
 @steady
+@given(inputs=histories)
+def test_one_record_at_a_time_is_the_fold(inputs: list[Input]) -> None:
+    state = LOGIC.initial()
+    outputs = [output for item in inputs for output in LOGIC.follow(state, item)]
+    assert (LOGIC.dump(state), outputs) == run(inputs, [])
+
+
+@steady
 @given(inputs=histories, sizes=SIZES)
 def test_cuts_change_nothing(inputs: list[Input], sizes: list[int]) -> None:
     assert run(inputs, sizes) == run(inputs, [])

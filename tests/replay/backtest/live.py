@@ -119,7 +119,6 @@ def shard_of(logic: Logic[Any]) -> Shard:
 def lived(setting: Setting, seconds: float) -> Lived:
     """A short life over a captured market."""
     desk = Live(setting)
-    log = desk.records.log
     logics: tuple[Logic[Any], ...] = (setting.strategy, RiskLogic())
     shards = [(shard_of(logic), logic) for logic in logics]
     desk.open(BEGIN_MS)
@@ -128,9 +127,9 @@ def lived(setting: Setting, seconds: float) -> Lived:
         for one in market[start : start + STEP]:
             desk.market(one)
         for shard, logic in shards:
-            turn(log, shard, logic)
+            turn(desk.records.log, shard, logic)
         desk.decided()
     desk.finish()
     for shard, logic in shards:
-        turn(log, shard, logic)
-    return Lived(log, desk.arrivals.all, desk.journal, shards)
+        turn(desk.records.log, shard, logic)
+    return Lived(desk.records.log, desk.arrivals.all, desk.journal, shards)
