@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Final
 
 from pipelines.exact import ZERO, money
+from pipelines.risk.asked import Asked, Request, Worth
 from pipelines.risk.denial import Denial, deny
 from pipelines.risk.limits import Rules
 from pipelines.risk.room import SECOND_NS, capacity, raises, reached
-from pipelines.risk.state import Cell, Request, RiskState
-from schemas.events import DenialReason, OrderApproved, OrdType, Side, TimeInForce
+from pipelines.risk.state import Cell, RiskState
+from schemas.events import DenialReason, OrderApproved, Side
 
 CLOCK_AGE_MAX_NS: Final = 3 * SECOND_NS
 """A clock silent for longer than this stops all approvals."""
@@ -30,21 +31,6 @@ _LIMIT_SHAPES: Final = frozenset(
 _MARKET_SHAPES: Final = frozenset(
     (s, "MARKET", tif, False) for s in _SIDES for tif in ("IOC", "GTC")
 )
-
-# fmt: off
-Asked = tuple[
-    str, str, str, str, str, str, str, Decimal, int,
-    Side, OrdType, TimeInForce, bool, Decimal | None, Decimal,
-]
-# fmt: on
-"""The first fifteen fields of a request: the order, as decisions repeat it."""
-
-Worth = tuple[Request, Decimal, Decimal]
-"""What an order that passed is booked with, so that nothing is reckoned twice: what makes another
-like it, the price its value is reserved at, the value there.
-
-A plain tuple, as `Asked` is: one with names costs several times as much to make and take apart.
-"""
 
 
 def judge(

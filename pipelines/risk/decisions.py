@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pipelines.exact import money
 from pipelines.logic import Input, Output
-from pipelines.risk.checks import Asked
+from pipelines.risk.asked import Asked, Tick
 from pipelines.risk.denial import Denial
 from pipelines.risk.state import Cell, RiskState, Working
 from schemas.events import (
@@ -16,26 +16,17 @@ from schemas.events import (
     CancelRequested,
     OrderApproved,
     OrderDenied,
-    OrderRequested,
 )
 
 DECISIONS: Final = "risk.decision.v1"
 _new: Any = tuple.__new__  # a NamedTuple's own constructor costs three times this
-_HEAD: Final = OrderRequested._fields[:15]  # what decisions repeat
-assert OrderApproved._fields[:15] == OrderDenied._fields[:15] == _HEAD
 
 
 def approved(
-    item: Input,
-    asked: Asked,
-    request: OrderRequested,
-    cell: Cell,
-    state: RiskState,
-    notional: Decimal,
+    item: Input, asked: Asked, tick: Tick, cell: Cell, state: RiskState, notional: Decimal
 ) -> Output:
-    """`asked`: of the request; `notional`: the order's value at the price reserved at."""
-    mark = cell.mark
-    correlation_id, _, ts_event_ns, ts_recv_ns = request[17:]
+    """`notional`: the order's value at the price reserved at."""
+    mark, (correlation_id, _, ts_event_ns, ts_recv_ns) = cell.mark, tick
     decided = (
         money(notional),
         state.table.version,
@@ -50,10 +41,9 @@ def approved(
 
 
 def denied(
-    item: Input, request: OrderRequested, cell: Cell, state: RiskState, denial: Denial
+    item: Input, asked: Asked, tick: Tick, cell: Cell, state: RiskState, denial: Denial
 ) -> Output:
-    px = cell.mark.px
-    correlation_id, _, ts_event_ns, ts_recv_ns = request[17:]
+    px, (correlation_id, _, ts_event_ns, ts_recv_ns) = cell.mark.px, tick
     decided = (
         denial.reason,
         denial.facts,
@@ -65,7 +55,7 @@ def denied(
         ts_event_ns,
         ts_recv_ns,
     )
-    return _output(item, request.account, _new(OrderDenied, request[:15] + decided))
+    return _output(item, asked[0], _new(OrderDenied, asked + decided))
 
 
 def cancel_passed(item: Input, request: CancelRequested) -> Output:

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from pipelines.exact import ZERO
 from pipelines.orders.order import Order, Refusal, TradeKey, follow
-from pipelines.risk.checks import Asked, Worth, worth_of
+from pipelines.risk.asked import Asked, Request, Worth
+from pipelines.risk.checks import worth_of
 from pipelines.risk.positions import fill
 from pipelines.risk.room import MINUTE_NS
 from pipelines.risk.state import (
     DAY_NS,
     Cell,
     Level,
-    Request,
     RiskState,
     Working,
     cell_of,

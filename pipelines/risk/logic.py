@@ -120,27 +120,27 @@ CONTROL: Final = ("ops.control.v1", "recon.control.v1")
 
 
 def _answer(state: RiskState, item: Input, request: OrderRequested, now_ns: int) -> Output:
-    asked = request[:15]
+    asked, tick = request[:15], request[17:]
     cell = cell_of(state, asked[0], asked[1], asked[4])
-    found = judge(state, cell, asked, request.ts_recv_ns, now_ns)
+    found = judge(state, cell, asked, tick[3], now_ns)
     if isinstance(found, Denial):
-        return denied(item, request, cell, state, found)
-    return approved(item, asked, request, cell, state, found[2])
+        return denied(item, asked, tick, cell, state, found)
+    return approved(item, asked, tick, cell, state, found[2])
 
 
 def _answer_at_once(state: RiskState, item: Input, request: OrderRequested) -> Output:
     """`_answer` and what follows from it, with nothing looked up or reckoned twice."""
     state.now_ns = now_ns = _now_ns(state, item)
-    asked = request[:15]
+    asked, tick = request[:15], request[17:]
     key = (asked[0], asked[1], asked[4])
     cell = state.cells.get(key) or cell_of(state, *key)
-    found = judge(state, cell, asked, request.ts_recv_ns, now_ns)
+    found = judge(state, cell, asked, tick[3], now_ns)
     if isinstance(found, Denial):
-        output = denied(item, request, cell, state, found)
+        output = denied(item, asked, tick, cell, state, found)
         _evolve_output(state, output)
         return output
-    output = approved(item, asked, request, cell, state, found[2])
-    ledger.admit(state, cell, asked, found, request.correlation_id)
+    output = approved(item, asked, tick, cell, state, found[2])
+    ledger.admit(state, cell, asked, found, tick[0])
     return output
 
 

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from pipelines.exact import ZERO
 from pipelines.orders.order import Order
+from pipelines.risk.asked import Request
 from pipelines.risk.limits import ENDLESS, NO_BOUNDS, NO_RULES, Bounds, LimitTable, Rules, Scope
 from pipelines.risk.resting import Resting
 from schemas.events import LimitsChanged
@@ -134,10 +135,6 @@ class Unpriced(NamedTuple):
     instrument: str
     asset: str
     qty: Decimal
-
-
-Request = tuple[str, str, str, str, Decimal | None, Decimal]
-"""What makes two requests alike: account, strategy, instrument, side, price, quantity."""
 
 
 @dataclass(slots=True)
