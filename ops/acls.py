@@ -43,9 +43,6 @@ class Difference(NamedTuple):
     what: str
     rule: Rule
 
-    def __str__(self) -> str:
-        return f"{self.what}: {self.rule}"
-
 
 def diff(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> list[Difference]:
     """What differs on the broker that `options` (librdkafka's) name. Raises `AccessError`."""

@@ -25,6 +25,7 @@ from schemas.errors import TapeError
 FINDING = 1
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
+WIDTH_MAX = 140  # of help: as wide as the terminal up to here, and a command's line is not cut off
 
 
 class _Commands(TyperGroup):
@@ -71,6 +72,7 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"max_content_width": WIDTH_MAX},
     )
     app.callback()(_begin)
     for module in pkgutil.iter_modules(__path__):

@@ -40,11 +40,13 @@ def _compare(what: str, prefix: str | None, output: Form) -> None:
     settings = load()
     chosen = settings.topic_prefix if prefix is None else prefix
     found = getattr(acls, what)(settings.kafka_options(), load_catalog(), chosen)
-    _print(output, found)
+    _print(output, found, "added" if what == "apply" else "missing")
     if any(what == "diff" or each.what == "foreign" for each in found):
         raise typer.Exit(1)
 
 
-def _print(output: Form, found: list[Difference]) -> None:
+def _print(output: Form, found: list[Difference], missing: str) -> None:
     rows = [{"what": each.what, **each.rule._asdict()} for each in found]
-    emit(output, rows, "\n".join(map(str, found)) or "access: no difference")
+    said = {"missing": missing}
+    lines = [f"{said.get(each.what, each.what)}: {each.rule}" for each in found]
+    emit(output, rows, "\n".join(lines) or "access: no difference")

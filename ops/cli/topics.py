@@ -31,7 +31,10 @@ def apply(prefix: Prefix = None, output: Output = Form.TEXT) -> None:
     settings = load()
     chosen = settings.topic_prefix if prefix is None else prefix
     catalog = load_catalog().within(settings.topic_partitions_max)
-    _print(output, topics.apply(settings.kafka_options(), catalog, chosen))
+    done = topics.apply(settings.kafka_options(), catalog, chosen)
+    _print(
+        output, done, [f"{one.topic}: {one.what} was {one.broker}, now {one.file}" for one in done]
+    )
 
 
 def diff(prefix: Prefix = None, output: Output = Form.TEXT) -> None:
@@ -44,11 +47,11 @@ def diff(prefix: Prefix = None, output: Output = Form.TEXT) -> None:
     chosen = settings.topic_prefix if prefix is None else prefix
     catalog = load_catalog().within(settings.topic_partitions_max)
     found = topics.diff(settings.kafka_options(), catalog, chosen)
-    _print(output, found)
+    _print(output, found, list(map(str, found)))
     if found:
         raise typer.Exit(1)
 
 
-def _print(output: Form, found: list[Difference]) -> None:
-    text = "\n".join(map(str, found)) or "topics: no difference"
+def _print(output: Form, found: list[Difference], lines: list[str]) -> None:
+    text = "\n".join(lines) or "topics: no difference"
     emit(output, [difference._asdict() for difference in found], text)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.cli._output import Form, Output, columns
+from ops.cli._output import Form, Output, columns, emit
 
 Captures = Annotated[
     list[str] | None,
@@ -79,6 +79,8 @@ def venue(
 
     if new_keys:
         write_new_keys(keys_file)
+        said = f"{keys_file}: an account, a key that trades and one that only reads"
+        emit(output, {"keys_file": keys_file}, said)
         return
     health = answer(load(), "venue")
     show = _show_json if output is Form.JSON else _show_text

@@ -46,7 +46,9 @@ def test_register_and_apply_bring_a_cluster_in_line(
     code, output = run("topics", "diff")
     assert code == 1
     assert f"{topic_prefix}md.raw.v1: topic is missing, the file says 4 partitions" in output
-    assert run("topics", "apply")[0] == 0
+    code, output = run("topics", "apply")
+    assert code == 0
+    assert f"{topic_prefix}md.raw.v1: topic was missing, now 4 partitions" in output
     assert run("topics", "diff") == (0, "topics: no difference\n")
     code, output = run("schemas", "register", "--output", "json")
     assert code == 0

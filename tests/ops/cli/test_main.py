@@ -141,3 +141,10 @@ def test_listing_the_commands_imports_none_of_the_heavy_parts() -> None:
     code = "import sys; from ops import cli; cli.build(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(heavy) & set(done.stdout.split()) == set()
+
+
+def test_help_is_as_wide_as_the_terminal() -> None:
+    line = [sys.executable, "-m", "ops", "--help"]
+    wide = {**os.environ, "COLUMNS": "140"}
+    said = subprocess.run(line, cwd=ROOT, env=wide, capture_output=True, text=True, check=True)
+    assert "demo      Trade captured markets on a real broker and a simulated venue;" in said.stdout

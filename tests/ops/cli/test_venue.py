@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from connectors.simulated.keys import load_accounts
 from ops.settings import ROOT
 from tests.connectors.simulated.rig import KEYS, SECRET
 from tests.nursery import Command
@@ -69,6 +70,16 @@ def test_mistakes_are_one_line_and_exit_2(tmp_path: Path, more: list[str], messa
     assert message in " ".join(err.replace("│", "").split())
     assert "Traceback" not in err
     assert SECRET not in out + err
+
+
+def test_new_keys_say_where_they_are_and_nothing_of_what_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "new.toml"
+    process = Command(["venue", "--keys-file", str(file), "--new-keys"], os.environ, ROOT, tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out == f"{file}: an account, a key that trades and one that only reads\n"
+    [account] = load_accounts(file)
+    assert account.balances
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
