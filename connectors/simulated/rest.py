@@ -39,7 +39,7 @@ class Rest:
         self.desk, self._faults, self._streams = desk, faults, streams
         self.requests = 0
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request. A lost one ends the connection without a word."""
         self.requests += 1
         verb, path = request.method, request.path
@@ -62,7 +62,7 @@ class Rest:
             return _refused(TIMED_OUT, headers) if lost.status else _abort(request)
         return _json(_encode(answer), 200, headers)
 
-    def _refuse(self, request: web.Request, fits: Any) -> None:
+    def _refuse(self, request: web.BaseRequest, fits: Any) -> None:
         banned = self._faults.strikes("ban", fits)
         if banned is not None:
             raise self.desk.limits.ban(_address(request), max(1, int(banned.seconds)))
@@ -71,7 +71,7 @@ class Rest:
             text = "An unknown error occurred while processing the request."
             raise Refusal(-1000, text, broken.status or 503)
 
-    async def _answer(self, request: web.Request, headers: dict[str, str]) -> Any:
+    async def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> Any:
         method = _ROUTES.get((request.method, request.path))
         query = request.raw_path.partition("?")[2]
         body = _text(await request.read()) if request.body_exists else ""
@@ -134,7 +134,7 @@ def _unsigned(part: str) -> str:
     return "&".join(one for one in part.split("&") if not one.startswith("signature="))
 
 
-def _address(request: web.Request) -> str:
+def _address(request: web.BaseRequest) -> str:
     return request.remote or "unknown"
 
 
@@ -145,7 +145,7 @@ def _any(verb: str, path: str) -> Any:
     return fits
 
 
-def _abort(request: web.Request) -> web.StreamResponse:
+def _abort(request: web.BaseRequest) -> web.StreamResponse:
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=500)  # goes nowhere

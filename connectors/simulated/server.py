@@ -18,6 +18,7 @@ from connectors.simulated.arrivals import Arrivals, FileArrivals, NoArrivals, Op
 from connectors.simulated.calls import Desk
 from connectors.simulated.errors import VenueError
 from connectors.simulated.faults import Faults
+from connectors.simulated.front import front
 from connectors.simulated.guard import Guard
 from connectors.simulated.journal import FileJournal, Journal, MemoryJournal
 from connectors.simulated.keys import Account
@@ -153,18 +154,16 @@ class VenueServer:
             await self._stack.enter_async_context(self._file)
             await self.venue.durable()  # nobody is to hear of the first balances as of news
         sockets = Sockets(desk, self.streams)
-        app = web.Application()
-        app.router.add_get(PATH, sockets.serve)
-        app.router.add_route("*", "/{path:.*}", self.rest.serve)
-        base = await self._listen(app, self._options.port)
+        public = web.ServerRunner(front(self.rest, sockets), shutdown_timeout=_GOODBYE_S)
+        base = await self._listen(public, self._options.host, self._options.port)
         self._stack.push_async_callback(sockets.close)
         self.url, self.socket_url = f"http://{base}", f"ws://{base}{PATH}"
-        admin = await self._listen(self.admin.application(), self._options.admin_port, "127.0.0.1")
+        app = self.admin.application()
+        operators = web.AppRunner(app, access_log=None, shutdown_timeout=_GOODBYE_S)
+        admin = await self._listen(operators, "127.0.0.1", self._options.admin_port)
         self.admin_url = f"http://{admin}"
 
-    async def _listen(self, app: web.Application, port: int, host: str | None = None) -> str:
-        host = host or self._options.host
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GOODBYE_S)
+    async def _listen(self, runner: web.BaseRunner, host: str, port: int) -> str:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         try:

@@ -36,7 +36,7 @@ class Sockets:
         self.desk, self._streams = desk, streams
         self._open: set[web.WebSocketResponse] = set()
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """One connection, until it ends."""
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MESSAGE_BYTES_MAX)
         await socket.prepare(request)

@@ -60,6 +60,39 @@ def test_what_is_not_quoted_is_read_as_the_library_reads_it(part: str) -> None:
     assert parsed(part) == parse_qsl(part, True)
 
 
+@pytest.mark.parametrize(
+    ("expected", "first"),
+    [
+        ("100-continue", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("a miracle", b"HTTP/1.1 417 Expectation Failed\r\n"),
+    ],
+)
+def test_a_client_that_asks_whether_to_send_a_body_is_told(
+    tmp_path: Path, expected: str, first: bytes
+) -> None:
+    async def scenario(server: VenueServer, client: Client) -> None:
+        url = client.http.base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        head = f"POST /api/v3/order HTTP/1.1\r\nHost: x\r\nExpect: {expected}\r\n"
+        writer.write(head.encode() + b"Content-Length: 3\r\n\r\n")
+        assert await reader.readexactly(len(first)) == first
+        if expected == "100-continue":
+            writer.write(b"a=1")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+        writer.close()
+
+    play(tmp_path, scenario)
+
+
+def test_the_path_of_the_websocket_answers_no_other_verb(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client) -> None:
+        status, body = await client.raw("POST", "/ws-api/v3")
+        assert (status, body["msg"]) == (404, "Not found.")
+        assert (await client.http.get("/ws-api/v3")).status_code == 400
+
+    play(tmp_path, scenario)
+
+
 ORDER = {
     "symbol": "BTCUSDT",
     "side": "BUY",
