@@ -30,7 +30,7 @@ log = logging.getLogger("tape.connector")
 
 TOPIC = "md.raw.v1"
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-POLL_S = 0.01
+POLL_S = 0.05  # the client sends by itself; an idle loop at 10 ms took a sixtieth of a core
 POLL_EVERY = 128  # records: at high rates deliveries are taken in between
 DEFAULTS = {
     "linger.ms": 1,

@@ -15,7 +15,7 @@ from connectors.log.interface import Message, Reader, Tp
 
 CHUNK_RECORDS = 2_000  # as many messages as stay in the processor's cache until taken apart
 AHEAD_RECORDS = 20_000
-WAIT_S = 0.05
+WAIT_S = 0.1  # records end it; what is to be held waits for its end
 
 
 class Ends(NamedTuple):
