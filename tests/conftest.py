@@ -20,6 +20,7 @@ import pytest
 from ops import stack as local_stack
 from ops.stack import StackInfo
 from ops.stack.ports import FREE, Ports, Wanted, choose
+from tests.dealing import dealt
 from tests.guarded import Guarded
 from tests.programs import MISSING
 
@@ -45,28 +46,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
-    _long_ones_first(items)
+    _deal(items)
 
 
-def _long_ones_first(items: list[pytest.Item]) -> None:
-    """Files are dealt out to the workers in this order. A broker that was killed looks
-    through every partition: that takes a processor 10 s and more where a run has left a thousand,
-    so it is killed first. Few tests on the broker take the longest each: were one of them the
-    last, the other worker would wait for it.
-    """
+def _deal(items: list[pytest.Item]) -> None:
+    """Files are dealt out to the workers in this order."""
     counts = Counter(item.path for item in items)
     kills, brokers = (
         {item.path for item in items if item.get_closest_marker(name)}
         for name in ("kills_broker", "broker")
     )
-    items.sort(
-        key=lambda item: (
-            item.path not in kills,
-            item.path not in brokers,
-            counts[item.path],
-            item.path,
-        )
-    )
+    place = {path: n for n, path in enumerate(dealt(counts, kills, brokers))}
+    items.sort(key=lambda item: place[item.path])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
