@@ -75,11 +75,11 @@ def _market_px(cell: Cell, side: Side, mark_px: Decimal | None) -> Decimal:
 
 
 def _admission(state: RiskState, cell: Cell, asked: Asked, now_ns: int) -> Denial | None:
-    account, _, _, venue, instrument, cl_ord_id, _, _, _, side, ord_type, _, _, _, qty = asked
+    account, cl_ord_id = asked[0], asked[5]
     if cl_ord_id in state.orders:
         return deny("ORDER_ID_REPEATED", cl_ord_id=cl_ord_id)
     if _malformed(asked):
-        return deny("ORDER_MALFORMED", side=side, ord_type=ord_type)
+        return deny("ORDER_MALFORMED", side=asked[9], ord_type=asked[10])
     if state.limits is None:
         return deny("LIMITS_MISSING")
     if now_ns - state.clock_ns > CLOCK_AGE_MAX_NS:
@@ -90,9 +90,9 @@ def _admission(state: RiskState, cell: Cell, asked: Asked, now_ns: int) -> Denia
     if now_ns - ready_ns > GATEWAY_AGE_MAX_NS:
         age_ms = (now_ns - ready_ns) // 1_000_000
         return deny("GATEWAY_NOT_READY", account=account, age_ms=age_ms)
-    if cell.state != "ACTIVE" and (denial := _latched(cell, side, qty)):
+    if cell.state != "ACTIVE" and (denial := _latched(cell, asked[9], asked[14])):
         return denial
-    return _instrument(cell.rules, venue, instrument)
+    return _instrument(cell.rules, asked[3], asked[4])
 
 
 def _malformed(asked: Asked) -> bool:
