@@ -37,16 +37,23 @@ Books = Mapping[str, Book]
 
 
 class Rows:
-    """The rows of one event and instrument, the first `heard` of which were heard."""
+    """The rows of one event and instrument. The venue heard the first `heard` of them, the strategy
+    was told of the first `told`.
+    """
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self.frame, self.heard = frame, 0
+        self.frame, self.heard, self.told = frame, 0, 0
         self.places: list[int] = frame["_index"].to_list()
 
     def until(self, place: int) -> range:
         """Those before a place of the batch that were not heard; they count as heard from now."""
         start, self.heard = self.heard, bisect_left(self.places, place, self.heard)
         return range(start, self.heard)
+
+    def latest(self, place: int) -> int | None:
+        """The last before a place; None where the strategy was told of it. It counts as told."""
+        before, self.told = self.told, bisect_left(self.places, place, self.told)
+        return self.told - 1 if self.told > before else None
 
     def between(self, start: int, until: int) -> slice:
         """Those of the places [start, until)."""
@@ -167,15 +174,15 @@ class Columns:
             for rows in apart.values():
                 at = bisect_left(rows.places, place)
                 if rows.places[at : at + 1] == [place]:
-                    return rows.item(at, CLASSES[name])
+                    return _input(rows.frame.row(at)[1:], CLASSES[name])
         raise IndexError(place)
 
     def heard(self, place: int) -> None:
-        """A record was heard by itself."""
+        """A record was heard by itself, by venue and strategy; all before it are heard."""
         for apart in self._rows.values():
             for rows in apart.values():
                 if rows.places[rows.heard : rows.heard + 1] == [place]:
-                    rows.heard += 1
+                    rows.heard = rows.told = rows.heard + 1
 
     def trades(self, until: int) -> Iterator[tuple[str, Decimal]]:
         """The last trade before a place, of each instrument where one was not heard."""
@@ -183,12 +190,18 @@ class Columns:
             if new := rows.until(until):
                 yield instrument, from_units(rows.prices[new[-1]])
 
-    def quotes(self, until: int) -> Iterator[tuple[str, Quotes, Input]]:
-        """The quotes before a place that were not heard, and the last of them, by instrument."""
+    def quotes(self, until: int) -> Iterator[tuple[str, Quotes]]:
+        """The quotes before a place that were not heard, by instrument."""
         for instrument, rows in self._rows[QUOTES].items():
             if new := rows.until(until):
-                last = rows.item(new[-1], CLASSES[QUOTES])
-                yield instrument, rows.numbers.part(new.start, new.stop), last
+                yield instrument, rows.numbers.part(new.start, new.stop)
+
+    def latest(self, until: int) -> Iterator[Input]:
+        """The last quote before a place, of each instrument where the strategy does not know it."""
+        for rows in self._rows[QUOTES].values():
+            at = rows.latest(until)
+            if at is not None:
+                yield rows.item(at, CLASSES[QUOTES])
 
 
 @lru_cache(4_096)

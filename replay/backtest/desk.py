@@ -111,10 +111,12 @@ class Desk:
                 continue
             self._pass_over(market, loud)
             if item is not None:
+                self.venue.catch_up()
                 market.heard(loud)
                 self._take(item, targets)
             elif due < market.count:
                 self._pass_time(market.ns(due))  # what is loud may be another then
+        self.venue.catch_up()
 
     def _mark(self, mark: Input) -> None:
         """Risk alone reads marks, and only notes them: what is displayed can wait."""
@@ -124,13 +126,17 @@ class Desk:
 
     def _pass_over(self, market: Columns, until: int) -> None:
         """The records before a place that do nothing by themselves."""
-        for instrument, last_px in market.trades(until):
-            self.venue.skim(instrument, last_px)
-        for instrument, quotes, last in market.quotes(until):
-            self.venue.skim(instrument, None, quotes)
+        self.venue.behind = partial(self._display, market, until)
+        for last in market.latest(until):
             self._ask_strategy(last)
         if until:
             self.now_ns = max(self.now_ns, market.reached_ns(until - 1))
+
+    def _display(self, market: Columns, until: int) -> None:
+        for instrument, last_px in market.trades(until):
+            self.venue.skim(instrument, last_px)
+        for instrument, quotes in market.quotes(until):
+            self.venue.skim(instrument, None, quotes)
 
     def _take(self, item: Input, targets: Targets) -> None:
         """One record of the market, and what is due before it."""

@@ -47,7 +47,9 @@ class Answer(NamedTuple):
 
 
 class SimulatedVenue:
-    """One account at the venue. `tell` gets every frame of its private stream as it leaves."""
+    """One account at the venue. `tell` gets every frame of its private stream as it leaves.
+    `behind`: brings what is displayed up to date, which is done once somebody looks at it.
+    """
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class SimulatedVenue:
         self._account, self._now_ns, self._tell = account, now_ns, tell
         self.venue = Venue(Exchange(instruments, fees), MemoryJournal(), now_ns)
         self.venue.deliver = self._deliver
+        self.behind: Callable[[], None] | None = None
 
     def deposit(self, balances: Mapping[str, Decimal]) -> None:
         """What the account begins with; nobody is told."""
@@ -74,6 +77,12 @@ class SimulatedVenue:
         if code == VENUE:
             self.venue.hear(event, symbol)
 
+    def catch_up(self) -> None:
+        """Takes in what was displayed since somebody looked at it."""
+        behind, self.behind = self.behind, None
+        if behind is not None:
+            behind()
+
     @cached_property
     def books(self) -> Mapping[str, Book]:
         """What is traded, by instrument."""
@@ -86,6 +95,7 @@ class SimulatedVenue:
 
     def quote(self, instrument: str) -> Quote | None:
         """What is displayed now; None without both sides."""
+        self.catch_up()
         book = self.venue.exchange.books.get(instrument.partition(".")[0])
         if book is None:
             return None
@@ -94,6 +104,7 @@ class SimulatedVenue:
 
     def answer(self, request: Request) -> Answer:
         """Takes a request of the gateway's. Reports have left by then."""
+        self.catch_up()
         sent = dict(request.parameters)
         try:
             said = self._place(sent) if request.method == "POST" else self._cancel(sent)
