@@ -94,7 +94,7 @@ class Outputs:
         hasher = self._digests.setdefault(tp.topic, sha256())
         hasher.update(outputs_digest(records, self._codec.fingerprint_of))
         _, _, keys, values, times, headers = zip(*records, strict=True)
-        offsets = [*range(self._ends[tp], self._ends[tp] + len(records))]
+        offsets = range(self._ends[tp], self._ends[tp] + len(records))
         columns = ([*times], [*keys], [*values], [*headers])
         self._writers[tp].add(archived(offsets, *columns))
         self._ends[tp] += len(records)

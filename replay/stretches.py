@@ -27,6 +27,10 @@ EPOCH_RECORDS: Final = 300
 START_RECORDS: Final = 500_000
 """What another process costs until it has loaded what it needs, in records."""
 
+ARCHIVED_START_RECORDS: Final = 1_500_000
+"""The same of an archive, whose records take less; and one process reading it, which Arrow takes
+apart in threads of its own, keeps most of two cores busy."""
+
 
 @dataclass(frozen=True)
 class Stretch:

@@ -76,7 +76,8 @@ def _replay(
     tune()
     made = pipeline("strategy", settings)
     shard = replace(shard_of(made, 0, 1, settings), pipeline=arguments["pipeline"])
-    spread = spread_of(arguments.get("jobs"), "strategy", settings, opening)
+    archived = name == "replay_archive"
+    spread = spread_of(arguments.get("jobs"), "strategy", settings, opening, archived)
     log, codec = opening()
     watch = Watch()
     verdict = rerun(log, codec, shard, made.logic, spread=spread)

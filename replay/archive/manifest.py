@@ -15,7 +15,7 @@ from replay.archive.errors import ArchiveCorrupt
 from replay.archive.layout import FileName
 from replay.archive.store import Store
 
-WRITER: Final = f"3 pyarrow-{pa.__version__}"
+WRITER: Final = f"4 pyarrow-{pa.__version__}"
 Range = tuple[int, int]
 
 

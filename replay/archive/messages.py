@@ -16,8 +16,9 @@ from connectors.log.interface import Message
 from replay.archive.grown import standing
 from replay.archive.layout import FileName
 from replay.archive.store import Store
-from replay.archive.strings import numbers, packed, size, values_of
-from schemas.blocks import Block
+from replay.archive.strings import marked, numbers, packed, size, unmarked, values_of
+from replay.archive.values import MARKED
+from schemas.blocks import FRAME_BYTES, MARK, Block, framed_as
 from schemas.packed import Packed
 
 RECORD: Final = ("_offset", "_timestamp_ms", "_key", "_value")
@@ -117,12 +118,20 @@ class ArchivedMessages(InColumns):
             rows, place = self._rows.slice(start, length), self._at + start
             return ArchivedMessages(self.name, rows, events, self._headers, self._group, place)
         place = range(len(self))[at]
-        return ArchivedMessage(self, place, *(self._rows.column(n)[place].as_py() for n in RECORD))
+        return next(iter(self[place : place + 1]))
 
     def __iter__(self) -> Iterator[Message]:
-        columns = (self._rows.column(name).to_pylist() for name in RECORD)
+        *places, values = (self._rows.column(name) for name in RECORD)
+        plain = unmarked(values, self._frame) if self._frame else values
+        columns = (column.to_pylist() for column in (*places, plain))
         rows = zip(range(len(self)), *columns, strict=True)
         return (ArchivedMessage(self, *row) for row in rows)
+
+    @property
+    def _frame(self) -> bytes:
+        """In whose place values have a mark; empty where they are as they were."""
+        number = (self._rows.schema.metadata or {}).get(MARKED)
+        return framed_as(int(number)) if number else b""
 
     def headers(self, at: int) -> list[tuple[str, bytes]] | None:
         return self._headers.of(self._group, self._at + at)
@@ -143,22 +152,23 @@ class ArchivedMessages(InColumns):
     def run(self) -> Run:
         """See `InColumns`."""
         times = array("q", numbers(self._rows.column("_timestamp_ms"), "q").tobytes())
-        keys, values = packed(self._rows.column("_key")), Values(self._rows.column("_value"))
-        return Run(self.offsets, times, keys, values, self._events)
+        values = Values(self._rows.column("_value"), self._frame)
+        return Run(self.offsets, times, packed(self._rows.column("_key")), values, self._events)
 
 
 class Values(Unread):
-    """A column of values."""
+    """A column of values, with marks in place of their frame if one is given."""
 
-    def __init__(self, column: pa.BinaryArray) -> None:
-        self._column = column
+    def __init__(self, column: pa.BinaryArray, frame: bytes) -> None:
+        self._column, self._frame = column, frame
 
     @cached_property
     def size(self) -> int:
-        return size(self._column)
+        gap = len(MARK) - FRAME_BYTES if self._frame else 0
+        return size(self._column) - gap * len(self._column)
 
     def part(self, start: int, stop: int) -> Values:
-        return Values(self._column.slice(start, stop - start))
+        return Values(self._column.slice(start, stop - start), self._frame)
 
     def read(self) -> Block | Packed:
         return self._taken
@@ -166,4 +176,4 @@ class Values(Unread):
     @cached_property
     def _taken(self) -> Block | Packed:
         """Kept: digest and decoding both ask."""
-        return values_of(self._column)
+        return marked(self._column, self._frame) if self._frame else values_of(self._column)

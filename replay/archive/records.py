@@ -57,7 +57,7 @@ def _messages(
     with _opened(store, name) as file:
         there = kept if kept is not None and kept.within(file.schema_arrow) else None
         columns = [*RECORD, *(there.columns if there else ())]
-        for group, at, rows in _batches(store, name, file, columns, start, written):
+        for group, at, rows in _batches(store, name, file, columns, start, written, marked=True):
             events = there.of(rows) if there else None
             found = ArchivedMessages(name, rows, events, headers, group, at)
             for first in range(0, len(found), BATCH_ROWS):
@@ -83,7 +83,13 @@ def _opened(store: Store, name: FileName) -> Iterator[Any]:
 
 
 def _batches(
-    store: Store, name: FileName, file: Any, columns: Sequence[str], start: int, written: Written
+    store: Store,
+    name: FileName,
+    file: Any,
+    columns: Sequence[str],
+    start: int,
+    written: Written,
+    marked: bool = False,
 ) -> Iterator[tuple[int, int, pa.RecordBatch]]:
     """The row group that each batch lies in, and at which of its rows; the batch."""
     for group in range(file.num_row_groups):
@@ -93,7 +99,7 @@ def _batches(
         at, fit = 0, READ_BYTES * found.num_rows // max(found.total_byte_size, 1)
         size = min(max(fit, 1), READ_ROWS)
         try:
-            for rows in values.batches(file, size, columns, written, row_groups=[group]):
+            for rows in values.batches(file, size, columns, written, marked, row_groups=[group]):
                 yield group, at, rows
                 at += rows.num_rows
         except (OSError, pa.ArrowException, values.ValueLost) as error:

@@ -6,6 +6,7 @@ decoded a batch at a time (`schemas.columns`).
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.epochs.runs import longs
 from connectors.log.interface import Message, Tp
 from replay.archive.columns import (
     EVENT,
@@ -26,6 +28,7 @@ from replay.archive.columns import (
     headers_column,
     is_time,
     shape,
+    whole_headers,
 )
 from replay.archive.strings import plain, size, strings, values_of
 from replay.archive.values import without
@@ -34,19 +37,20 @@ from schemas.blocks import FRAME_BYTES, Block
 from schemas.codec import Codec
 from schemas.errors import UnknownSchemaError
 
+PLACES: Final = ("_offset", "_timestamp_ms")
 SIZED: Final = ("_key", "_value")
 _PLACE = "_place"
 
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """Consecutive committed records of one partition: where and when each lay, and its columns from
-    `_offset` to `_headers`. A few thousand at a time become columns while they are in the
-    processor's cache; nothing keeps an object per record.
+    """Consecutive committed records of one partition: where and when each lay, and `_key`, `_value`
+    and `_headers` of each, the latter as `headers_column` gives them. A few thousand at a time
+    become columns while they are in the processor's cache; nothing keeps an object per record.
     """
 
-    offsets: Sequence[int]
-    timestamps: Sequence[int]
+    offsets: range | array[int]
+    timestamps: array[int]
     rows: pa.RecordBatch
 
     @property
@@ -75,9 +79,10 @@ class Records:
 
 def records_of(messages: Sequence[Message]) -> Records:
     """At least one message, all of one partition."""
-    kind = type(messages[0])
+    kind, first, last = type(messages[0]), messages[0].offset(), messages[-1].offset()
+    whole = last - first + 1 == len(messages)
     return records(
-        list(map(kind.offset, messages)),
+        range(first, last + 1) if whole else list(map(kind.offset, messages)),
         [time[1] for time in map(kind.timestamp, messages)],
         list(map(kind.key, messages)),
         list(map(kind.value, messages)),
@@ -94,13 +99,12 @@ def records(
 ) -> Records:
     """The same, a list per field."""
     columns = {
-        "_offset": pa.array(offsets, pa.int64()),
-        "_timestamp_ms": pa.array(timestamps, pa.int64()),
         "_key": pa.array(keys, pa.binary()),
         "_value": pa.array(values, pa.binary()),
         "_headers": headers_column(headers),
     }
-    return Records(offsets, timestamps, pa.record_batch(columns))
+    places = offsets if isinstance(offsets, range) else longs(offsets)
+    return Records(places, longs(timestamps), pa.record_batch(columns))
 
 
 class Tabulator:
@@ -115,7 +119,7 @@ class Tabulator:
 
     def table(self, tp: Tp, records: Sequence[Records]) -> pa.Table:
         """One table of at least one record. Raises `RegistryError` where a schema cannot be had."""
-        rows = pa.Table.from_batches([some.rows for some in records]).combine_chunks()
+        rows = pa.Table.from_batches([_as_in_files(some) for some in records]).combine_chunks()
         found = self._decoded(rows["_value"].chunk(0))
         count = rows.num_rows
         columns: dict[str, Any] = {
@@ -179,6 +183,21 @@ class Tabulator:
         ids = [_id(head) for head in heads.dictionary.to_pylist()]
         self.ids.update(number for number in ids if number is not None)
         return pa.array(ids, pa.int32()).take(heads.indices)
+
+
+def _as_in_files(records: Records) -> pa.RecordBatch:
+    """Columns from `_offset` to `_headers`."""
+    key, value, headers = records.rows.columns
+    columns = [_numbers(records.offsets), _numbers(records.timestamps), key, value]
+    return pa.record_batch(
+        [*columns, whole_headers(headers)], [*PLACES, *records.rows.schema.names]
+    )
+
+
+def _numbers(of: range | array[int]) -> pa.Int64Array:
+    if isinstance(of, range):
+        return pl.int_range(of.start, of.stop, eager=True).to_arrow()
+    return pa.Array.from_buffers(pa.int64(), len(of), [None, pa.py_buffer(of)])
 
 
 def _id(head: bytes) -> int | None:

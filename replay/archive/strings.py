@@ -101,6 +101,18 @@ def values_of(column: pa.BinaryArray) -> Block | Packed:
     return _packed(strings(values), 0)
 
 
+def marked(column: pa.BinaryArray, frame: bytes) -> Block:
+    """Values that have a mark in place of their frame as a run keeps them."""
+    lengths = pc.subtract(pc.binary_length(column), pa.scalar(len(MARK), pa.int32()))
+    found = Strings(_starts(column), numbers(lengths, "i"), strings(column).data)
+    return Block(frame, _packed(found, len(MARK)))
+
+
+def unmarked(column: pa.BinaryArray, frame: bytes) -> pa.BinaryArray:
+    """The values themselves."""
+    return pc.binary_replace_slice(column, 0, len(MARK), frame)
+
+
 def _packed(found: Strings, gap: int) -> Packed:
     data = found.part(0, len(found.lengths))
     return Packed(bytes(data), array("i", found.lengths.tobytes()), gap)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from replay.archive.columns import EVENT, SCHEMA_ID, VALUE, arrow_type
 from replay.archive.errors import ArchiveCorrupt
 from schemas import avsc
-from schemas.blocks import framed_as
+from schemas.blocks import MARK, framed_as
 from schemas.bodies import bodies
 
 SchemaOf = Callable[[int], avsc.Parsed | None]
@@ -26,6 +26,10 @@ SchemaOf = Callable[[int], avsc.Parsed | None]
 class ValueLost(ArchiveCorrupt):
     """A value is neither in a file nor in its columns."""
 
+
+MARKED: Final = b"marked"
+"""In the metadata of a batch: the schema id of all its values, which have `MARK` in place of their
+frames. (In digits: polars takes metadata to be text.)"""
 
 _SLICE: Final = 8_192  # rows that stay in the processor's cache meanwhile
 _NONE: Final = pa.scalar(None, pa.binary())
@@ -42,9 +46,15 @@ def without(rows: pa.Table, schema_of: SchemaOf) -> pa.ChunkedArray:
 
 
 def batches(
-    file: Any, rows: int, columns: Sequence[str], schema_of: SchemaOf, **options: Any
+    file: Any,
+    rows: int,
+    columns: Sequence[str],
+    schema_of: SchemaOf,
+    marked: bool = False,
+    **options: Any,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of a file's columns, of the row groups that `options` name, with all values. Raises
+    """Batches of a file's columns, of the row groups that `options` name, with all values; those of
+    a batch that left out all of one schema are marked if wanted (`MARKED`), as blocks are. Raises
     `ValueLost`, what pyarrow raises, and what `schema_of` does.
     """
     wanted = list(columns)
@@ -52,7 +62,7 @@ def batches(
         yield from file.iter_batches(rows, columns=wanted, **options)
         return
     for some in file.iter_batches(rows, columns=_sources(file, wanted), **options):
-        yield _whole(some, schema_of).select(wanted)
+        yield _whole(some, schema_of, marked).select(wanted)
 
 
 def _leaves_out(file: Any) -> bool:
@@ -74,11 +84,16 @@ def _sources(file: Any, columns: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*columns, *made_of]))
 
 
-def _whole(rows: pa.RecordBatch, schema_of: SchemaOf) -> pa.RecordBatch:
+def _whole(rows: pa.RecordBatch, schema_of: SchemaOf, marked: bool) -> pa.RecordBatch:
     values = rows.column(VALUE)
     if not values.null_count:
         return rows
-    found = _again(rows, schema_of)
+    alone = _only_schema(rows) if marked and values.null_count == len(values) else None
+    if alone is None:
+        found = _again(rows, schema_of)
+    else:
+        found = _of_schema(rows, alone, schema_of, MARK)
+        rows = rows.replace_schema_metadata({MARKED: str(alone)})
     if values.null_count < len(values):
         found = pc.coalesce(values, found)
     lost = pc.and_(found.is_null(), rows.column(SCHEMA_ID).is_valid())
@@ -89,17 +104,18 @@ def _whole(rows: pa.RecordBatch, schema_of: SchemaOf) -> pa.RecordBatch:
 
 def _again(rows: pa.RecordBatch, schema_of: SchemaOf) -> pa.BinaryArray:
     """The values that the columns give, null where there is no event, or none of this shape."""
+    alone = _only_schema(rows)
+    if alone is not None:
+        return _of_schema(rows, alone, schema_of, framed_as(alone))
     ids = rows.column(SCHEMA_ID)
     events = pc.and_(ids.is_valid(), rows.column(EVENT).is_valid())
     numbers = ids.filter(events).unique().to_pylist()
-    if len(numbers) == 1 and pc.all(events).as_py():
-        return _of_schema(rows, numbers[0], schema_of)
     places = [
         pc.indices_nonzero(pc.fill_null(pc.and_(events, pc.equal(ids, number)), False))
         for number in numbers
     ]
     parts = [
-        _of_schema(rows.take(some), number, schema_of)
+        _of_schema(rows.take(some), number, schema_of, framed_as(number))
         for number, some in zip(numbers, places, strict=True)
     ]
     if not parts:
@@ -109,11 +125,22 @@ def _again(rows: pa.RecordBatch, schema_of: SchemaOf) -> pa.BinaryArray:
     return pa.concat_arrays(parts).take(back)
 
 
-def _of_schema(rows: pa.RecordBatch, number: int, schema_of: SchemaOf) -> pa.BinaryArray:
+def _only_schema(rows: pa.RecordBatch) -> int | None:
+    """The id that all rows have, where all hold events."""
+    ids = rows.column(SCHEMA_ID)
+    if ids.null_count or rows.column(EVENT).null_count:
+        return None
+    found: list[int] = ids.unique().to_pylist()
+    return found[0] if len(found) == 1 else None
+
+
+def _of_schema(
+    rows: pa.RecordBatch, number: int, schema_of: SchemaOf, prefix: bytes
+) -> pa.BinaryArray:
     schema = schema_of(number)
     if schema is None or not all(_fits(rows, field) for field in schema["fields"]):
         return pa.nulls(rows.num_rows, pa.binary())
-    return bodies(schema, rows, framed_as(number))
+    return bodies(schema, rows, prefix)
 
 
 def _fits(rows: pa.RecordBatch, field: avsc.Parsed) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -149,12 +148,12 @@ class _Rows:
             self._encode(self._waiting)
         sha256, size = self._file.close()
         used = schemas.keep(self._store, self._codec.ids, sorted(self._tables.ids))
-        offsets = list(chain.from_iterable(self._offsets))
+        offsets = self._offsets
         manifest = FileManifest(
             *name,
             rows=self.rows,
-            first_offset=offsets[0] if offsets else None,
-            last_offset=offsets[-1] if offsets else None,
+            first_offset=offsets[0][0] if offsets else None,
+            last_offset=offsets[-1][-1] if offsets else None,
             timestamp_ms_min=min(self._times, default=None),
             timestamp_ms_max=max(self._times, default=None),
             log_time_ms=log_time_ms,
@@ -169,12 +168,14 @@ class _Rows:
         return manifest
 
 
-def missing(offsets: Sequence[int], start: int, end: int) -> Iterator[Range]:
-    """The ranges [a, b) of [start, end) that hold none of the offsets."""
-    if len(offsets) == end - start:
-        return
+def missing(offsets: Iterable[Sequence[int]], start: int, end: int) -> Iterator[Range]:
+    """The ranges [a, b) of [start, end) that hold none of the offsets, which rise."""
     at = start
-    for offset in chain(offsets, (end,)):
-        if offset > at:
-            yield at, offset
-        at = offset + 1
+    for some in (*filter(len, offsets), (end,)):
+        if some[-1] - at + 1 == len(some):  # none is missing before and between them
+            at = some[-1] + 1
+            continue
+        for offset in some:
+            if offset > at:
+                yield at, offset
+            at = offset + 1

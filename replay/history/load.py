@@ -94,7 +94,7 @@ def _staged(
 def _records(codec: Codec, source: Source, batch: list[Row], at: int) -> Records:
     key, encode = source.instrument.encode(), codec.encode
     return records(
-        [*range(at, at + len(batch))],
+        range(at, at + len(batch)),
         [row.ts_ns // 1_000_000 for row in batch],
         [key] * len(batch),
         [encode(row.event(source)) for row in batch],

@@ -65,6 +65,7 @@ def check_same(theirs: Run, ours: Run, topic: str) -> None:
     assert list(theirs.offsets) == list(ours.offsets)
     assert [*theirs.keys] == [*ours.keys]
     assert [*theirs.plain_values()] == [*ours.plain_values()]
+    assert theirs.size == ours.size
     one, other = slice_of(theirs, topic), slice_of(ours, topic)
     assert input_digest(one, CODEC.fingerprint_of) == input_digest(other, CODEC.fingerprint_of)
     (expected, bad), (frames, refused) = Tables([one], CODEC).read(), Tables([other], CODEC).read()

@@ -34,7 +34,7 @@ def forge(shelf: Shelf, name: FileName, change: Change) -> None:
         last_offset=max(offsets, default=None),
         timestamp_ms_min=min(times, default=None),
         timestamp_ms_max=max(times, default=None),
-        missing=tuple(missing(offsets, name.start, name.end)),
+        missing=tuple(missing([offsets], name.start, name.end)),
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
     )
