@@ -24,12 +24,9 @@ from schemas.events import EpochCommitted
 EPOCH_RECORDS: Final = 300
 """What an epoch costs beside its records, in records."""
 
-START_RECORDS: Final = 500_000
-"""What another process costs until it has loaded what it needs, in records."""
-
-ARCHIVED_START_RECORDS: Final = 1_500_000
-"""The same of an archive, whose records take less; and one process reading it, which Arrow takes
-apart in threads of its own, keeps most of two cores busy."""
+START_RECORDS: Final = 1_500_000
+"""What another process costs, in records: it loads what it needs, and the first keeps more than one
+core busy by itself (what it reads is taken apart beside it)."""
 
 
 @dataclass(frozen=True)

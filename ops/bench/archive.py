@@ -76,8 +76,7 @@ def _replay(
     tune()
     made = pipeline("strategy", settings)
     shard = replace(shard_of(made, 0, 1, settings), pipeline=arguments["pipeline"])
-    archived = name == "replay_archive"
-    spread = spread_of(arguments.get("jobs"), "strategy", settings, opening, archived)
+    spread = spread_of(arguments.get("jobs"), "strategy", settings, opening)
     log, codec = opening()
     watch = Watch()
     verdict = rerun(log, codec, shard, made.logic, spread=spread)

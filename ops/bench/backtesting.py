@@ -81,6 +81,7 @@ def backtest_orders(_: Settings, events: int, arguments: dict[str, Any]) -> Samp
         setting = setting_of(load_file(ROOT / CONFIG), Assumed())
         watch = Watch()
         done = backtest(log, codec, setting)
+        done.records.counts()  # encodes them: part of what is measured
         sample = watch.sample("backtest_orders", count)
         sample.extra = {"orders": done.story.events["OrderApproved"]}
         return sample

@@ -99,9 +99,7 @@ def _one(
     """One shard; what it gave is kept where `way` says."""
     if way.out is None:
         pace, opening = way.pace(), partial(opened, settings, source)
-        archived = source == Source.ARCHIVE
-        spread = spread_of(way.jobs, shard.pipeline, settings, opening, archived)
-        spread = spread if pace is at_once else None
+        spread = spread_of(way.jobs, shard.pipeline, settings, opening) if pace is at_once else None
         return Replayed(rerun(log, codec, shard, logic, span, step, pace, spread=spread))
     keep = Outputs(way.out, f"{shard.pipeline}-{shard.number}", codec, log.partition_count, span)
     try:

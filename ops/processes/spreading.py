@@ -12,22 +12,15 @@ from ops.processes.catalog import pipeline as made_of
 from ops.settings import Settings
 from pipelines.logic import Logic
 from replay.rerun import Spread
-from replay.stretches import ARCHIVED_START_RECORDS, START_RECORDS
+from replay.stretches import START_RECORDS
 from schemas.codec import Codec
 
 
 def spread_of(
-    jobs: int | None,
-    name: str,
-    settings: Settings,
-    opening: Callable[[], tuple[Log, Codec]],
-    archived: bool = False,
+    jobs: int | None, name: str, settings: Settings, opening: Callable[[], tuple[Log, Codec]]
 ) -> Spread | None:
-    """Over that many processes, which open the log by `opening`, or an archive; None for one
-    alone.
-    """
-    each = ARCHIVED_START_RECORDS if archived else START_RECORDS
-    most, start = (cores(), each) if jobs is None else (jobs, 0)
+    """Over that many processes, which open the log by `opening`; None for one alone."""
+    most, start = (cores(), START_RECORDS) if jobs is None else (jobs, 0)
     logic = partial(logic_of, name, settings)
     return Spread(most, start, opening, logic) if most > 1 else None
 

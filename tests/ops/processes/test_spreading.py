@@ -9,7 +9,7 @@ import pytest
 from connectors.log.interface import Log
 from ops.processes import spreading
 from ops.settings import load
-from replay.stretches import ARCHIVED_START_RECORDS, START_RECORDS
+from replay.stretches import START_RECORDS
 from schemas.codec import Codec
 
 
@@ -21,18 +21,17 @@ OPENING: Callable[[], tuple[Log, Codec]] = nothing
 
 
 @pytest.mark.parametrize(
-    ("jobs", "archived", "most", "start"),
+    ("jobs", "most", "start"),
     [
-        pytest.param(None, False, 2, START_RECORDS, id="log"),
-        pytest.param(None, True, 2, ARCHIVED_START_RECORDS, id="archive"),
-        pytest.param(3, True, 3, 0, id="as told"),
+        pytest.param(None, 2, START_RECORDS, id="by itself"),
+        pytest.param(3, 3, 0, id="as told"),
     ],
 )
 def test_another_process_has_to_pay(
-    monkeypatch: pytest.MonkeyPatch, jobs: int | None, archived: bool, most: int, start: int
+    monkeypatch: pytest.MonkeyPatch, jobs: int | None, most: int, start: int
 ) -> None:
     monkeypatch.setattr(spreading, "cores", lambda: 2)
-    spread = spreading.spread_of(jobs, "strategy", load(), OPENING, archived)
+    spread = spreading.spread_of(jobs, "strategy", load(), OPENING)
     assert spread is not None
     assert (spread.most, spread.start) == (most, start)
 
