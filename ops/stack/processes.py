@@ -14,11 +14,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ops.stack.errors import StackError
 
+
+class _Child(NamedTuple):
+    process: subprocess.Popen[bytes]
+    command: Sequence[str]
+
+
 # Kept to be reaped here, and because a forgotten `Popen` of a living process warns.
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+_CHILDREN: dict[int, _Child] = {}
 
 
 def marker(folder: Path) -> str:
@@ -50,14 +57,17 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _CHILDREN[process.pid] = process
+    _CHILDREN[process.pid] = _Child(process, command)
     return process
 
 
 def find(folder: Path) -> list[int]:
     """The ids of the living processes that work in `folder`."""
     wanted = marker(folder)
-    return [pid for pid, arguments in _own_processes() if wanted in arguments]
+    found = {pid for pid, arguments in _own_processes() if wanted in arguments}
+    # For a moment after its start the system does not know a process's arguments yet.
+    begun = {pid for pid, child in _CHILDREN.items() if wanted in child.command}
+    return sorted(found | {pid for pid in begun if not _is_gone(pid)})
 
 
 def end(folder: Path, grace_s: float) -> bool:
@@ -103,7 +113,7 @@ def _is_gone(pid: int) -> bool:
     nobody reaps orphans (a container without an init) a zombie without threads is what remains.
     """
     child = _CHILDREN.get(pid)
-    if child is not None and child.poll() is not None:
+    if child is not None and child.process.poll() is not None:
         return True
     if sys.platform == "linux":
         try:

@@ -41,6 +41,15 @@ def test_a_process_is_found_by_its_folder_and_killed(folder: Path) -> None:
     assert not processes.kill(folder)
 
 
+def test_one_that_has_only_begun_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment Linux shows no arguments of a process that was started."""
+    pid = _spawn(folder)
+    monkeypatch.setattr(processes, "_own_processes", lambda: iter([(pid, [""])]))
+    assert processes.find(folder) == [pid]
+    assert processes.kill(folder)
+    assert processes.find(folder) == []
+
+
 def test_one_that_ignores_the_polite_request_is_ended_after_the_grace(folder: Path) -> None:
     _spawn(folder)
     assert processes.end(folder, grace_s=0.1)
