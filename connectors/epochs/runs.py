@@ -109,14 +109,22 @@ def run_of(messages: Sequence[Message]) -> Run:
     """The columns of at least one message, all of one partition."""
     if isinstance(messages, InColumns):
         return messages.run()
-    kind, first, last = type(messages[0]), messages[0].offset(), messages[-1].offset()
-    whole = last - first + 1 == len(messages)
+    kind = type(messages[0])
     return Run(
-        range(first, last + 1) if whole else list(map(kind.offset, messages)),
+        offsets_of(messages),
         longs(list(map(_milliseconds, map(kind.timestamp, messages)))),
         _packed(list(map(kind.key, messages))),
         joined(list(map(kind.value, messages))),
     )
+
+
+def offsets_of(messages: Sequence[Message]) -> range | list[int]:
+    """Those of at least one message of a partition, in their order: a range where none is left
+    out.
+    """
+    kind, first, last = type(messages[0]), messages[0].offset(), messages[-1].offset()
+    whole = last - first + 1 == len(messages)
+    return range(first, last + 1) if whole else list(map(kind.offset, messages))
 
 
 def joined(values: list[bytes]) -> Block | Packed:

@@ -47,6 +47,5 @@ def _compare(what: str, prefix: str | None, output: Form) -> None:
 
 def _print(output: Form, found: list[Difference], missing: str) -> None:
     rows = [{"what": each.what, **each.rule._asdict()} for each in found]
-    said = {"missing": missing}
-    lines = [f"{said.get(each.what, each.what)}: {each.rule}" for each in found]
+    lines = [f"{missing if each.what == 'missing' else each.what}: {each.rule}" for each in found]
     emit(output, rows, "\n".join(lines) or "access: no difference")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from functools import partial
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -15,8 +14,7 @@ from ops.console.rendered import View
 from ops.console.state import CLOCK, MARKET, State
 from ops.console.using import used_at
 from ops.replays import Replayed
-from replay.archive import manifest
-from replay.archive.grown import standing
+from replay.archive.grown import manifest_of
 from replay.archive.layout import FileName
 from replay.archive.reader import Index, index
 from replay.archive.records import tables
@@ -129,7 +127,7 @@ class Archived:
     def _times(self, name: FileName) -> Times:
         """Files do not change, and a question to a bucket takes its time."""
         if name not in self._known:
-            said = standing(self._store, name, partial(manifest.read, self._store))
+            said = manifest_of(self._store, name)
             self._known[name] = said.timestamp_ms_min, said.timestamp_ms_max
         return self._known[name]
 

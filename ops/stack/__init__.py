@@ -176,9 +176,7 @@ def _start_parts(stack: _Stack, report: Report) -> None:
         try:
             for job in jobs:
                 job.result()
-        except Exception:
-            raise
-        except BaseException:  # interrupted: nobody waits for them any more
+        except (KeyboardInterrupt, SystemExit):  # nobody waits for them any more
             left.set()
             raise
 

@@ -8,10 +8,13 @@ far as the shorter one went.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
+from replay.archive import manifest
 from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.layout import FileName
+from replay.archive.manifest import FileManifest
 from replay.archive.reader import index
 from replay.archive.store import Store
 
@@ -32,6 +35,11 @@ def standing(store: Store, name: FileName, read: Callable[[FileName], Found]) ->
             if longer is None:
                 raise
             name = longer
+
+
+def manifest_of(store: Store, name: FileName) -> FileManifest:
+    """What a file says of itself. Raises what `manifest.read` does."""
+    return standing(store, name, partial(manifest.read, store))
 
 
 def _longer(store: Store, name: FileName) -> FileName | None:

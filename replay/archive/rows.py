@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.epochs.runs import longs
+from connectors.epochs.runs import longs, offsets_of
 from connectors.log.interface import Message, Tp
 from replay.archive.columns import (
     EVENT,
@@ -79,10 +79,9 @@ class Records:
 
 def records_of(messages: Sequence[Message]) -> Records:
     """At least one message, all of one partition."""
-    kind, first, last = type(messages[0]), messages[0].offset(), messages[-1].offset()
-    whole = last - first + 1 == len(messages)
+    kind = type(messages[0])
     return records(
-        range(first, last + 1) if whole else list(map(kind.offset, messages)),
+        offsets_of(messages),
         [time[1] for time in map(kind.timestamp, messages)],
         list(map(kind.key, messages)),
         list(map(kind.value, messages)),

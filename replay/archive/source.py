@@ -16,9 +16,8 @@ from connectors.log.interface import Message, Tp
 from replay.archive import manifest
 from replay.archive.decoded import Kept, kept
 from replay.archive.errors import ArchiveCorrupt, ArchiveError
-from replay.archive.grown import standing
+from replay.archive.grown import manifest_of
 from replay.archive.layout import PARTITIONS, FileName, day_of
-from replay.archive.manifest import FileManifest
 from replay.archive.messages import RECORD, ArchivedMessages
 from replay.archive.reader import Index, index
 from replay.archive.records import batches, tables
@@ -63,13 +62,10 @@ class ArchiveLog:
         _, end = self.bounds(tp)
         day = day_of(timestamp_ms)  # a file of an earlier one ends before that time
         for name in (name for name in self.files.get(tp, ()) if name.day >= day):
-            newest = standing(self.store, name, self._manifest).timestamp_ms_max
+            newest = manifest_of(self.store, name).timestamp_ms_max
             if newest is not None and newest >= timestamp_ms:
                 return min(self._offset_in(name, timestamp_ms), name.end)
         return end
-
-    def _manifest(self, name: FileName) -> FileManifest:
-        return manifest.read(self.store, name)
 
     def _offset_in(self, name: FileName, timestamp_ms: int) -> int:
         for table in tables(self.store, name, RECORD[:2], 0):

@@ -43,7 +43,8 @@ class Rows:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame, self.heard, self.told = frame, 0, 0
-        self.places: list[int] = frame["_index"].to_list()
+        self._lists: dict[str, list[Any]] = {}
+        self.places: list[int] = self.column("_index")
 
     def until(self, place: int) -> range:
         """Those before a place of the batch that were not heard; they count as heard from now."""
@@ -59,32 +60,33 @@ class Rows:
         """Those of the places [start, until)."""
         return slice(bisect_left(self.places, start), bisect_left(self.places, until))
 
-    @cached_property
+    @property
     def prices(self) -> list[int]:
         """Of trades, in units of 10**-10."""
-        return self.units("last_px")
+        return self.column("last_px")
 
     @cached_property
     def numbers(self) -> Quotes:
         """Of quotes."""
-        return Quotes(self.frame["sequence"].to_list(), *map(self.units, NUMBERS))
+        return Quotes(*map(self.column, ("sequence", *NUMBERS)))
 
-    def units(self, name: str) -> list[int]:
-        """A column of decimals."""
-        units: list[int] = self.frame[name].to_physical().to_list()
-        return units
+    def column(self, name: str) -> list[Any]:
+        """Decimals in units of 10**-10. Made once, however many ask."""
+        if name not in self._lists:
+            series = self.frame[name]
+            exact = isinstance(series.dtype, pl.Decimal)
+            self._lists[name] = (series.to_physical() if exact else series).to_list()
+        return self._lists[name]
 
     @cached_property
     def _columns(self) -> list[tuple[list[Any], bool]]:
-        """Place and fields, and which of them are decimals, in units: of a few rows, a list each
-        costs a tenth of asking the frame for a row.
+        """Place and fields, and which of them are decimals: of a few rows, a list each costs a
+        tenth of asking the frame for a row.
         """
-        frame = self.frame.drop("_index")
         return [
-            (one.to_physical().to_list(), True)
-            if isinstance(one.dtype, pl.Decimal)
-            else (one.to_list(), False)
-            for one in frame
+            (self.column(name), isinstance(kind, pl.Decimal))
+            for name, kind in self.frame.schema.items()
+            if name != "_index"
         ]
 
     def item(self, at: int, event: Any) -> Input:

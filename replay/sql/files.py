@@ -5,12 +5,11 @@ another day holds, and whether it can be read, is of no importance.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 from replay.archive import manifest
 from replay.archive.errors import ArchiveError
-from replay.archive.grown import standing
+from replay.archive.grown import manifest_of
 from replay.archive.layout import DAY_MS, FileName, day_of
 from replay.archive.reader import index
 from replay.archive.store import Store
@@ -42,8 +41,7 @@ def files_of(
     within = [name for name in found if _within(name.day, span)]
     if _whole_days(span):
         return Files(topic, tuple(within))
-    read = partial(manifest.read, store)
-    held = [name for name in within if _overlaps(standing(store, name, read), span)]
+    held = [name for name in within if _overlaps(manifest_of(store, name), span)]
     return Files(topic, tuple(held), span)
 
 
