@@ -15,7 +15,7 @@ import yaml
 
 from pipelines.exact import plain
 from pipelines.risk.limits import ORDER_KINDS, POSITION, SUM_KINDS, problems
-from schemas.errors import NotExact, TapeError
+from schemas.errors import NotExact, TapeError, one_line
 from schemas.events import InstrumentTerms, Limit, LimitKind, LimitsChanged
 from schemas.numbers import exact
 
@@ -54,7 +54,7 @@ def parse(text: str, version: int, person: str, reason: str, ts_ns: int) -> Limi
     try:
         found = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
-        raise BadLimits(f"not YAML: {' '.join(str(error).split())}") from None
+        raise BadLimits(f"not YAML: {one_line(error)}") from None
     whole = _mapping(found, "the file")
     _known(whole, ("currency", "instruments", *_SCOPES), "the file")
     currency = _text(whole.get("currency"), "currency")

@@ -25,7 +25,7 @@ from pipelines.logic import Logic
 from replay.stretch_run import Failure, Ran, run_stretch
 from replay.stretches import Stretch
 from schemas.codec import Codec
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 
 TELL_S: Final = 0.1
 
@@ -155,7 +155,7 @@ def serve(pipe: Connection) -> None:
         Thread(target=_end_with, args=(pipe,), daemon=True).start()
         pipe.send(_run(work, pipe))
     except TapeError as error:
-        pipe.send(Failure(" ".join(str(error).split()), error.exit_code))
+        pipe.send(Failure(one_line(error), error.exit_code))
     except (EOFError, BrokenPipeError):
         pass  # nobody waits for it any more
 

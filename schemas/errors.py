@@ -48,3 +48,8 @@ class RegistryError(TapeError):
 
 class TopicError(TapeError):
     """A topic on the broker cannot be brought in line with its file."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line whatever a library wrote."""
+    return " ".join(str(error).split())

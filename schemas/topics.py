@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from schemas.errors import SchemaError
+from schemas.errors import SchemaError, one_line
 
 # Every process reads all of them at its start; the reader in C takes an eighth of the time.
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -78,7 +78,7 @@ def load_topic(path: Path) -> Topic:
     try:
         entries = yaml.load(path.read_text("utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SchemaError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from None
+        raise SchemaError(f"{path.name}: not YAML: {one_line(error)}") from None
     wrong = "; ".join(problems(entries, path.name))
     if wrong:
         raise SchemaError(f"{path.name}: {wrong}")

@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from connectors import log_lines
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 
 FINDING = 1
 COULD_NOT_RUN = 2
@@ -37,7 +37,7 @@ class _Commands(TyperGroup):
         except TapeError as error:
             if os.environ.get("TAPE_DEBUG"):
                 traceback.print_exc()
-            print(f"tape: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"tape: {one_line(error)}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except BrokenPipeError:
             # The reader (`| head`) has had enough; flushing what is left must not fail either.

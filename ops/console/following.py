@@ -20,7 +20,7 @@ from ops.console.state import State
 from ops.console.using import Using
 from ops.replays import Replayed
 from schemas.codec import Codec
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 
 logger = logging.getLogger("tape.console")
 AGAIN_S: Final = 2.0
@@ -61,7 +61,7 @@ class Follower:
             try:
                 self._follow()
             except TapeError as error:
-                self._failed(" ".join(str(error).split()))
+                self._failed(one_line(error))
             except Exception as error:  # a page that stands still and looks alive is the worst
                 logger.exception("the log cannot be followed")
                 self._failed(f"internal error: {type(error).__name__}, see the console's log")

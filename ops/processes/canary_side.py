@@ -10,7 +10,7 @@ import sys
 
 from ops.processes.canarying import Here, Task
 from ops.settings import load
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 
 
 def main(task: str) -> int:
@@ -19,7 +19,7 @@ def main(task: str) -> int:
         for turn in Here(load()).turns(Task.from_json(task)):
             print(json.dumps(turn), flush=True)
     except TapeError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
+        print(one_line(error), file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -27,7 +27,7 @@ from ops.stack.progress import Report, silent
 from replay.canary.decisions import CannotDecide, Decision, Turn, turns
 from replay.canary.run import Comparison, compare
 from replay.times import EVERYTHING, Span
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 
 CURRENT = "current"
 FILES = (".yaml", ".yml", ".toml")
@@ -162,7 +162,7 @@ def _table(file: Path, text: str) -> dict[str, Any]:
     try:
         found = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
     except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{file}: {' '.join(str(error).split())}") from None
+        raise SettingsError(f"{file}: {one_line(error)}") from None
     if not isinstance(found, dict):
         raise SettingsError(f"{file} holds no settings")
     return found

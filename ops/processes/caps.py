@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from pipelines.gateway.caps import Caps, CapsRefused, parse_caps
+from schemas.errors import one_line
 
 
 def load_caps(file: Path | None) -> Caps:
@@ -16,7 +17,7 @@ def load_caps(file: Path | None) -> Caps:
     try:
         found = yaml.safe_load(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CapsRefused(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+        raise CapsRefused(f"{file} cannot be read: {one_line(error)}") from None
     if not isinstance(found, dict):
         raise CapsRefused(f"{file} is not a table of caps")
     return parse_caps(found)

@@ -24,7 +24,7 @@ from ops.processes.exits import die
 from ops.processes.run import open_pipeline
 from ops.processes.shards import chosen as shard_of_this
 from ops.settings import load
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 
 VARIABLE = "BYTEWAX_SNAPSHOT_INTERVAL"
 
@@ -48,7 +48,7 @@ def end_with(error: Exception) -> NoReturn:
     """Bytewax knows nothing of it: to its runner the flow would have come to its end."""
     if not isinstance(error, TapeError):
         traceback.print_exception(error)
-    die(getattr(error, "exit_code", TapeError.exit_code), " ".join(str(error).split()))
+    die(getattr(error, "exit_code", TapeError.exit_code), one_line(error))
 
 
 def check_interval(arguments: Sequence[str], variable: str | None) -> None:

@@ -23,7 +23,7 @@ from ops.processes.caps import load_caps
 from ops.processes.control import decide
 from ops.processes.gateway import key_of
 from ops.settings import Settings
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 from schemas.events import TradingHalted
 
 SOCKET_S: Final = 2.0
@@ -63,7 +63,7 @@ class _Attempt:
         try:
             self._way = Way(self._name, True, self._work())
         except TapeError as error:
-            self._way = Way(self._name, False, " ".join(str(error).split()))
+            self._way = Way(self._name, False, one_line(error))
         except Exception as error:
             self._way = Way(self._name, False, f"{type(error).__name__}: {error}")
 
@@ -113,7 +113,7 @@ def flat(
             return Cleared(False, None, detail=f"these settings hold the key of {mine}")
         return asyncio.run(clear(account_of(settings), wanted, within_s))
     except TapeError as error:
-        return Cleared(False, None, detail=" ".join(str(error).split()))
+        return Cleared(False, None, detail=one_line(error))
 
 
 def mine_of(settings: Settings) -> str | None:
