@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections import Counter
@@ -32,8 +33,12 @@ _FOLDER = "tape-tests-"
 def pytest_configure() -> None:
     """Collecting makes objects that stay. Looking through them for what may go takes a quarter of
     the time, and finds nothing: see `pytest_collection_finish`.
+
+    A shell that runs this in the background lets it ignore SIGINT, which what it starts would too.
     """
     gc.disable()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

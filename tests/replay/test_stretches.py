@@ -316,6 +316,9 @@ def test_no_process_outlives_the_replay(number: int, code: int) -> None:
         other = int(ours.stdout.readline())
         assert _lives(other)
         ours.send_signal(number)
-        ours.wait(PATIENCE_S)
+        try:
+            ours.wait(PATIENCE_S)
+        finally:
+            ours.kill()  # does nothing where it has ended
         assert ours.returncode in {code, 130}
     assert wait_for(lambda: not _lives(other), PATIENCE_S)
