@@ -13,8 +13,8 @@ POINTS = (
     "epoch-cut",
     "reduced",
     "begun",
-    "outputs-sent",
     "epoch-sent",
+    "outputs-sent",
     "committed",
 )
 Point = Callable[[str], None]
