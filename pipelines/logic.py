@@ -74,10 +74,13 @@ class Batch(Protocol):
 
 
 class InputTopic(NamedTuple):
-    """`broadcast` inputs are read whole by every shard; the others are split by partition."""
+    """`broadcast` inputs are read whole by every shard; the others are split by partition. Where
+    nothing waits but inputs that are not `urgent`, an epoch may wait for more of them.
+    """
 
     topic: str
     broadcast: bool = False
+    urgent: bool = True
 
 
 S = TypeVar("S")

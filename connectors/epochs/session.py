@@ -181,9 +181,10 @@ class Session:
         if early_s > 0:
             time.sleep(min(early_s, POLL_S))
             return None
-        counts = self._supply.ready()
+        ends = self.parts.until()
+        counts = self._supply.ready(patient=not ends)
         if counts is None:
-            if self.parts.until() and not self._supply.behind():
+            if ends and not self._supply.behind():
                 self.stop_requested = True
             return None
         if self._day_ended(counts):

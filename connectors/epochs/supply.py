@@ -19,6 +19,7 @@ from schemas.events import EpochCommitted
 # turn of an idle shard through Bytewax costs a quarter of a millisecond.
 POLL_S = 0.1
 STALL_S = 30.0
+PATIENCE_S = 0.1  # for what is not urgent: each epoch costs the broker milliseconds
 PAUSE_RECORDS = 100_000
 
 
@@ -31,6 +32,8 @@ class Supply:
             tp: PartitionBuffer(tp, place.offset, place.log_time_ms) for tp, place in places.items()
         }
         self._blocked = False
+        self._patient = {topic.topic for topic in shard.inputs if not topic.urgent}
+        self._patient_until = 0.0  # of monotonic time; 0 where nothing waits for more
         self._held: set[Tp] = set()
         positions = {tp: place.offset for tp, place in places.items()}
         self._intake = intake_of(log, positions)
@@ -87,18 +90,33 @@ class Supply:
                     f"{len(buffer)}: a transaction hangs, or they are gone"
                 )
 
-    def ready(self) -> list[int] | None:
+    def ready(self, patient: bool = True) -> list[int] | None:
         """How many records of each partition the next epoch may take; None when there are none
-        yet.
+        yet, or, for who is `patient`, when what there is may wait for more.
         """
         self._hold_back()
         waiting = sum(map(len, self.buffers.values()))
         counts = self._counts() if waiting >= self._shard.records_max else []
         if sum(counts) < self._shard.records_max:
-            found = self._poll(0.0 if waiting and not self._blocked else POLL_S)
+            found = self._poll(0.0 if waiting and not self._blocked else self._pause_s())
             counts = self._counts() if waiting or found else []  # an idle shard asks all the time
-        self._blocked = not any(counts)  # what waits must wait for another partition's backlog
+        self._blocked = self._waits(counts, patient)
         return None if self._blocked else counts
+
+    def _pause_s(self) -> float:
+        left_s = self._patient_until - time.monotonic() if self._patient_until else POLL_S
+        return min(max(left_s, 0.0), POLL_S)
+
+    def _waits(self, counts: Sequence[int], patient: bool) -> bool:
+        """Whether what is there must wait for another partition's backlog, or may wait."""
+        counted = zip(self.buffers, counts, strict=False)  # no counts where nothing was looked for
+        topics = {tp.topic for tp, count in counted if count}
+        now_s = time.monotonic()
+        until_s = self._patient_until or now_s + PATIENCE_S
+        full = sum(counts) >= self._shard.records_max
+        may = patient and topics <= self._patient and not full and now_s < until_s
+        self._patient_until = until_s if may and topics else 0.0
+        return may or not topics
 
     def _counts(self) -> list[int]:
         buffers = list(self.buffers.values())

@@ -60,10 +60,10 @@ class ReconciliationLogic:
     name = "reconciliation"
     inputs = (
         InputTopic("ops.control.v1", broadcast=True),
-        InputTopic("risk.decision.v1"),
-        InputTopic("oms.order-event.v1"),
-        InputTopic("venue.snapshot.v1"),
-        InputTopic("ops.clock.v1", broadcast=True),
+        InputTopic("risk.decision.v1", urgent=False),
+        InputTopic("oms.order-event.v1", urgent=False),
+        InputTopic("venue.snapshot.v1", urgent=False),
+        InputTopic("ops.clock.v1", broadcast=True, urgent=False),
     )
     outputs = (says.POSITIONS, says.BREAKS, says.CONTROL)
     state_version = saved.VERSION

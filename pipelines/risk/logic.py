@@ -52,10 +52,10 @@ class RiskLogic:
     inputs = (
         InputTopic("ops.control.v1", broadcast=True),
         InputTopic("recon.control.v1"),
-        InputTopic(ORDER_EVENTS),
-        InputTopic(BOOKED),
-        InputTopic("md.mark.v1", broadcast=True),
-        InputTopic("ops.clock.v1", broadcast=True),
+        InputTopic(ORDER_EVENTS, urgent=False),  # whatever a request must know comes with it
+        InputTopic(BOOKED, urgent=False),
+        InputTopic("md.mark.v1", broadcast=True, urgent=False),
+        InputTopic("ops.clock.v1", broadcast=True, urgent=False),
         InputTopic("oms.order-request.v1"),
     )
     outputs = (DECISIONS,)
