@@ -1,5 +1,5 @@
 """Who looks while something is measured: an endpoint that takes spans, and somebody who asks for
-figures once a second, several times as often as a Prometheus does.
+figures now and then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from ops.stack.ports import HOST
 
-EVERY_S = 1.0
+OFTEN_S = 1.0  # for a run of seconds: several times as often as a Prometheus does
 ANSWER_S = 5.0
 
 
@@ -48,12 +48,12 @@ def endpoint() -> Iterator[str]:
 
 
 @contextmanager
-def scraped(addresses: Callable[[], Sequence[str]]) -> Iterator[None]:
+def scraped(addresses: Callable[[], Sequence[str]], every_s: float = OFTEN_S) -> Iterator[None]:
     """Asks those that there are at that moment; who begins or ends does not answer."""
     end = Event()
 
     def ask() -> None:
-        while not end.wait(EVERY_S):
+        while not end.wait(every_s):
             for address in addresses():
                 with suppress(OSError), urlopen(f"http://{address}/metrics", timeout=ANSWER_S) as a:
                     a.read()

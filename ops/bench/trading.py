@@ -98,7 +98,7 @@ def trading(settings: Settings, _: int, arguments: dict[str, Any]) -> Sample:
     with Supervisor(own.run_dir, _environment(own, spans), metrics=spans != "") as supervisor:
         cast = Cast(demo, own, supervisor, silent)
         prepare(own, silent)
-        with scraped(lambda: addresses(supervisor) if spans else []):
+        with scraped(lambda: addresses(supervisor) if spans else [], settings.monitoring.every_s):
             tap, from_ns = _played(cast, warm_s)
     found = shares(tap, from_ns)
     return Sample("trading", int(found[DECISION]["count"]), seconds, extra=found)
