@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from connectors.epochs.parts import Flight, Parts
 from connectors.epochs.records import (
-    firsts,
     input_range,
     partition_counts,
     record_stamp,
@@ -54,13 +53,11 @@ class Committer:
         begun_s = time.monotonic()
         writer.begin()
         parts.point("begun")
-        # The client asks for the partitions that it has seen when it comes to ask, one request
-        # after the other: what is first in each goes first.
-        first, others = firsts([*records, *chunks])
-        writer.send([OutRecord(*shard.epochs, str(shard.number).encode(), value, stamp), *first])
-        parts.point("epoch-sent")
-        writer.send(others)
+        writer.send(records)
         parts.point("outputs-sent")
+        key = str(shard.number).encode()
+        writer.send([*chunks, OutRecord(*shard.epochs, key, value, stamp)])
+        parts.point("epoch-sent")
         self.ends = writer.commit()
         self._floors.update(self.ends)
         self.transaction_s = time.monotonic() - begun_s

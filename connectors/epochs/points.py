@@ -13,8 +13,8 @@ POINTS = (
     "epoch-cut",
     "reduced",
     "begun",
-    "epoch-sent",
     "outputs-sent",
+    "epoch-sent",
     "committed",
 )
 Point = Callable[[str], None]

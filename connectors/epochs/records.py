@@ -71,13 +71,6 @@ def partition_counts(records: Sequence[OutRecord]) -> dict[Tp, int]:
     return {Tp(*tp): count for tp, count in Counter(map(_tp_of, records)).items()}
 
 
-def firsts(records: Sequence[OutRecord]) -> tuple[list[OutRecord], list[OutRecord]]:
-    """The first record of each partition, and all others, each in their order."""
-    tps, others = list(map(_tp_of, records)), list(records)
-    places = sorted({tps.index(tp) for tp in set(tps)}, reverse=True)
-    return [others.pop(at) for at in places][::-1], others
-
-
 _tp_of = itemgetter(slice(0, 2))
 CHAIN_LENGTH = b"\x40"  # 32, as Avro writes the length of bytes
 

@@ -1,9 +1,5 @@
-"""The transactional writer of one shard. Crash-only: the first error ends it, and its process
+"""The transactional producer of one shard. Crash-only: the first error ends it, and its process
 (see `errors`).
-
-It has two producers and takes them in turn. A committed transaction is not over: the broker still
-writes its markers, and a producer that asks for the next one meanwhile is told to come again, which
-the client does 20 ms later. By the time its turn comes again, it is over.
 """
 
 from __future__ import annotations
@@ -48,7 +44,6 @@ RULE = {"retry.backoff.ms": 2_000, "retry.backoff.max.ms": 2_000}
 UNSURE_S = 1.5
 FENCE_TIMEOUT_S = 60.0
 COMMIT = "commit"
-SECOND = ".b"  # what the second producer's transactional id ends with
 _RAISED = (KafkaException, SystemError)
 _tp_of = itemgetter(0, 1)
 T = TypeVar("T")
@@ -59,6 +54,10 @@ FORBIDDEN = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
+# A transaction begun while the broker still completes the one before is asked for again by the
+# client 20 ms later. A first record accepted earlier, however late, was slow for another reason (a
+# busy machine), and a longer pause would not make it quicker.
+_GAP_MIN_S, _GAP_MAX_S, _CLIENT_WAITED_S = 0.002, 0.020, 0.020
 
 
 def writer_error(error: KafkaError, doing: str) -> WriterError:
@@ -99,6 +98,15 @@ def raised_by(call: Callable[[], object]) -> BaseException | None:
     return None
 
 
+def gap_after(gap_s: float, first_ack_s: float) -> float:
+    """The pause before the next transaction: longer after one whose first record was accepted so
+    late that the client must have waited, else shorter.
+    """
+    if first_ack_s > _CLIENT_WAITED_S:
+        return min(gap_s * 1.5, _GAP_MAX_S)
+    return max(gap_s * 0.9, _GAP_MIN_S)
+
+
 class KafkaWriter:
     """See `connectors.log.interface.Writer`."""
 
@@ -108,15 +116,16 @@ class KafkaWriter:
         self._ends: dict[Tp, int] = {}
         self._failure: KafkaError | None = None  # of the first delivery that failed
         self._unconfirmed = 0
-        told = revealed({**DEFAULTS, **options, **RULE})
-        ids = (prefix + transactional_id, prefix + transactional_id + SECOND)
-        self._producer, self._next = (Producer({**told, "transactional.id": id}) for id in ids)
+        self._ready_at = 0.0
+        self._begun_at = 0.0
+        self._acked = True
+        self._gap_s = _GAP_MIN_S
+        own = {"transactional.id": prefix + transactional_id}
+        self._producer = Producer(revealed({**DEFAULTS, **options, **RULE, **own}))
 
     def fence(self) -> None:
-        """A predecessor may commit until the second producer is fenced, and nothing after that."""
         try:
-            for producer in (self._producer, self._next):
-                producer.init_transactions(FENCE_TIMEOUT_S)
+            self._producer.init_transactions(FENCE_TIMEOUT_S)
         except KafkaException as error:
             text = f"cannot open the transactional producer: {error.args[0].str()}"
             if error.args[0].code() in FORBIDDEN:
@@ -124,7 +133,8 @@ class KafkaWriter:
             raise LogUnreachable(text) from None
 
     def begin(self) -> None:
-        self._producer, self._next = self._next, self._producer
+        time.sleep(max(0.0, self._ready_at - time.monotonic()))
+        self._begun_at, self._acked = time.monotonic(), False
         self._guard(self._producer.begin_transaction, "begin")
 
     def send(self, records: Sequence[OutRecord]) -> None:
@@ -158,6 +168,9 @@ class KafkaWriter:
         if error is not None:
             self._failure = self._failure or error
             return
+        if not self._acked:
+            self._acked = True
+            self._gap_s = gap_after(self._gap_s, time.monotonic() - self._begun_at)
         self._ends[Tp(message.topic(), message.partition())] = message.offset() + 1
 
     def commit(self) -> Mapping[Tp, int]:
@@ -172,6 +185,7 @@ class KafkaWriter:
                 f"{self._unconfirmed} records without a delivery report after commit"
             )
         self._check_sure(took_s)
+        self._ready_at = time.monotonic() + self._gap_s
         ends, self._ends = self._ends, {}
         return {
             Tp(tp.topic.removeprefix(self._prefix), tp.partition): end for tp, end in ends.items()
@@ -211,6 +225,6 @@ class KafkaWriter:
         return writer_error(error, doing) if error else Aborted(f"{doing}: {raised}")
 
     def close(self) -> None:
-        """Nothing to do: producers without an open transaction hold nothing, one with an open one
-        must die.
+        """Nothing to do: a producer without an open transaction holds nothing, one with an open
+        one must die.
         """

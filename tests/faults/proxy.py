@@ -4,8 +4,7 @@ It cuts the streams into frames, remembers which request a response answers, and
 broker's address in Metadata and FindCoordinator responses to its own, so that clients stay behind
 it. Of one EndTxn either the answer is lost (the broker has acted, the connection breaks), or the
 request is late: the connection breaks before the broker has it, and it arrives in the middle of the
-producer's next transaction, after that one's first Produce, as from a slow path of the network. A
-writer has two producers, so that is the transaction after the next.
+next transaction, after that one's first Produce, as from a slow path of the network.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class Proxy:
         self._held = frame
 
     def holds(self) -> bool:
-        return self._held is not None and self.end_txns > self.target + 2  # it again, another's
+        return self._held is not None and self.end_txns > self.target + 1
 
     def deliver_late(self) -> None:
         """The held request, on a connection of its own; returns when the broker has answered."""
