@@ -20,7 +20,6 @@ import typer
 from typer.core import TyperGroup
 
 from connectors import log_lines
-from connectors.scheduling import short_turns
 from schemas.errors import TapeError, one_line
 
 FINDING = 1
@@ -90,7 +89,6 @@ def _begin() -> None:
     if form not in log_lines.FORMATS:
         raise TapeError(f"TAPE_LOG_FORMAT is {form}: one of {', '.join(log_lines.FORMATS)}")
     log_lines.to_stderr(level, form)
-    short_turns()
 
 
 def main() -> None:

@@ -20,7 +20,6 @@ from connectors.epochs.bytewax_ends import stop_on_signals
 from connectors.epochs.errors import EpochsMerged
 from connectors.epochs.model import Intent
 from connectors.epochs.tuning import tune
-from connectors.scheduling import short_turns
 from ops.processes.exits import die
 from ops.processes.run import open_pipeline
 from ops.processes.shards import chosen as shard_of_this
@@ -35,7 +34,6 @@ def flow(name: str, number: int | None = None, start: str | int | None = None) -
     try:
         check_interval(sys.argv, os.environ.get(VARIABLE))
         settings = load()
-        short_turns()
         chosen = shard_of_this(settings, number, None)
         session, built = open_pipeline(name, *chosen, Intent(start=start), settings)
     except TapeError as error:
