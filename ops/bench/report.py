@@ -282,10 +282,10 @@ FIGURES = """\
 - `risk_N`: requests approved row by row, every check asked, with so many orders open throughout.
 - `venue`: LIMIT IOC orders over 16 connections, filled and fsynced; the processor time is the
   venue's alone.
-- seen: with figures, asked for once a second (a desk's as often as `tape up --monitoring` does), and
-  with spans, sent to an OTLP endpoint outside the measured process; unseen: without either. In
-  pairs, the one and the other first in turn; the interval is Student's, of the mean ratio. A desk's
-  pair trades the same slice on a log of its own.
+- seen: with figures, asked for once a second (a desk's as often as `tape up --monitoring` does),
+  and with spans, sent to an OTLP endpoint outside the measured process; unseen: without either. In
+  pairs, the one and the other first in turn; the interval is Student's, of the mean ratio. A
+  desk's pair trades the same slice on a log of its own.
 - `sql_bars`: one-minute bars of one instrument by `tape sql`, from the manifests to the answer;
   `sql_by_hand`: the same DuckDB query over one Parquet file with just its four columns, sorted.
 - `backtest_orders`: strategy with execution, risk, gateway and matching over ticks in an archive;

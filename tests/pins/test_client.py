@@ -99,3 +99,17 @@ def test_a_successor_fences(stack: StackInfo, topic: str) -> None:
     second.begin_transaction()
     second.produce(topic, b"")
     second.commit_transaction()
+
+
+def test_a_producer_that_begins_again_at_once_may_wait_20_ms(stack: StackInfo, topic: str) -> None:
+    """The broker still completes the transaction before. Hence the writer pauses."""
+    producer = transactional(stack.bootstrap_servers, f"{topic}-haste")
+    took_ms = []
+    for _ in range(200):
+        begun = time.monotonic()
+        producer.begin_transaction()
+        producer.produce(topic, b"")
+        producer.flush()
+        took_ms.append((time.monotonic() - begun) * 1_000)
+        producer.commit_transaction()
+    assert max(took_ms) >= 20
