@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.bench.run import Found, Plan
-from ops.bench.samples import Samples, interval, middle, ratios
-from ops.bench.trading import DECISION, ORDER
+from ops.bench.samples import Samples, interval, middle, ratios, same_orders
+from ops.bench.trading import DECISION, ORDER, WAYS
 
 PACKAGES = ("bytewax", "confluent-kafka", "duckdb", "fastavro", "msgspec", "polars")
 QUIET_LOAD = 0.5
@@ -104,7 +104,7 @@ def rows(found: Samples) -> list[Row]:
     for target, what, share in TRADING:
         seen = [s.extra[what] for s in found.get("trading", [])]
         made.append(Row(target, [each[share] for each in seen if each["count"]]))
-    made.append(Row(SEEN, seen_medians(found)))
+    made.append(Row(SEEN, seen_ways(found)))
     heavy = [*found.get("strategy", []), *found.get("market", [])]
     sizes = [s.extra for s in found.get("archive", [])]
     made.append(Row(SIZE, [s["archived"] / s["logged"] for s in sizes if s["logged"]]))
@@ -122,7 +122,7 @@ def beside(found: Samples) -> list[tuple[str, str]]:
         said.append((f"`{name}`: last quarter of a run / second", [a[-1] / a[1] for a in ages]))
     lines = [(name, spread(values)) for name, values in said if values]
     lines += paired("`strategy` seen / unseen", ratios(found, "strategy_seen", "strategy_unseen"))
-    lines += paired(SEEN.name, seen_medians(found))
+    lines += paired(SEEN.name, seen_ways(found))
     for sample in found.get("latency_one", []):
         at = sample.extra["signal.target.v1"]
         if at["count"]:
@@ -135,11 +135,13 @@ def beside(found: Samples) -> list[tuple[str, str]]:
     return lines
 
 
-def seen_medians(found: Samples) -> list[float]:
-    """Of an order's way with everything seen over that of its neighbour in time, unseen."""
+def seen_ways(found: Samples) -> list[float]:
+    """Of each pair of desks: how long an order took with everything seen over how long the same one
+    took unseen, the median of all that both had.
+    """
     pairs = zip(found.get("trading_seen", []), found.get("trading_unseen", []), strict=False)
-    both = [(one.extra[ORDER], other.extra[ORDER]) for one, other in pairs]
-    return [a["p50"] / b["p50"] for a, b in both if a["count"] and b["count"]]
+    both = [same_orders(one.extra[WAYS], other.extra[WAYS]) for one, other in pairs]
+    return [middle([a / b for a, b in orders]) for orders in both if orders]
 
 
 def paired(name: str, pairs: Sequence[float]) -> list[tuple[str, str]]:
@@ -285,7 +287,7 @@ FIGURES = """\
 - seen: with figures, asked for once a second (a desk's as often as `tape up --monitoring` does),
   and with spans, sent to an OTLP endpoint outside the measured process; unseen: without either. In
   pairs, the one and the other first in turn; the interval is Student's, of the mean ratio. A
-  desk's pair trades the same slice on a log of its own.
+  desk's pair trades the same slice on logs of their own, and an order is compared with itself.
 - `sql_bars`: one-minute bars of one instrument by `tape sql`, from the manifests to the answer;
   `sql_by_hand`: the same DuckDB query over one Parquet file with just its four columns, sorted.
 - `backtest_orders`: strategy with execution, risk, gateway and matching over ticks in an archive;

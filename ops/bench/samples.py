@@ -38,6 +38,24 @@ def ratios(found: Samples, name: str, base: str) -> list[float]:
     return [sample.rate / other.rate for sample, other in pairs]
 
 
+Way = tuple[str, float, float]  # what an order is, when it began and how long it took (ms)
+NEAR_MS = 200.0
+
+
+def same_orders(ways: Sequence[Way], others: Sequence[Way]) -> list[tuple[float, float]]:
+    """How long an order took in one run of a slice and in another: of those that both had. What an
+    order takes depends most of all on what else the market does at that moment.
+    """
+    left, found = list(others), []
+    for kind, at_ms, took_ms in ways:
+        near = [way for way in left if way[0] == kind and abs(way[1] - at_ms) <= NEAR_MS]
+        if near:
+            nearest = min(near, key=lambda way: abs(way[1] - at_ms))
+            left.remove(nearest)
+            found.append((took_ms, nearest[2]))
+    return found
+
+
 STUDENT_95 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179)
 
 

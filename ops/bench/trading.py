@@ -35,6 +35,7 @@ from schemas.events import OrderAccepted, OrderApproved, OrderDenied, OrderReque
 TOPICS: Final = ("oms.order-request.v1", "risk.decision.v1", "oms.order-event.v1")
 DECISION: Final = "request to decision"
 ORDER: Final = "tick to order at the venue"
+WAYS: Final = "ways"
 Times = Mapping[str, int]
 
 
@@ -52,6 +53,7 @@ class OrderTap(threading.Thread):
         self.decided: dict[str, int] = {}
         self.ticked: dict[str, int] = {}
         self.taken: dict[str, int] = {}
+        self.kinds: dict[str, str] = {}
 
     def run(self) -> None:
         while not self.stopping.is_set():
@@ -66,6 +68,7 @@ class OrderTap(threading.Thread):
         if isinstance(event, OrderRequested):
             self.requested[event.cl_ord_id] = now_ns
             self.ticked[event.cl_ord_id] = event.ts_recv_ns
+            self.kinds[event.cl_ord_id] = f"{event.instrument} {event.side}"
         elif isinstance(event, OrderApproved | OrderDenied):
             self.decided[event.cl_ord_id] = now_ns
         elif isinstance(event, OrderAccepted) and event.ts_event_ns is not None:
@@ -74,11 +77,27 @@ class OrderTap(threading.Thread):
 
 def shares(tap: OrderTap, from_ns: int) -> dict[str, dict[str, float]]:
     """Percentiles in milliseconds over orders whose request was seen from `from_ns` on."""
-    late = {name for name, at_ns in tap.requested.items() if at_ns >= from_ns}
+    late = _late(tap, from_ns)
     return {
         DECISION: percentiles(_between(tap.requested, tap.decided, late)),
         ORDER: percentiles(_between(tap.ticked, tap.taken, late)),
     }
+
+
+def ways(tap: OrderTap, from_ns: int) -> list[tuple[str, float, float]]:
+    """Of each order that came to the venue: instrument and side, when its tick came, and how long
+    it took from there, in milliseconds from `from_ns` on and of its own.
+    """
+    there = _late(tap, from_ns) & tap.ticked.keys() & tap.taken.keys()
+    ticks = {name: tap.ticked[name] for name in there}
+    return sorted(
+        (tap.kinds[name], (at_ns - from_ns) / 1e6, (tap.taken[name] - at_ns) / 1e6)
+        for name, at_ns in ticks.items()
+    )
+
+
+def _late(tap: OrderTap, from_ns: int) -> set[str]:
+    return {name for name, at_ns in tap.requested.items() if at_ns >= from_ns}
 
 
 def _between(begins: Times, ends: Times, names: set[str]) -> list[float]:
@@ -101,7 +120,8 @@ def trading(settings: Settings, _: int, arguments: dict[str, Any]) -> Sample:
         with scraped(lambda: addresses(supervisor) if spans else [], settings.monitoring.every_s):
             tap, from_ns = _played(cast, warm_s)
     found = shares(tap, from_ns)
-    return Sample("trading", int(found[DECISION]["count"]), seconds, extra=found)
+    extra = {**found, WAYS: ways(tap, from_ns)}
+    return Sample("trading", int(found[DECISION]["count"]), seconds, extra=extra)
 
 
 def _own(settings: Settings, demo: Demo, name: str) -> Settings:

@@ -19,7 +19,7 @@ from connectors.partitioner import murmur2_partition
 from ops.bench import backtesting, data, report, run, trading, works
 from ops.bench.peers import environment
 from ops.bench.run import GROUPS, Bench, Found, Plan
-from ops.bench.samples import Sample, ratios
+from ops.bench.samples import Sample, ratios, same_orders
 from ops.bench.verify import verify as verified
 from ops.settings import ROOT, Settings
 from ops.stack import StackInfo
@@ -134,7 +134,8 @@ def test_an_orders_way_is_measured_between_its_own_events() -> None:
     for number, begun_ms in enumerate((0, 1_000, 2_000)):
         name, ms = f"C{number}", 10**6
         tick_ns = (begun_ms + 5) * ms
-        tap.note(event("OrderRequested", cl_ord_id=name, ts_recv_ns=tick_ns), (begun_ms + 9) * ms)
+        told = {"cl_ord_id": name, "ts_recv_ns": tick_ns, "instrument": "B", "side": "BUY"}
+        tap.note(event("OrderRequested", **told), (begun_ms + 9) * ms)
         tap.note(event("OrderApproved", cl_ord_id=name), (begun_ms + 12 + number) * ms)
         taken_ns = (begun_ms + 25) * ms
         tap.note(event("OrderAccepted", cl_ord_id=name, ts_event_ns=taken_ns), 0)
@@ -143,6 +144,7 @@ def test_an_orders_way_is_measured_between_its_own_events() -> None:
     decisions, orders = found[trading.DECISION], found[trading.ORDER]
     assert (decisions["count"], decisions["p50"], decisions["max"]) == (2, 5.0, 5.0)
     assert (orders["count"], orders["p50"]) == (2, 20.0)
+    assert trading.ways(tap, 1_000 * 10**6) == [("B BUY", 5.0, 20.0), ("B BUY", 1_005.0, 20.0)]
 
 
 def test_pipelines_committed_what_they_decided(found: Found) -> None:
@@ -217,20 +219,24 @@ def test_who_begins_changes_with_every_pair() -> None:
 
 
 def test_a_desk_seen_is_compared_with_its_neighbour() -> None:
-    def desks(*medians: float) -> list[Sample]:
-        return [
-            sample("x", 1, **{trading.ORDER: {"count": 1, "p50": ms} if ms else {"count": 0}})
-            for ms in medians
-        ]
+    def desks(*took_ms: float) -> list[Sample]:
+        return [sample("x", 1, **{trading.WAYS: [("B", 5.0, ms)] if ms else []}) for ms in took_ms]
 
     found = {"trading_seen": desks(21, 33, 10), "trading_unseen": desks(20, 30, 0)}
-    assert report.seen_medians(found) == pytest.approx([1.05, 1.1]), "no orders: no pair"
-    [(name, said)] = report.paired("x", report.seen_medians(found))
+    assert report.seen_ways(found) == pytest.approx([1.05, 1.1]), "no orders: no pair"
+    [(name, said)] = report.paired("x", report.seen_ways(found))
     low, high = (float(bound) for bound in said.split(" - "))
     assert name == "x: 95 % of 2 pairs"
     assert low < 1.05
     assert high > 1.1
     assert report.paired("x", [1.0]) == []
+
+
+def test_an_order_is_compared_with_itself_in_the_other_run() -> None:
+    seen = [("B", 0.0, 10.0), ("B", 90.0, 20.0), ("S", 0.0, 30.0), ("S", 900.0, 40.0)]
+    unseen = [("B", 80.0, 2.0), ("B", 5.0, 1.0), ("S", 300.0, 3.0), ("S", 850.0, 4.0)]
+    assert same_orders(seen, unseen) == [(10.0, 1.0), (20.0, 2.0), (40.0, 4.0)]
+    assert same_orders(seen, unseen[:1]) == [(10.0, 2.0)], "each but once"
 
 
 def test_quarters_are_rates_of_each_quarter() -> None:
