@@ -181,10 +181,9 @@ class Session:
         if early_s > 0:
             time.sleep(min(early_s, POLL_S))
             return None
-        ends = self.parts.until()
-        counts = self._supply.ready(patient=not ends)
+        counts = self._supply.ready()
         if counts is None:
-            if ends and not self._supply.behind():
+            if self.parts.until() and not self._supply.behind():
                 self.stop_requested = True
             return None
         if self._day_ended(counts):

@@ -90,9 +90,9 @@ class Supply:
                     f"{len(buffer)}: a transaction hangs, or they are gone"
                 )
 
-    def ready(self, patient: bool = True) -> list[int] | None:
+    def ready(self) -> list[int] | None:
         """How many records of each partition the next epoch may take; None when there are none
-        yet, or, for who is `patient`, when what there is may wait for more.
+        yet, or when what there is may wait for more.
         """
         self._hold_back()
         waiting = sum(map(len, self.buffers.values()))
@@ -100,21 +100,21 @@ class Supply:
         if sum(counts) < self._shard.records_max:
             found = self._poll(0.0 if waiting and not self._blocked else self._pause_s())
             counts = self._counts() if waiting or found else []  # an idle shard asks all the time
-        self._blocked = self._waits(counts, patient)
+        self._blocked = self._waits(counts)
         return None if self._blocked else counts
 
     def _pause_s(self) -> float:
         left_s = self._patient_until - time.monotonic() if self._patient_until else POLL_S
         return min(max(left_s, 0.0), POLL_S)
 
-    def _waits(self, counts: Sequence[int], patient: bool) -> bool:
+    def _waits(self, counts: Sequence[int]) -> bool:
         """Whether what is there must wait for another partition's backlog, or may wait."""
         counted = zip(self.buffers, counts, strict=False)  # no counts where nothing was looked for
         topics = {tp.topic for tp, count in counted if count}
         now_s = time.monotonic()
         until_s = self._patient_until or now_s + PATIENCE_S
         full = sum(counts) >= self._shard.records_max
-        may = patient and topics <= self._patient and not full and now_s < until_s
+        may = topics <= self._patient and not full and now_s < until_s
         self._patient_until = until_s if may and topics else 0.0
         return may or not topics
 
@@ -139,8 +139,9 @@ class Supply:
         return {tp: max(0, known[tp].end - at) for tp, at in self.ends().items()}
 
     def behind(self) -> bool:
-        """Whether any partition is known to hold more than was read."""
-        return any(self._intake.has_backlog(tp, b.fetched) for tp, b in self.buffers.items())
+        """Whether any partition is known to hold more than was handed out."""
+        buffers = self.buffers.items()
+        return any(len(b) or self._intake.has_backlog(tp, b.fetched) for tp, b in buffers)
 
     def _poll(self, timeout_s: float) -> bool:
         runs = self._intake.poll(timeout_s)

@@ -43,9 +43,9 @@ def test_an_epoch_begins_once_its_records_are_there(monkeypatch: pytest.MonkeyPa
     session = open_session(log, toy.CODEC, toy.shard(), Intent("earliest"), until=lambda: True)
     ready = session._supply.ready
 
-    def waits(_: Supply, patient: bool) -> Sequence[int] | None:
+    def waits(_: Supply) -> Sequence[int] | None:
         now_s[0] += 10.0
-        return ready(patient)
+        return ready()
 
     class Watch:
         def committed(self, done: Committed) -> None:

@@ -2,7 +2,7 @@
 
 1. Urgent records are handed out at once, and with them all that waits.
 2. Others wait for more, `PATIENCE_S` from the first one on, whatever comes meanwhile.
-3. Nobody waits with a full epoch, or who is in a hurry to end.
+3. Nobody waits with a full epoch. A run to the end of its input does not end before.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Desk:
         for _ in range(count):
             self.log.append(OutRecord(*tp, b"", b"", 1))
 
-    def cut(self, patient: bool = True) -> list[int] | None:
+    def cut(self) -> list[int] | None:
         """What an epoch takes of each topic, handed out."""
-        counts = self.supply.ready(patient)
+        counts = self.supply.ready()
         if counts is not None:
             self.supply.take(counts)
         return counts
@@ -73,7 +73,10 @@ def test_nobody_waits_with_a_full_epoch(desk: Desk) -> None:
     assert desk.cut() is None
 
 
-def test_nobody_waits_who_is_in_a_hurry(desk: Desk) -> None:
+def test_what_waits_is_not_done(desk: Desk) -> None:
     desk.write(LATER)
-    assert desk.cut(patient=False) == [0, 1]
-    assert desk.cut(patient=False) is None
+    assert desk.cut() is None
+    assert desk.supply.behind(), "a run to the end goes on"
+    desk.now_s += PATIENCE_S
+    assert desk.cut() == [0, 1]
+    assert not desk.supply.behind()
