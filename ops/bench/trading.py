@@ -16,7 +16,7 @@ from typing import Any, Final
 from connectors.log.interface import Log
 from connectors.log.places import partitions
 from ops.bench.latency import percentiles
-from ops.bench.samples import Sample
+from ops.bench.samples import Sample, Way
 from ops.bench.seeing import scraped
 from ops.demo.cast import Cast, environment, settings_of, slice_of
 from ops.demo.model import Demo
@@ -84,15 +84,15 @@ def shares(tap: OrderTap, from_ns: int) -> dict[str, dict[str, float]]:
     }
 
 
-def ways(tap: OrderTap, from_ns: int) -> list[tuple[str, float, float]]:
-    """Of each order that came to the venue: instrument and side, when its tick came, and how long
-    it took from there, in milliseconds from `from_ns` on and of its own.
+def ways(tap: OrderTap, from_ns: int) -> list[Way]:
+    """Of each order that came to the venue: instrument and side, when its tick came (from `from_ns`
+    on), and how long it took from there.
     """
-    there = _late(tap, from_ns) & tap.ticked.keys() & tap.taken.keys()
-    ticks = {name: tap.ticked[name] for name in there}
+    begins, ends = tap.ticked, tap.taken
+    names = _late(tap, from_ns) & ends.keys()
     return sorted(
-        (tap.kinds[name], (at_ns - from_ns) / 1e6, (tap.taken[name] - at_ns) / 1e6)
-        for name, at_ns in ticks.items()
+        (tap.kinds[name], (begins[name] - from_ns) / 1e6, (ends[name] - begins[name]) / 1e6)
+        for name in names
     )
 
 
