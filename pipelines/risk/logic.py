@@ -46,14 +46,16 @@ BOOKED: Final = "recon.position.v1"  # fills that the venue lists and no order e
 
 
 class RiskLogic:
-    """See `pipelines.logic.Logic`. Control comes before requests of the same millisecond."""
+    """See `pipelines.logic.Logic`. Control comes before requests of the same millisecond. What
+    changes holdings is urgent: in one epoch with an older request it would come behind it.
+    """
 
     name = "risk"
     inputs = (
         InputTopic("ops.control.v1", broadcast=True),
         InputTopic("recon.control.v1"),
-        InputTopic(ORDER_EVENTS, urgent=False),  # whatever a request must know comes with it
-        InputTopic(BOOKED, urgent=False),
+        InputTopic(ORDER_EVENTS),
+        InputTopic(BOOKED),
         InputTopic("md.mark.v1", broadcast=True, urgent=False),
         InputTopic("ops.clock.v1", broadcast=True, urgent=False),
         InputTopic("oms.order-request.v1"),

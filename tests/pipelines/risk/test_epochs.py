@@ -202,3 +202,9 @@ def test_other_limits_over_a_part_of_the_time() -> None:
     assert late.requests == 20
     with pytest.raises(NothingRecorded):
         what_if(log, CODEC, SHARD, none, Span(to_ms=START_MS))
+
+
+def test_only_marks_and_the_clock_may_wait_for_more() -> None:
+    """Within an epoch an older request would come before an order event that arrived first."""
+    waiting = {one.topic for one in RiskLogic.inputs if not one.urgent}
+    assert waiting == {"md.mark.v1", "ops.clock.v1"}
