@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(help="how much of each capture to play", min=1)] = 40.0,
+    seconds: Annotated[float, typer.Option(help="how much of each capture to play", min=1)] = 25.0,
     speed: Annotated[str, typer.Option(help="1 trades; another, or max: as far as signals")] = "1",
     output: Output = Form.TEXT,
 ) -> None:
