@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import NoReturn
 
@@ -20,9 +21,13 @@ from replay.archive.grown import manifest_of
 from replay.archive.layout import PARTITIONS, FileName, day_of
 from replay.archive.messages import RECORD, ArchivedMessages
 from replay.archive.reader import Index, index
-from replay.archive.records import batches, tables
+from replay.archive.records import BATCH_ROWS, READ_ROWS, batches, tables
 from replay.archive.store import Store
 from schemas.catalog import Catalog, load_catalog
+
+# Of each partition, beyond what is handed over: a file is taken apart `READ_ROWS` at a time, and
+# with fewer whoever replays waits for the whole of the next ones.
+AHEAD_BATCHES = READ_ROWS // BATCH_ROWS + 1
 
 
 class ReadOnly(ArchiveError):
@@ -115,8 +120,8 @@ class ArchiveLog:
 
 
 class ArchiveReader:
-    """See `connectors.log.interface.Reader`. A thread reads a batch of each partition ahead: Arrow
-    takes files apart without Python's lock.
+    """See `connectors.log.interface.Reader`. A thread reads each partition ahead: Arrow takes files
+    apart without Python's lock.
     """
 
     def __init__(
@@ -133,8 +138,13 @@ class ArchiveReader:
             if position < self._ends[tp]
         }
         self._thread = ThreadPoolExecutor(1, "tape-archive-reader")
-        self._ahead = {tp: self._thread.submit(self._next, tp) for tp in self._batches}
+        self._ahead = {tp: deque([self._begun(tp)]) for tp in self._batches}
+        for tp in [*self._ahead] * (AHEAD_BATCHES - 1):
+            self._ahead[tp].append(self._begun(tp))
         self._paused: set[Tp] = set()
+
+    def _begun(self, tp: Tp) -> Future[ArchivedMessages | None]:
+        return self._thread.submit(self._next, tp)
 
     def _next(self, tp: Tp) -> ArchivedMessages | None:
         """The next batch that is not empty; None at the end."""
@@ -144,10 +154,12 @@ class ArchiveReader:
         """A whole batch of each partition, whatever `max_records`: it is there already."""
         runs: dict[Tp, Sequence[Message]] = {}
         for tp in [tp for tp in self._ahead if tp not in self._paused]:
-            found = self._ahead.pop(tp).result()
+            found = self._ahead[tp].popleft().result()
             if found is not None:
                 runs[tp] = found
-                self._ahead[tp] = self._thread.submit(self._next, tp)
+                self._ahead[tp].append(self._begun(tp))
+            else:
+                del self._ahead[tp]
         if not runs:
             time.sleep(timeout_s)  # nothing will come: whoever asks again and again must not spin
         return runs

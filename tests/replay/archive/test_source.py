@@ -7,19 +7,26 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.log.errors import OffsetsGone, TopicMissing
 from connectors.log.interface import Log, Message, Tp
 from connectors.log.memory import MemoryLog
+from replay.archive import records
+from replay.archive import source as source_of
 from replay.archive.errors import ArchiveCorrupt, ArchiveError, ArchiveGap, OtherLog
+from replay.archive.layout import FileName
+from replay.archive.messages import ArchivedMessages
 from replay.archive.reader import index
 from replay.archive.schemas import archived_ids
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog, ReadOnly
-from replay.archive.store import FolderStore
+from replay.archive.store import FolderStore, Store
 from replay.rerun import InputsGone, rerun
 from replay.times import Span
 from schemas.codec import Codec
@@ -109,6 +116,35 @@ def test_a_reader_of_both_gives_each_record_once(tmp_path: Path) -> None:
         while reader.end_seen(tp, found[-1] + 1 if found else 0) < log.bounds(tp)[1]:
             found += [m.offset() for m in reader.poll(7, 0.0).get(tp, [])]
         assert found == wanted
+
+
+def test_a_reader_reads_so_far_ahead_and_no_further(
+    folder: Path, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: Counter[Tp] = Counter()
+
+    def counted(store: Store, files: Sequence[FileName], *rest: Any) -> Iterator[ArchivedMessages]:
+        for batch in records.batches(store, files, *rest):
+            taken[files[0].tp] += 1
+            yield batch
+
+    monkeypatch.setattr(records, "BATCH_ROWS", 2)
+    monkeypatch.setattr(source_of, "batches", counted)
+    reader = source(folder).reader({TARGETS: 0, TRADES: 0})
+    wanted = {tp: [*map(facts, everything(log, tp))] for tp in (TARGETS, TRADES)}
+    reader.pause([TARGETS])
+    found: dict[Tp, list[Message]] = {TARGETS: [], TRADES: []}
+    polls = 0
+    while not reader.done(TRADES):
+        polls += 1
+        found[TRADES] += reader.poll(7, 0.0).get(TRADES, [])
+        assert taken[TRADES] <= polls + source_of.AHEAD_BATCHES
+    assert taken[TARGETS] == source_of.AHEAD_BATCHES < len(wanted[TARGETS]) // 2
+    reader.resume([TARGETS])
+    while not reader.done(TARGETS):
+        found[TARGETS] += reader.poll(7, 0.0).get(TARGETS, [])
+    reader.close()
+    assert {tp: [*map(facts, some)] for tp, some in found.items()} == wanted
 
 
 def test_what_neither_side_has_is_named(tmp_path: Path) -> None:
