@@ -179,7 +179,8 @@ def rates(found: Samples) -> list[tuple[str, str, str, str]]:
 
 def latencies(found: Samples) -> Iterator[tuple[str, ...]]:
     for sample in (sample for name in TIMED for sample in found.get(name, [])):
-        for topic, at in sample.extra.items():
+        shown = {topic: at for topic, at in sample.extra.items() if topic != WAYS}
+        for topic, at in shown.items():
             shares = [f"{at[share]:.1f}" if share in at else "-" for share in SHARES]
             one = ", one partition" if sample.work == "latency_one" else ""
             yield f"{topic}{one}", f"{at['count']:,}", *shares

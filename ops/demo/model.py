@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Demo(NamedTuple):
     """What to play: `seconds` of every capture at `speed` (None: as fast as it goes)."""
 
-    seconds: float = 25.0
+    seconds: float
     speed: float | None = 1.0
 
     @property

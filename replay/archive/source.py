@@ -138,13 +138,14 @@ class ArchiveReader:
             if position < self._ends[tp]
         }
         self._thread = ThreadPoolExecutor(1, "tape-archive-reader")
-        self._ahead = {tp: deque([self._begun(tp)]) for tp in self._batches}
-        for tp in [*self._ahead] * (AHEAD_BATCHES - 1):
-            self._ahead[tp].append(self._begun(tp))
+        self._ahead: dict[Tp, deque[Future[ArchivedMessages | None]]]
+        self._ahead = {tp: deque() for tp in self._batches}
+        for tp in [*self._ahead] * AHEAD_BATCHES:
+            self._read_on(tp)
         self._paused: set[Tp] = set()
 
-    def _begun(self, tp: Tp) -> Future[ArchivedMessages | None]:
-        return self._thread.submit(self._next, tp)
+    def _read_on(self, tp: Tp) -> None:
+        self._ahead[tp].append(self._thread.submit(self._next, tp))
 
     def _next(self, tp: Tp) -> ArchivedMessages | None:
         """The next batch that is not empty; None at the end."""
@@ -157,7 +158,7 @@ class ArchiveReader:
             found = self._ahead[tp].popleft().result()
             if found is not None:
                 runs[tp] = found
-                self._ahead[tp].append(self._begun(tp))
+                self._read_on(tp)
             else:
                 del self._ahead[tp]
         if not runs:

@@ -239,6 +239,13 @@ def test_an_order_is_compared_with_itself_in_the_other_run() -> None:
     assert same_orders(seen, unseen[:1]) == [(10.0, 2.0)], "each but once"
 
 
+def test_of_a_desk_only_percentiles_are_a_table() -> None:
+    at = {"count": 1, "p50": 1.0, "p90": 1.0, "p99": 1.0, "max": 1.0}
+    desk = sample("trading", 1, **{trading.ORDER: at, trading.WAYS: [("B", 5.0, 20.0)]})
+    told = (trading.ORDER, "1", "1.0", "1.0", "1.0", "1.0")
+    assert list(report.latencies({"trading": [desk]})) == [told]
+
+
 def test_quarters_are_rates_of_each_quarter() -> None:
     steps = [(25, 1.0), (50, 2.0), (75, 4.0), (100, 5.0)]
     assert works.quarters(steps, 0.0) == [25.0, 25.0, 12.5, 25.0]
