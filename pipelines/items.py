@@ -31,7 +31,7 @@ class Carried(NamedTuple):
 
 class Epoch(NamedTuple):
     """One epoch's records; `raw` is what the source read, `batch` its decoded form once `decode`
-    has run.
+    has run. A re-run, which reads ahead, has it before.
     """
 
     sequence: int

@@ -104,7 +104,8 @@ def drive(
     on_epoch: Callable[[Progress], None] | None = None,
 ) -> None:
     """Runs a session to its end through the pipeline's own dataflow."""
-    encode = Encoder(session.parts.shard, codec, counts_of(log))
+    kept = session.on_rerun is not None
+    encode = Encoder(session.parts.shard, codec, counts_of(log), traces=kept)
     session.on_settled = on_epoch
     source, sink = EpochSource(session), EpochSink(session, no_writer)
     run_flow(build_flow(source, sink, logic, Decoder(codec, logic.name), encode), session)

@@ -42,6 +42,10 @@ def bodies(schema: avsc.Parsed, columns: pa.RecordBatch, prefix: bytes = b"") ->
 def _pieces(schema: avsc.Parsed, column: Any) -> Pieces:
     if not len(column):
         return []
+    if pa.types.is_dictionary(column.type) and not column.null_count:
+        each = column.dictionary
+        found = _woven(_pieces(schema, each), len(each))
+        return [found if len(each) == 1 else found.take(column.indices)]
     if union := avsc.optional(schema):
         return _optional(*union, column)
     kind = "decimal" if avsc.decimal_of(schema) else avsc.kind_of(schema)

@@ -132,6 +132,8 @@ class Decoder:
         self._codec, self._pipeline = codec, pipeline
 
     def __call__(self, epoch: Epoch) -> Epoch:
+        if epoch.batch is not None:
+            return epoch
         slices, skipped = epoch.raw
         return epoch._replace(
             raw=None, batch=EpochBatch(slices, self._codec, self._pipeline, skipped)

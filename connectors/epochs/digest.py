@@ -52,6 +52,11 @@ def input_digest(part: Slice, fingerprint: Fingerprint) -> bytes:
     return hasher.digest()
 
 
+def input_digests(slices: Sequence[Slice], fingerprint: Fingerprint) -> list[bytes]:
+    """One for each."""
+    return [input_digest(part, fingerprint) for part in slices]
+
+
 def _bodies(values: Block | Packed) -> Packed:
     if isinstance(values, Block):
         return values.bodies

@@ -31,8 +31,16 @@ class Encoder:
     number of shards.
     """
 
-    def __init__(self, shard: Shard, codec: Codec, partition_counts: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        codec: Codec,
+        partition_counts: Callable[[str], int],
+        traces: bool = True,
+    ) -> None:
+        """Without `traces` for whoever compares and writes nothing: no digest covers headers."""
         self._pipeline, self._codec, self._counts = shard.pipeline, codec, partition_counts
+        self._traces = traces
         self._source = source_of(shard.pipeline, shard.number)
         self._routes: dict[tuple[str, str], Route] = {}
         self._kinds: dict[type, Kind] = {}
@@ -87,7 +95,8 @@ class Encoder:
             ("ce_type", event_type.__name__.encode()),
             (SOURCE_HEADER, self._source),
         ]
-        encode, traced = self._codec.encoder(event_type), hasattr(event_type, "correlation_id")
+        encode = self._codec.encoder(event_type)
+        traced = self._traces and hasattr(event_type, "correlation_id")
         self._kinds[event_type] = found = (encode, constant, traced)
         return found
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from connectors.epochs.ahead import Reread
 from connectors.epochs.boundaries import Carrying
 from connectors.epochs.model import Base, Intent, Shard
 from connectors.epochs.points import Point, nothing
@@ -28,7 +29,7 @@ class Flight:
     slices: list[Slice]
     reason: Reason
     snapshot_due: bool
-    recorded: EpochCommitted | None = None
+    again: Reread | None = None  # where it is recorded
     carried: Carried | None = None
     boundary: Boundary | None = None
     items: int = 0

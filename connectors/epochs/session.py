@@ -11,17 +11,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from connectors.epochs.ahead import Ahead, Reread
 from connectors.epochs.boundaries import skipped_by
 from connectors.epochs.committer import Committer, Standing
 from connectors.epochs.errors import EpochsMerged
 from connectors.epochs.inputs import places_over
 from connectors.epochs.parts import Flight, Parts, Reason
 from connectors.epochs.recorded import RecordedOutputs
+from connectors.epochs.runs import Slice
 from connectors.epochs.snapshots import SnapshotClock, day_of
 from connectors.epochs.supply import POLL_S, Supply
 from connectors.log.interface import OutRecord, Tp
 from connectors.metrics.epochs import Committed
-from pipelines.items import Encoded, Epoch, Failed, Item, Mark, Restore, StateBody
+from pipelines.items import Carried, Encoded, Epoch, Failed, Item, Mark, Restore, StateBody
 from pipelines.logic import Position
 from schemas.events import Boundary, EpochCommitted, SnapshotRef
 
@@ -57,7 +59,7 @@ class Session:
         base, shard = parts.base, parts.shard
         self._supply = Supply(parts.log, shard, places_over(base, parts.recorded))
         self._sequence, self._chain, self._snapshot = base.sequence, base.chain, base.snapshot
-        self._recorded = iter(parts.recorded)
+        self._ahead = Ahead(self._supply, parts.recorded, parts.codec, shard.pipeline)
         self._outputs = RecordedOutputs(parts.log, parts.codec, shard)
         self._boundaries = iter(parts.boundaries)
         self._clock = SnapshotClock(shard, base.snapshot)
@@ -95,6 +97,7 @@ class Session:
 
     def close(self) -> None:
         """For whoever asks for no more epochs: what reads ahead ends."""
+        self._ahead.close()
         self._supply.close()
 
     def next_items(self) -> list[Item]:
@@ -109,7 +112,7 @@ class Session:
             )
         if self._stopped:
             self._settle_group(force=True)
-            self._supply.close()
+            self.close()
             raise StopIteration
         flight = self._next_flight()
         if flight is None:
@@ -123,7 +126,12 @@ class Session:
             items.append(Restore(self.parts.base.body, self._version_of_body()))
             self._restored = True
         items.append(
-            Epoch(flight.sequence, (flight.slices, frozenset(self._skipped)), None, flight.carried)
+            Epoch(
+                flight.sequence,
+                (flight.slices, frozenset(self._skipped)),
+                flight.again and flight.again.batch,
+                flight.carried,
+            )
         )
         flight.items = len(items)
         return [*items, Mark(flight.sequence, flight.items, flight.snapshot_due)]
@@ -132,9 +140,9 @@ class Session:
         return self.parts.base.snapshot.state_version if self.parts.base.snapshot else 0
 
     def _next_flight(self) -> Flight | None:
-        record = next(self._recorded, None)
+        record = self._ahead.record
         if record is not None and (self.interrupted or not self.goes_on(record)):
-            self._supply.close()
+            self.close()
             raise StopIteration  # nothing is lost: the next start re-runs the same epochs
         if record is not None:
             return self._replayed(record)
@@ -144,18 +152,18 @@ class Session:
             filled = self.parts.verifier.filled(boundary)
             return self._empty("BOUNDARY", filled, snapshot=boundary.kind != "SKIP")
         if self.parts.writer is None:
-            self._supply.close()
+            self.close()
             raise StopIteration
         return self._live()
 
     def _replayed(self, record: EpochCommitted) -> Flight:
         if record.boundary is not None:
             self._note_boundary(record.boundary)
-        slices = self._supply.recorded(record)
+        again = self._ahead.take(frozenset(self._skipped))
         carries = self.parts.carry.carries(record.sequence)
         carried = self._outputs.of(record) if carries else None
         due = record.snapshot_taken and not carries
-        return Flight(record.sequence, slices, record.reason, due, record, carried)
+        return Flight(record.sequence, again.slices, record.reason, due, again, carried)
 
     def _note_boundary(self, boundary: Boundary) -> None:
         skipped = skipped_by(boundary)
@@ -229,38 +237,34 @@ class Session:
             )
         records = [record for item in items if isinstance(item, Encoded) for record in item.records]
         body = next((item for item in items if isinstance(item, StateBody)), None)
-        if flight.recorded is not None:
-            self._check(flight, flight.recorded, records, body)
+        if flight.again is not None:
+            self._check(flight.again, flight.carried, records, body)
             if self.on_rerun is not None:
-                self.on_rerun(flight.recorded, records)
+                self.on_rerun(flight.again.record, records)
         else:
             self._commit(flight, records, body)
         self.progress.records += sum(s.count for s in flight.slices)
         self.progress.outputs += len(records)
-        self._skipped -= {p for p in self._skipped if self._passed(p)}
+        self._skipped -= {p for p in self._skipped if passed(p, flight.slices)}
         self._flight = None
         if self.on_settled is not None:
             self.on_settled(self.progress)
 
-    def _passed(self, position: Position) -> bool:
-        return (
-            self._supply.buffers[Tp(position.topic, position.partition)].position > position.offset
-        )
-
     def _check(
         self,
-        flight: Flight,
-        record: EpochCommitted,
+        again: Reread,
+        carried: Carried | None,
         records: list[OutRecord],
         body: StateBody | None,
     ) -> None:
+        record = again.record
         if not self.parts.carry.accepts(record.sequence):
-            self.parts.verifier.check(record, flight.slices, records, body, flight.carried)
-        elif flight.carried is not None:
-            self.parts.verifier.count(record, records, flight.carried)
+            self.parts.verifier.check(record, again.digests, records, body, carried)
+        elif carried is not None:
+            self.parts.verifier.count(record, records, carried)
         self._sequence, self._chain = record.sequence, record.chain
         self._snapshot = record.snapshot
-        self._clock.count(sum(s.size for s in flight.slices))
+        self._clock.count(sum(s.size for s in again.slices))
         if record.snapshot_taken and record.snapshot is not None:
             self._clock.taken(record.snapshot.size)
         self.progress.epochs_verified += 1
@@ -291,3 +295,8 @@ class Session:
             return
         self._group_at = now + GROUP_COMMIT_S
         self.parts.log.commit_group(self.parts.shard.group, self._supply.ends())
+
+
+def passed(position: Position, slices: Sequence[Slice]) -> bool:
+    """Whether these reach beyond a record."""
+    return any(s.tp == position[:2] and s.end > position.offset for s in slices)

@@ -35,6 +35,7 @@ class Supply:
         self._patient = {topic.topic for topic in shard.inputs if not topic.urgent}
         self._patient_until = 0.0  # of monotonic time; 0 where nothing waits for more
         self._held: set[Tp] = set()
+        self._given_up = False
         positions = {tp: place.offset for tp, place in places.items()}
         self._intake = intake_of(log, positions)
 
@@ -80,6 +81,8 @@ class Supply:
     def _fill(self, buffer: PartitionBuffer, count: int, sequence: int) -> None:
         limit = time.monotonic() + STALL_S
         while len(buffer) < count:
+            if self._given_up:
+                raise HistoryBroken(f"epoch {sequence} is not wanted any more")
             self._hold_back(wanting=buffer)
             if self._poll(POLL_S):
                 limit = time.monotonic() + STALL_S
@@ -157,6 +160,10 @@ class Supply:
             elif len(buffer) > PAUSE_RECORDS:
                 self._held.add(tp)
         self._intake.hold(self._held)
+
+    def give_up(self) -> None:
+        """Whoever waits for recorded ranges waits no longer. May be asked from another thread."""
+        self._given_up = True
 
     def close(self) -> None:
         self._intake.close()

@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from connectors.epochs.digest import input_digest, outputs_digest
+from connectors.epochs.digest import outputs_digest
 from connectors.epochs.encode import ID_HEADER
 from connectors.epochs.errors import Diverged
 from connectors.epochs.model import Shard
-from connectors.epochs.runs import Slice
 from connectors.log.interface import OutRecord
 from pipelines.items import Carried, StateBody
 from schemas.codec import Codec
@@ -48,7 +47,7 @@ class Verifier:
     def check(
         self,
         record: EpochCommitted,
-        slices: Sequence[Slice],
+        digests: Sequence[bytes],
         records: Sequence[OutRecord],
         body: StateBody | None,
         carried: Carried | None,
@@ -56,7 +55,7 @@ class Verifier:
         """Raises `Diverged`. Of a carried epoch the outputs are counted, not compared."""
         if carried is not None:
             self.count(record, records, carried)
-        what = self._inputs(record, slices)
+        what = self._inputs(record, digests)
         if carried is None:
             what = what or self._outputs(record, records) or self._state(record, body)
         if what is None:
@@ -75,9 +74,9 @@ class Verifier:
             f"--accept-divergence {record.sequence} --reason WHY"
         )
 
-    def _inputs(self, record: EpochCommitted, slices: Sequence[Slice]) -> str | None:
-        for wanted, part in zip(record.inputs, slices, strict=True):
-            if input_digest(part, self.codec.fingerprint_of) != wanted.digest:
+    def _inputs(self, record: EpochCommitted, digests: Sequence[bytes]) -> str | None:
+        for wanted, digest in zip(record.inputs, digests, strict=True):
+            if digest != wanted.digest:
                 return f"inputs ({wanted.topic}/{wanted.partition}/{wanted.start})"
         return None
 

@@ -88,6 +88,11 @@ def arrow_type(schema: avsc.Parsed) -> pa.DataType:
     return _SIMPLE[kind]
 
 
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type of a column's values, whether or not it was read as a dictionary."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def headers_column(headers: Sequence[Headers]) -> pa.ListArray:
     """Headers as a list per record, in their order; none is an empty list. A header that all
     records have alike is kept once, see `whole_headers`.

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from connectors.epochs.runs import Events
-from replay.archive.columns import EVENT, arrow_type
+from replay.archive.columns import EVENT, arrow_type, plain_type
 from schemas.catalog import Catalog
 from schemas.projection import column_type
 
@@ -30,7 +30,7 @@ class Kept(NamedTuple):
     def within(self, schema: pa.Schema) -> bool:
         """Whether a file has these fields: one of an earlier version may have others."""
         return all(
-            field.name in schema.names and schema.field(field.name).type == field.type
+            field.name in schema.names and plain_type(schema.field(field.name).type) == field.type
             for field in self.fields
         )
 
@@ -38,9 +38,21 @@ class Kept(NamedTuple):
         """The events of a batch; None where a value holds none that could be decoded."""
         if rows.column(EVENT).null_count:
             return None
-        frame = pl.from_arrow(rows.select([field.name for field in self.fields]))
-        assert isinstance(frame, pl.DataFrame)
+        frame = pl.DataFrame([_series(field.name, rows) for field in self.fields])
         return Events(self.event, frame) if frame.schema == self.frame else None
+
+
+def _series(name: str, rows: pa.RecordBatch) -> pl.Series:
+    column = rows.column(name)
+    if not pa.types.is_dictionary(column.type):
+        return _plain(name, column)
+    return _plain(name, column.dictionary)[_plain(name, column.indices)]
+
+
+def _plain(name: str, column: pa.Array) -> pl.Series:
+    found = pl.from_arrow(column)
+    assert isinstance(found, pl.Series)
+    return found.alias(name)
 
 
 def kept(catalog: Catalog, topic: str) -> Kept | None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from replay.archive import manifest, values
+from replay.archive.columns import VALUE
 from replay.archive.decoded import Kept
 from replay.archive.errors import ArchiveCorrupt, ArchiveError, ArchiveGap
 from replay.archive.grown import standing
@@ -24,6 +25,8 @@ from replay.archive.store import Store
 BATCH_ROWS = 8_192  # handed over at once: what stays in the processor's cache
 READ_ROWS = 32_768  # taken out of a file at once, and no more than
 READ_BYTES = 16_777_216  # of all columns
+REPEATING_BYTES = 2  # a row, of strings that mostly come again
+_DICTIONARY = "RLE_DICTIONARY"
 _OFFSET = 2  # the place of `_offset` among a file's columns
 
 
@@ -115,7 +118,7 @@ def checked(store: Store, name: FileName) -> Any:
             if hashlib.file_digest(handle, "sha256").hexdigest() != said.sha256:
                 raise _corrupt(store, name, "it is not the file that its manifest describes")
             handle.seek(0)
-            file = pq.ParquetFile(handle)
+            file = _repeating(pq.ParquetFile(handle), handle)
         except OSError as error:
             raise ArchiveError(f"{store.root}/{name.path}: {error.strerror or error}") from None
         except pa.ArrowException as error:
@@ -124,6 +127,24 @@ def checked(store: Store, name: FileName) -> Any:
             raise _corrupt(store, name, f"{file.metadata.num_rows} rows, not {said.rows}")
         refused.pop_all()  # it is as it should be, and stays open
     return file
+
+
+def _repeating(file: Any, handle: Any) -> Any:
+    """The same file, which gives columns of few different strings as dictionaries: a third of the
+    work of a string per row.
+    """
+    group = file.metadata.row_group(0) if file.num_row_groups else None
+    found = [group.column(number) for number in range(group.num_columns)] if group else []
+    names = [
+        column.path_in_schema
+        for column in found
+        if column.physical_type == "BYTE_ARRAY"
+        and column.path_in_schema != VALUE
+        and "." not in column.path_in_schema  # no part of a list or a record
+        and _DICTIONARY in column.encodings
+        and column.total_uncompressed_size <= REPEATING_BYTES * column.num_values
+    ]
+    return pq.ParquetFile(handle, metadata=file.metadata, read_dictionary=names)
 
 
 def _corrupt(store: Store, name: FileName, what: str) -> ArchiveCorrupt:

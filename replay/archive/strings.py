@@ -88,6 +88,7 @@ def framed(values: pa.BinaryArray, mark: bytes = b"") -> Framed:
 
 def packed(column: pa.BinaryArray) -> Packed:
     """A column's strings end to end; a null is empty."""
+    column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
     return _packed(strings(plain(column)), 0)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from replay.archive.columns import EVENT, SCHEMA_ID, VALUE, arrow_type
+from replay.archive.columns import EVENT, SCHEMA_ID, VALUE, arrow_type, plain_type
 from replay.archive.errors import ArchiveCorrupt
 from schemas import avsc
 from schemas.blocks import MARK, framed_as
@@ -146,6 +146,6 @@ def _of_schema(
 def _fits(rows: pa.RecordBatch, field: avsc.Parsed) -> bool:
     """Whether there is a column for a field of the writer's, as it was written."""
     at = rows.schema.get_field_index(field["name"])
-    if at < 0 or rows.schema.field(at).type != arrow_type(field["type"]):
+    if at < 0 or plain_type(rows.schema.field(at).type) != arrow_type(field["type"]):
         return False
     return avsc.optional(field["type"]) is not None or not rows.column(at).null_count

@@ -51,7 +51,7 @@ def whole(folder: Path, name: FileName) -> pa.Table:
     """A file with all columns, values included that it leaves out."""
     columns = pq.read_schema(folder / name.path)
     found = tables(FolderStore(folder), name, columns.names, 0)
-    return pa.Table.from_batches(found, columns)
+    return pa.Table.from_batches(found).cast(columns)
 
 
 def messages(log: Log, topic: str) -> Iterator[Message]:

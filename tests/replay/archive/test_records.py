@@ -19,19 +19,23 @@ from connectors.epochs.tables import Tables
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryMessage
 from pipelines.batches import local_codec
+from replay.archive import records
 from replay.archive.decoded import kept
+from replay.archive.layout import FileName
 from replay.archive.records import batches
 from replay.archive.rows import records_of
 from replay.archive.source import ArchiveLog
-from replay.archive.store import FolderStore
+from replay.archive.store import FolderStore, Store
 from replay.archive.writer import PartitionWriter
-from schemas.events import ClockTick
+from schemas.events import ClockTick, TradePrinted
+from schemas.numbers import exact
 from tests.schemas.strategies import CATALOG, EVENTS
 
 CODEC = local_codec()
 BAD = (None, b"", b"\0\0", b"\1\0\0\0\0\0", b"\0\0\0\xff\xff\0")
 DECODED = sorted(topic for topic in CATALOG.topics if kept(CATALOG, topic))
 Messages = list[MemoryMessage]
+ANY = 1_000_000
 
 
 @st.composite
@@ -53,6 +57,12 @@ def archived(folder: Path, found: Messages) -> ArchiveLog:
     writer.add(records_of(found))
     writer.finish(end)
     return ArchiveLog(FolderStore(folder))
+
+
+def opened(store: Store, file: FileName) -> pa.Schema:
+    """The columns of a file as they are read."""
+    with records.checked(store, file) as found:
+        return found.schema_arrow
 
 
 def slice_of(run: Run, topic: str) -> Slice:
@@ -80,8 +90,12 @@ def check_same(theirs: Run, ours: Run, topic: str) -> None:
 @given(st.data())
 def test_a_run_from_the_archive_is_that_of_its_records(topic: str, data: st.DataObject) -> None:
     found = data.draw(messages(topic, bad=data.draw(st.booleans())))
-    with TemporaryDirectory() as folder:
+    whole, few = data.draw(st.sampled_from([(0, False), (ANY, True)]))
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "REPEATING_BYTES", whole)
         log = archived(Path(folder), found)
+        (file,) = log.files[Tp(topic, 0)]
+        assert pa.types.is_dictionary(opened(log.store, file).field("_event").type) is few
         tp = Tp(topic, 0)
         read = log.reader({tp: found[0].offset()}).poll(1, 0.0)[tp]
         assert [m.value() for m in read] == [m.value() for m in found]
@@ -110,8 +124,8 @@ def test_files_of_another_shape_are_read_by_their_values(tmp_path: Path) -> None
 def test_parts_of_a_batch_are_messages_too(tmp_path: Path) -> None:
     topic = "ops.clock.v1"
     event = ClockTick(1)
-    records = [OutRecord(topic, 0, b"%d" % n, CODEC.encode(event), 1_000 + n) for n in range(5)]
-    found = [MemoryMessage(record, offset) for offset, record in enumerate(records)]
+    sent = [OutRecord(topic, 0, b"%d" % n, CODEC.encode(event), 1_000 + n) for n in range(5)]
+    found = [MemoryMessage(record, offset) for offset, record in enumerate(sent)]
     log = archived(tmp_path, found)
     (batch,) = batches(log.store, log.files[Tp(topic, 0)], 1)
     assert [m.offset() for m in batch] == [1, 2, 3, 4]
@@ -120,3 +134,15 @@ def test_parts_of_a_batch_are_messages_too(tmp_path: Path) -> None:
     assert not batch[4:]
     with pytest.raises(IndexError):
         batch[4]
+
+
+def test_strings_that_come_again_are_read_as_dictionaries(tmp_path: Path) -> None:
+    """Which is a matter of speed alone: see above."""
+    topic, one = "md.trade.v1", exact("1")
+    trades = [TradePrinted("V", "X.V", f"{n}", "BUY", one, one, n, n, "A") for n in range(1_000)]
+    sent = [OutRecord(topic, 0, b"X.V", CODEC.encode(trade), 1_000) for trade in trades]
+    log = archived(tmp_path, [MemoryMessage(record, at) for at, record in enumerate(sent)])
+    schema = opened(log.store, *log.files[Tp(topic, 0)])
+    found = {field.name for field in schema if pa.types.is_dictionary(field.type)}
+    assert found >= {"_key", "_event", "venue", "instrument", "aggressor_side", "line"}
+    assert not found & {"trade_id", "_value"}
