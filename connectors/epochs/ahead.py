@@ -67,7 +67,7 @@ class Ahead:
 
     def _prepared(self, record: EpochCommitted, skipped: frozenset[Position]) -> Reread:
         found = self._read(record, skipped)
-        _ = found.batch.errors  # whoever asks for them has the tables decoded
+        found.batch.decode()
         return found
 
     def close(self) -> None:

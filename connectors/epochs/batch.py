@@ -60,6 +60,10 @@ class EpochBatch:
     def errors(self) -> Sequence[Output]:
         return self._by_row[1] if self.count < ROWS_MAX else self._by_table[1]
 
+    def decode(self) -> None:
+        """The tables at once rather than when they are first asked for."""
+        _ = self._by_table
+
     def rows(self) -> Iterator[Input]:
         if self.count < ROWS_MAX:
             return iter(self._by_row[0])
