@@ -93,6 +93,7 @@ class Session:
     def fail(self, error: Exception) -> None:
         """No more epochs: whoever runs the flow raises this once the flow has ended."""
         self.failed = error
+        self._ahead.close()
         self.on_failed(error)
 
     def close(self) -> None:
