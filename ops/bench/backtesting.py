@@ -1,9 +1,11 @@
-"""A backtest of two crossing averages over the ticks that a peer is given too.
+"""What a peer is given too: a backtest of two crossing averages over ticks of its own, and the
+trades that the strategy pipeline's epochs are replayed over.
 
 python -m ops.bench.work backtest_orders 100000 '{"ticks": "FILE"}'
 
-Ticks are a random walk: a trade every millisecond, a quote with every tenth, a mark every tenth of
-a second. The market lies in an archive; reading it is part of the time, making it is not.
+A backtest's ticks are a random walk: a trade every millisecond, a quote with every tenth, a mark
+every tenth of a second. The market lies in an archive; reading it is part of the time, making it is
+not.
 """
 
 from __future__ import annotations
@@ -19,18 +21,17 @@ from typing import Any, Final
 from connectors.epochs.tuning import tune
 from connectors.log.interface import OutRecord
 from connectors.log.memory import MemoryLog
+from ops.bench import data
 from ops.bench.samples import Sample
 from ops.bench.works import Watch
 from ops.processes.backtesting import Assumed, setting_of
 from ops.settings import ROOT, Settings, load_file
 from pipelines.batches import local_codec
 from pipelines.market.marks import marked
-from pipelines.strategy.logic import StrategyLogic
 from replay.archive.run import archive
 from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
-from replay.backtest.feed import Feed, ranges
 from replay.backtest.run import backtest
 from schemas.codec import Codec
 from schemas.events import ClockTick, QuoteChanged, TradePrinted
@@ -66,10 +67,28 @@ def ticks(trades: int) -> Iterator[list[Any]]:
 
 def fill_ticks(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
     """The file of ticks that both sides read."""
-    rows = list(ticks(events))
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    Path(arguments["ticks"]).write_text(lines)
-    return Sample("fill_ticks", len(rows), 0.0)
+    return Sample("fill_ticks", _written(ticks(events), arguments["ticks"]), 0.0)
+
+
+def fill_rows(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
+    """A file of the first trades on the topic that the strategy pipeline reads."""
+    return Sample("fill_rows", _written(trades(events), arguments["ticks"]), 0.0)
+
+
+def _written(rows: Iterable[list[Any]], file: str) -> int:
+    """How many there are."""
+    lines = [json.dumps(row) + "\n" for row in rows]
+    Path(file).write_text("".join(lines))
+    return len(lines)
+
+
+def trades(number: int) -> Iterator[list[Any]]:
+    """Rows as `ticks` gives them."""
+    codec = local_codec()
+    for record in data.trades(number, data.instruments(data.INSTRUMENTS), codec):
+        event = codec.decode(record.value)
+        terms = [f"{event.last_px:.2f}", f"{event.last_qty:.5f}", event.aggressor_side]
+        yield ["trade", event.instrument, event.ts_event_ns, *terms, event.trade_id]
 
 
 def backtest_orders(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
@@ -87,32 +106,6 @@ def backtest_orders(_: Settings, events: int, arguments: dict[str, Any]) -> Samp
         return sample
     finally:
         shutil.rmtree(folder)
-
-
-def backtest_signals(_: Settings, events: int, arguments: dict[str, Any]) -> Sample:
-    """The same averages alone over the archive."""
-    tune()
-    folder = Path(mkdtemp(prefix="tape-bench-"))
-    try:
-        log, codec, count = archived(folder, Path(arguments["ticks"]))
-        logic = setting_of(load_file(ROOT / CONFIG), Assumed()).strategy
-        watch = Watch()
-        changes = signals(logic, log, codec)
-        sample = watch.sample("backtest_signals", count)
-        sample.extra = {"changes": changes}
-        return sample
-    finally:
-        shutil.rmtree(folder)
-
-
-def signals(logic: StrategyLogic, log: ArchiveLog, codec: Codec) -> int:
-    """Wanted positions that changed."""
-    state, changes = logic.initial(), 0
-    feed = Feed(log, codec, ranges(log, topics=TOPICS[:2]))
-    for batch in feed.batches():
-        changes += len(logic.advance(state, batch))
-    feed.close()
-    return changes
 
 
 def archived(folder: Path, file: Path) -> tuple[ArchiveLog, Codec, int]:

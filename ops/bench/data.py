@@ -31,6 +31,7 @@ from schemas.numbers import exact
 from schemas.secret import revealed
 
 PARTITIONS = 4
+INSTRUMENTS = 4  # of the trades that most measurements read
 QUICKEST_NS = 1_270_000  # from a trade to its receipt
 PER_MS = 1  # record timestamps: trades a millisecond
 CAPTURES = ("binance_spot_btcusdt_20240808", "binance_spot_ethusdt_20240808")

@@ -49,7 +49,7 @@ class Row(NamedTuple):
         return "reached" if sign * self.value >= sign * self.target.least else "MISSED"
 
 
-SIGNALS = ("backtest_signals", "nautilus_signals")
+SIGNALS = ("replay_archive", "nautilus_signals")
 ORDERS = ("backtest_orders", "nautilus_orders")
 RATIOS = (
     (Target("log to columns / messages only", 0.70, 0.90), "columns", "messages"),
@@ -65,7 +65,7 @@ RATIOS = (
         "sql_bars",
         "sql_by_hand",
     ),
-    (Target("signals from the archive / nautilus_trader", 6, 15), *SIGNALS),
+    (Target("signals from the archive, with digests / nautilus_trader", 6, 15), *SIGNALS),
     (Target("full backtest / nautilus_trader with orders", 2, 8), *ORDERS),
 )
 BESIDE = (
@@ -291,11 +291,12 @@ FIGURES = """\
   desk's pair trades the same slice on logs of their own, and an order is compared with itself.
 - `sql_bars`: one-minute bars of one instrument by `tape sql`, from the manifests to the answer;
   `sql_by_hand`: the same DuckDB query over one Parquet file with just its four columns, sorted.
-- `backtest_orders`: strategy with execution, risk, gateway and matching over ticks in an archive;
-  `backtest_signals`: the averages alone. `nautilus_*`: nautilus_trader's engine over the same ticks
-  in memory, market orders in place of limit orders; without its start-up and loading.
-- `replay_log`, `replay_archive`: the strategy's epochs again, by as many processes as `tape replay`
-  takes unless it is told.
+- `replay_log`, `replay_archive`: the strategy's epochs again with all digests, by as many processes
+  as `tape replay` takes unless it is told.
+- `backtest_orders`: strategy with execution, risk, gateway and matching over ticks in an archive.
+- `nautilus_orders`, `nautilus_signals`: nautilus_trader's engine, from memory, over the backtest's
+  ticks with market orders in place of limit orders, and over the first of the trades replayed, with
+  the same averages; without its start-up and loading.
 - The latency of orders is that of the example desk with everything running, captures at their own
   pace; the venue tells its time in whole milliseconds.
 - CPU and memory count the process with those beside it, not the broker; memory of more than one is

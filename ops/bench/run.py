@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from connectors.log.interface import Tp
 from ops import stack
+from ops.bench import data
 from ops.bench.peers.environment import NotInstalled, peer_python
 from ops.bench.samples import Sample, Samples
 from ops.bench.seeing import endpoint
@@ -185,7 +186,7 @@ class Bench:
     def _fill(self) -> None:
         plan, trades = self._plan, {}
         if plan.groups & {"messages", "columns", "strategy", "stock", "quix", "archive", "sql"}:
-            trades[MAIN] = (plan.events, 4)
+            trades[MAIN] = (plan.events, data.INSTRUMENTS)
         if plan.groups & {"growth", "seeing"}:
             trades[TWO] = (plan.growth_events, 2)
         if "growth" in plan.groups:
@@ -199,13 +200,14 @@ class Bench:
             self._prepare(RAW)
             self._work("fill_frames", RAW, plan.frames, {})
         if "backtest" in plan.groups:
-            self._work("fill_ticks", MAIN, plan.ticks, self._ticks)
+            self._work("fill_ticks", MAIN, plan.ticks, self._file("ticks"))
+        if "archive" in plan.groups:
+            self._work("fill_rows", MAIN, plan.peer_events, self._file("trades"))
         self._create_private()
 
-    @property
-    def _ticks(self) -> dict[str, Any]:
-        """The file that both sides of a backtest read."""
-        return {"ticks": str(self._folder / "ticks.jsonl")}
+    def _file(self, name: str) -> dict[str, Any]:
+        """What a peer reads: ticks that a backtest reads too, or trades that are on the topic."""
+        return {"ticks": str(self._folder / f"{name}.jsonl")}
 
     def _prepare(self, prefix: str) -> None:
         prepare_log(self._settings(prefix), silent)
@@ -254,6 +256,8 @@ class Bench:
             yield "strategy", MAIN, plan.events, own
         history = ("archive", "replay_log", "replay_archive") if "archive" in groups else ()
         yield from ((name, MAIN, plan.events, own) for name in history)
+        if "archive" in groups:
+            yield "nautilus_signals", MAIN, plan.peer_events, self._file("trades")
         if "stock" in groups:
             yield "stock_bytewax", MAIN, plan.peer_events, {}
         if "quix" in groups:
@@ -283,9 +287,8 @@ class Bench:
             yield "sql_bars", MAIN, plan.events, {}
             yield "sql_by_hand", MAIN, plan.events, {}
         if "backtest" in plan.groups:
-            for what in ("orders", "signals"):
-                yield f"backtest_{what}", MAIN, plan.ticks, self._ticks
-                yield f"nautilus_{what}", MAIN, plan.ticks, self._ticks
+            yield "backtest_orders", MAIN, plan.ticks, self._file("ticks")
+            yield "nautilus_orders", MAIN, plan.ticks, self._file("ticks")
 
     def _measured(
         self, name: str, prefix: str, events: int, arguments: dict[str, Any]

@@ -34,7 +34,6 @@ from replay.verify.audit import verify as audited
 from replay.verify.signature import sign_days
 
 FIRST_MS: Final = 20_000 * DAY_MS
-INSTRUMENTS: Final = 4
 
 
 class NotClean(AssertionError):
@@ -75,7 +74,7 @@ def recorded(settings: Settings, events: int) -> MemoryLog:
 
 
 def timed(number: int) -> Iterator[OutRecord]:
-    names = data.instruments(INSTRUMENTS)
+    names = data.instruments(data.INSTRUMENTS)
     for at, record in enumerate(data.trades(number, names, local_codec())):
         yield record._replace(timestamp_ms=FIRST_MS + at // 100)
 

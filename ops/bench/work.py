@@ -25,7 +25,7 @@ MODULES: Final = {
     **dict.fromkeys(("market", "json_loads", "fill_trades", "fill_frames"), "works"),
     **dict.fromkeys(("archive", "replay_log", "replay_archive"), "archive"),
     **dict.fromkeys(("fill_archive", "sql_bars", "sql_by_hand"), "sql"),
-    **dict.fromkeys(("fill_ticks", "backtest_orders", "backtest_signals"), "backtesting"),
+    **dict.fromkeys(("fill_ticks", "fill_rows", "backtest_orders"), "backtesting"),
     **{name: name for name in ("latency", "risk", "trading", "venue", "verify")},
 }
 
