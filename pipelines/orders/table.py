@@ -5,9 +5,9 @@ given while something is left to fill, else to FILLED. `OrderResolved` leads whe
 says.
 
 Reports overtake each other: a fill or the end may precede the acknowledgement, and the answer to a
-repeated cancel may follow the end. After it, fills are
-legal as far as the final quantity named them. An approved order that is not to be sent any more, be
-it canceled before, ends by `DecisionExpired`.
+repeated cancel may follow the end. After it, fills are legal as far as the final quantity named
+them. An order of which no byte was sent ends by `DecisionExpired`, also where a cancel has
+overtaken it or it is in doubt meanwhile; one that the venue has acknowledged cannot.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ TABLE: Final[Mapping[OrderState, Mapping[str, OrderState]]] = {
         "OrderFilled": "PENDING_CANCEL",
         "OrderPendingCancel": "PENDING_CANCEL",
         "OrderCancelRejected": "ACCEPTED",
+        "DecisionExpired": "DROPPED",
     },
     "OUTCOME_UNKNOWN": {
         **_AT_VENUE,
@@ -80,13 +81,14 @@ TABLE: Final[Mapping[OrderState, Mapping[str, OrderState]]] = {
         "OrderPendingCancel": "OUTCOME_UNKNOWN",
         "OrderCancelRejected": "OUTCOME_UNKNOWN",
         "OrderResolved": "OUTCOME_UNKNOWN",
+        "DecisionExpired": "DROPPED",
     },
     "FILLED": _late("FILLED"),
     "CANCELED": _late("CANCELED"),
     "EXPIRED": _late("EXPIRED"),
     "REJECTED": {"OrderCancelRejected": "REJECTED"},
     "ABSENT": {"OrderCancelRejected": "ABSENT"},
-    "DROPPED": {},
+    "DROPPED": {"OrderCancelRejected": "DROPPED"},
 }
 
 RESOLVED: Final[Mapping[OrderResolution, OrderState]] = {

@@ -134,6 +134,18 @@ STORIES = [
         [failure(False, "SEND_TOO_LATE")], "DecisionExpired", "DROPPED", id="dropped before sending"
     ),
     pytest.param(
+        [CANCEL, failure(False, "SEND_TOO_LATE"), response(CANCEL, [UNKNOWN_ORDER])],
+        "PendingCancel DecisionExpired CancelRejected",
+        "DROPPED",
+        id="a cancel overtakes what is never sent",
+    ),
+    pytest.param(
+        [CANCEL, response(CANCEL, [UNKNOWN_ORDER]), failure(False, "STATE_HALTED")],
+        "PendingCancel CancelRejected OutcomeUnknown DecisionExpired",
+        "DROPPED",
+        id="in doubt, then never sent",
+    ),
+    pytest.param(
         [answered(DoubtReport("503"))], "OutcomeUnknown", "OUTCOME_UNKNOWN", id="venue ill"
     ),
     pytest.param(

@@ -27,14 +27,14 @@ LIFE = """
 APPROVED        SUB . . . . . . . . . DRO
 SUBMITTING      . ACC REJ ACC PEN CAN . EXP OUT . DRO
 ACCEPTED        . ACC . ACC PEN CAN ACC EXP OUT . .
-PENDING_CANCEL  . PEN REJ PEN PEN CAN ACC EXP OUT . .
-OUTCOME_UNKNOWN . ACC REJ OUT OUT CAN OUT EXP OUT ACC .
+PENDING_CANCEL  . PEN REJ PEN PEN CAN ACC EXP OUT . DRO
+OUTCOME_UNKNOWN . ACC REJ OUT OUT CAN OUT EXP OUT ACC DRO
 FILLED          . FIL . . . . FIL . . . .
 CANCELED        . CAN . . . . CAN . . . .
 REJECTED        . . . . . . REJ . . . .
 EXPIRED         . EXP . . . . EXP . . . .
 ABSENT          . . . . . . ABS . . . .
-DROPPED         . . . . . . . . . . .
+DROPPED         . . . . . . DRO . . . .
 """
 ROWS = [
     pytest.param(line.split()[0], kind, cell, id=f"{line.split()[0]}-{kind}")
