@@ -134,7 +134,7 @@ class Sender:
                 continue
             if desk.held or not self._budget.take_cancel(at_ns):
                 return
-            self._canceled_ns[cl_ord_id] = at_ns + CANCEL_AGAIN_NS
+            self._canceled_ns[cl_ord_id] = at_ns + again_ns(entry.cancels)
             request = desk.parts.port.cancel(entry.approved)
             self._start(self._cancel(request, entry.cancels + 1, reason))
 
@@ -167,6 +167,13 @@ class Sender:
         """Returns when nothing is under way."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+
+def again_ns(cancels: int) -> int:
+    """How long after a cancel the next one follows, where so many went before it: 0.5, 1, then
+    2 s. A venue that is overloaded, or does not know the order, is not helped by more.
+    """
+    return CANCEL_AGAIN_NS << min(cancels, 2)
 
 
 _REPEATED: Final = Refused("DECISION_REPEATED", ())

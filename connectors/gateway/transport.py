@@ -7,6 +7,7 @@ wait for a connection: CLOCK_BOOTTIME also counts while a machine or process is 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from connectors.orderport.interface import Signed
 from schemas.events import RequestFailure
 
 TIMEOUT_S: Final = 5.0
+CONNECTIONS: Final = 64
 # At lower levels these clients write whole requests, keys and signatures included, into the log.
 for _name in ("httpx", "httpcore", "websockets"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -78,8 +80,15 @@ class Transport:
         self._boottime_ns, self._now_ns = boottime_ns, now_ns
         # No proxy of the environment's: it would see the key. No retry: nothing is sent twice.
         self._client = httpx.AsyncClient(
-            timeout=timeout_s, trust_env=False, follow_redirects=False, http2=False
+            timeout=timeout_s,
+            trust_env=False,
+            follow_redirects=False,
+            http2=False,
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=20),
         )
+        # Requests that wait for a connection inside the client cost it the square of their number:
+        # some hundreds stop the event loop, and with it every other cancel (`tests/pins`).
+        self._room = asyncio.Semaphore(CONNECTIONS)
 
     async def send(
         self,
@@ -110,7 +119,9 @@ class Transport:
         )
         assert request.url.raw_path.endswith(signed.target), "the client changed the bytes"
         try:
-            response = await self._client.send(request)
+            async with self._room:
+                self._check_age(signed, signed_at_ns)
+                response = await self._client.send(request)
         except _NotSent as stopped:
             return stopped.failure
         except httpx.HTTPError as error:

@@ -1,8 +1,10 @@
-"""What other libraries do that the design depends on: numbers, encodings, a client's queue."""
+"""What other libraries do that the design depends on: numbers, encodings, clients' queues."""
 
 from __future__ import annotations
 
+import asyncio
 import io
+import sys
 import threading
 from decimal import Context, Decimal, getcontext
 
@@ -11,6 +13,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from connectors.epochs.history import CHAIN_BYTES
+from connectors.http_client import httpx
 from connectors.log.kafka_writer import RULE, UNSURE_S, writer_error
 from schemas.catalog import load_catalog
 from schemas.events import EpochCommitted
@@ -45,6 +48,38 @@ def test_the_clients_queue_refuses_rather_than_waits() -> None:
     with pytest.raises(BufferError):
         producer.produce("topic", b"")
     producer.purge()
+
+
+def test_requests_that_wait_in_the_http_client_cost_the_square_of_their_number() -> None:
+    """Hence no more are handed to it than it has connections: at 800 the loop stands for seconds.
+    Counted in calls, for these do not depend on the machine.
+    """
+    few, many = (asyncio.run(_calls_for(waiting)) for waiting in (50, 200))
+    assert many > 6 * few
+
+
+async def _calls_for(waiting: int) -> int:
+    """Calls while so many requests wait for one of ten connections, all in vain."""
+    calls = 0
+
+    def count(_frame: object, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    async def unanswered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(unanswered, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    limits = httpx.Limits(max_connections=10)
+    async with httpx.AsyncClient(timeout=0.3, trust_env=False, limits=limits) as client:
+        asked = [client.get(url) for _ in range(10 + waiting)]
+        sys.setprofile(count)
+        await asyncio.gather(*asked, return_exceptions=True)
+        sys.setprofile(None)
+    server.close()
+    return calls
 
 
 def test_chain_is_the_last_field_of_an_epoch_on_the_wire() -> None:

@@ -22,6 +22,7 @@ from connectors.gateway.gateway import Gateway
 from connectors.gateway.keys import KeyRefused, parse_key
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.past import BREAKS, CONTROL
+from connectors.gateway.sender import again_ns
 from connectors.log.interface import Message, Tp
 from connectors.metrics import declared
 from connectors.orderport import order_port
@@ -121,6 +122,11 @@ def test_an_order_rests_and_is_canceled(tmp_path: Path) -> None:
         assert not server.venue.exchange.open_orders(ACCOUNT, "BTCUSDT")
 
     play(tmp_path, act)
+
+
+@pytest.mark.parametrize(("cancels", "seconds"), [(0, 0.5), (1, 1.0), (2, 2.0), (90, 2.0)])
+def test_a_cancel_is_repeated_ever_less_often(cancels: int, seconds: float) -> None:
+    assert again_ns(cancels) == seconds * 1e9
 
 
 def test_the_venue_refuses(tmp_path: Path) -> None:
