@@ -27,6 +27,7 @@ from connectors.venues.common_parse import (
     check_signs,
     crossed,
     levels,
+    may_be_negative,
     refused,
     usual_levels,
 )
@@ -150,7 +151,7 @@ def trade(frame: FrameReceived, names: Names) -> list[Parsed]:
     number, px, qty = sent.t, exact(sent.p), exact(sent.q)
     event = None
     if sent.X == "MARKET":
-        if b"-" in payload:
+        if may_be_negative(payload):
             check_signs(payload)
         if not px:
             raise bad_price(sent.p)
@@ -169,7 +170,7 @@ def quote(frame: FrameReceived, names: Names) -> list[Parsed]:
     venue, instrument, stream = names
     sent = _quote(payload).data
     bid, ask, number, ts_event_ns = exact(sent.b), exact(sent.a), sent.u, sent.T
-    if b"-" in payload:
+    if may_be_negative(payload):
         check_signs(payload)
     if not bid or not ask:
         raise bad_price(f"{sent.b} {sent.a}")
@@ -201,7 +202,9 @@ def _usual_depth(payload: bytes) -> tuple[_Depth[Any], Levels, Levels] | None:
     except UNREADABLE:
         return None
     bids, asks = usual_levels(bytes(sent.b)), usual_levels(bytes(sent.a))
-    return None if bids is None or asks is None or b"-" in payload else (sent, bids, asks)
+    if bids is None or asks is None or may_be_negative(payload):
+        return None
+    return sent, bids, asks
 
 
 def _any_depth(payload: bytes) -> tuple[_Depth[Any], Levels, Levels]:

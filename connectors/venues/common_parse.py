@@ -19,8 +19,9 @@ from schemas.numbers import PRECISION, SCALE, exact
 # What a number or name may be, so that every event made of it can be written.
 Id = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=((1 << 63) - 1) // 1_000_000)]
-IdText = Annotated[str, Meta(pattern="^[0-9]{1,18}$")]
-Symbol = Annotated[str, Meta(pattern="^[A-Za-z0-9]+([-_/][A-Za-z0-9]+)*$", max_length=40)]
+# `\Z`: a `$` of Python's would let a line's end pass.
+IdText = Annotated[str, Meta(pattern=r"^[0-9]{1,18}\Z")]
+Symbol = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]+([-_/][A-Za-z0-9]+)*\Z", max_length=40)]
 
 SECONDS_MAX: Final = 4096
 NANOSECONDS_MAX: Final = (1 << 63) - 1_000_000_000
@@ -107,8 +108,15 @@ def _pads(shape: bytes) -> tuple[bytes, bytes] | None:
     return (_PADS[len(px)], _PADS[len(qty)]) if len(px) <= SCALE >= len(qty) else None
 
 
+def may_be_negative(payload: bytes) -> bool:
+    """Whether `check_signs` could find something: a minus, or an escape, which may be one."""
+    return b"-" in payload or b"\\" in payload
+
+
 def check_signs(payload: bytes) -> None:
     """Raises `BadFrame` where any number sent as text is negative: none in market data may be."""
+    if b"\\" in payload:
+        payload = msgspec.json.encode(msgspec.json.decode(payload))  # without escapes
     at = payload.find(b'"-')
     if at >= 0:
         raise bad_price(payload[at + 1 : at + 30].split(b'"', 1)[0].decode("ascii", "replace"))
