@@ -309,11 +309,12 @@ class OrderFold:
         if inquiry is None or not usable or request.kind != ROUND[inquiry.asked]:
             return
         entry = self.book.entries[inquiry.cl_ord_id]
-        if request.kind == "TRADES" and any(self._may_be(entry, r) for r in reports):
+        if request.kind == "TRADES" and any(self._may_be(entry, inquiry, r) for r in reports):
             self.inquiries[inquiry.cl_ord_id] = unanswered(inquiry, cause.ts_recv_ns)
             return
         [request_id] = cause.request_ids
-        inquiry = not_found(inquiry, request_id, cause.ts_recv_ns)
+        others = frozenset(r.order_id for r in reports if isinstance(r, OrderReport))
+        inquiry = not_found(inquiry, request_id, cause.ts_recv_ns, others)
         if entry.order_id is not None:  # it has been there: two silent replicas do not undo that
             inquiry = inquiry._replace(round=0)
         self.inquiries[inquiry.cl_ord_id] = inquiry
@@ -321,12 +322,15 @@ class OrderFold:
             shown = cause._replace(request_ids=inquiry.request_ids)
             self._emit(answers.resolved(entry, "ABSENT", entry.order.cum_qty, shown))
 
-    def _may_be(self, entry: Entry, report: Report) -> bool:
-        """A trade of an order that nobody here knows, on the side of the one in doubt."""
+    def _may_be(self, entry: Entry, inquiry: Inquiry, report: Report) -> bool:
+        """A trade of an order that neither we nor the venue's lists know under another name, and
+        which the one in doubt could have made.
+        """
         return (
             isinstance(report, FillReport)
             and report.order_id not in self.book.by_order_id
-            and report.side == entry.approved.side
+            and report.order_id not in inquiry.others
+            and _within(entry, report)
         )
 
     def _stream_opened(self, event: events.VenueStreamOpened) -> None:
@@ -339,6 +343,13 @@ class OrderFold:
 
     def _stream_closed(self, event: events.VenueStreamClosed) -> None:
         self.gapped = event.reason != "GATEWAY_STOPPED"
+
+
+def _within(entry: Entry, fill: FillReport) -> bool:
+    """Whether a fill keeps within the terms of an order."""
+    one, px = entry.approved, entry.approved.price
+    better = px is None or (fill.last_px <= px if one.side == "BUY" else fill.last_px >= px)
+    return fill.side == one.side and fill.last_qty <= entry.order.reserved_qty and better
 
 
 def _pending_cancel(entry: Entry, event: events.VenueRequestSent) -> events.OrderPendingCancel:

@@ -17,7 +17,8 @@ ROUNDS: Final = 2
 
 class Inquiry(NamedTuple):
     """One order in doubt. `dead_ns`: when its request can no longer arrive, `apart_ns` between the
-    rounds; nanoseconds of one clock. `request_ids` of the answers that count.
+    rounds; nanoseconds of one clock. `request_ids` of the answers that count. `others`: the venue's
+    ids of orders that this round's answers list under other names.
     """
 
     cl_ord_id: str
@@ -27,6 +28,7 @@ class Inquiry(NamedTuple):
     asked: int = 0
     not_before_ns: int = 0
     request_ids: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
 
     @property
     def absent(self) -> bool:
@@ -41,18 +43,25 @@ def question(inquiry: Inquiry, at_ns: int) -> Question | None:
     return ROUND[inquiry.asked]
 
 
-def not_found(inquiry: Inquiry, request_id: str, at_ns: int) -> Inquiry:
-    """After an answer that does not name the order."""
+def not_found(
+    inquiry: Inquiry, request_id: str, at_ns: int, others: frozenset[str] = frozenset()
+) -> Inquiry:
+    """After an answer that does not name the order, but perhaps others."""
     ids = (*inquiry.request_ids, request_id)
     if inquiry.asked + 1 < len(ROUND):
-        return inquiry._replace(asked=inquiry.asked + 1, request_ids=ids)
-    wait_ns = max(at_ns + inquiry.apart_ns, inquiry.dead_ns)
+        known = inquiry.others | others
+        return inquiry._replace(asked=inquiry.asked + 1, request_ids=ids, others=known)
     return inquiry._replace(
-        round=inquiry.round + 1, asked=0, not_before_ns=wait_ns, request_ids=ids
+        round=inquiry.round + 1,
+        asked=0,
+        not_before_ns=max(at_ns + inquiry.apart_ns, inquiry.dead_ns),
+        request_ids=ids,
+        others=frozenset(),
     )
 
 
 def unanswered(inquiry: Inquiry, at_ns: int) -> Inquiry:
     """After a question without a usable answer: its round begins anew, later."""
     kept = inquiry.request_ids[: len(inquiry.request_ids) - inquiry.asked]
-    return inquiry._replace(asked=0, not_before_ns=at_ns + inquiry.apart_ns, request_ids=kept)
+    again_ns = at_ns + inquiry.apart_ns
+    return inquiry._replace(asked=0, not_before_ns=again_ns, request_ids=kept, others=frozenset())

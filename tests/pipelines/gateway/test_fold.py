@@ -215,9 +215,9 @@ def ask(story: Story, kind: str, number: int, reports: list[Report], ts_ns: int)
     return story.tell(request, response(request, reports, ts_ns))
 
 
-def rounds(story: Story, start_ns: int, number: int, trades: list[Report] | None = None) -> str:
+def rounds(story: Story, start_ns: int, number: int, **answers: list[Report]) -> str:
     told = [
-        ask(story, kind, number, trades or [] if kind == "TRADES" else [], start_ns)
+        ask(story, kind, number, answers.get(kind, []), start_ns)
         for kind in ("OPEN_ORDERS", "CLOSED_ORDERS", "TRADES")
     ]
     return " ".join(filter(None, told))
@@ -260,8 +260,35 @@ def test_a_trade_that_could_be_its_own_keeps_it_from_being_absent() -> None:
     story.tell(failure(arrived=True))
     for number in range(1, 5):
         strange = trade(7, "0.1", None, order_id="V-strange")
-        assert rounds(story, number * 5 * SECOND_NS, number, [strange]) == ""
+        assert rounds(story, number * 5 * SECOND_NS, number, TRADES=[strange]) == ""
     assert story.state == "OUTCOME_UNKNOWN"
+
+
+STRANGE = trade(7, "0.1", None, order_id="V-X9")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param({"TRADES": [STRANGE._replace(last_px=Decimal(101))]}, id="above its limit"),
+        pytest.param({"TRADES": [STRANGE._replace(last_qty=Decimal("1.1"))]}, id="too much"),
+        pytest.param({"TRADES": [STRANGE._replace(side="SELL")]}, id="other side"),
+        pytest.param(
+            {"CLOSED_ORDERS": [stands("FILLED", "0.1", "X9")], "TRADES": [STRANGE]},
+            id="of an order that the venue lists under another name",
+        ),
+        pytest.param(
+            {"OPEN_ORDERS": [stands("OPEN", "0.1", "X9")], "TRADES": [STRANGE]},
+            id="of an order that stands under another name",
+        ),
+    ],
+)
+def test_a_strangers_trade_keeps_no_order_in_doubt(answers: dict[str, list[Report]]) -> None:
+    story = Story()
+    story.tell(failure(arrived=True))
+    assert rounds(story, SECOND_NS, 1, **answers) == ""
+    assert rounds(story, 5 * SECOND_NS, 2, **answers) == "Resolved"
+    assert story.state == "ABSENT"
 
 
 def test_an_approval_said_twice_is_one_order() -> None:
