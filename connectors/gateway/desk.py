@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from connectors.gateway.circuits import Circuits
 from connectors.gateway.figures import GatewayFigures
 from connectors.gateway.halts import Halts
 from connectors.gateway.journal import Journal
@@ -27,6 +28,7 @@ from pipelines.gateway.caps import Caps, Quote
 from pipelines.gateway.fold import OrderFold
 from pipelines.gateway.gate import Gate
 from pipelines.gateway.reports import Stamp
+from pipelines.watch.pace import Pace
 from schemas.codec import Codec
 from schemas.events import (
     CancelReason,
@@ -82,6 +84,8 @@ class Desk:
         self.journal = Journal(parts.journal, parts.codec)
         self.transport = Transport(parts.url, point=parts.point, now_ns=parts.now_ns)
         self.gate, self.halts = Gate(), Halts(parts.journal.parent)
+        self.circuits = Circuits(parts.monotonic_ns)
+        self.pace = Pace(parts.port.weight_per_minute)
         self.quotes: dict[str, Quote] = {}
         self.broken: dict[str, str | None] = {}  # open breaks: the order each is about
         self.doubted: dict[str, int] = {}  # orders a break was about, and when the venue was asked
@@ -115,6 +119,15 @@ class Desk:
     def held(self) -> bool:
         """The venue asked to wait (429, 418): who goes on, is banned for longer, cancels too."""
         return self.parts.monotonic_ns() < self._held_until_ns
+
+    def affords(self, weight: int = 1) -> bool:
+        """Whether the venue's limit leaves room: a part of it is the cancels' alone."""
+        return not self.held and self.pace.allows(weight, self.venue_ts_ms())
+
+    def may_ask(self, request: Request) -> bool:
+        """Whether a question may go out now: cancels come first, and an ill endpoint has peace."""
+        affordable = self.affords(self.parts.port.weight(request))
+        return affordable and self.circuits.allows(request.path)
 
     def venue_ts_ms(self) -> int:
         return (self.parts.now_ns() + self.offset_ns) // 1_000_000
@@ -183,14 +196,14 @@ class Desk:
         )
 
     def heard(
-        self, sent: VenueRequestSent, outcome: Answer | Failure
+        self, sent: VenueRequestSent, outcome: Answer | Failure, weight: int = 1
     ) -> VenueResponseReceived | VenueRequestFailed:
-        """The record of what came back."""
+        """The record of what came back. `weight` is what the request cost."""
         about = (sent.account, sent.venue, sent.request_id, sent.cl_ord_id)
+        self._mind(outcome, weight)
         if isinstance(outcome, Failure):
             return VenueRequestFailed(*about, *outcome, self.parts.now_ns())
         metered = self.parts.port.metered(outcome.headers)
-        self._mind(outcome)
         body = self.scrubbed(outcome.body)
         return VenueResponseReceived(*about, outcome.status, *metered, body, outcome.ts_recv_ns)
 
@@ -201,21 +214,26 @@ class Desk:
         signed, at_ns = self.sign(request)
         sent = self.sent(request, signed, causation_id)
         outcome = await self.transport.send(signed, at_ns)
-        await self.tell(sent, self.heard(sent, outcome))
+        self.circuits.judge(request.path, outcome)
+        await self.tell(sent, self.heard(sent, outcome, self.parts.port.weight(request)))
         return sent.request_id, outcome
 
     async def look(self, request: Request, key: Key | None = None) -> Answer | Failure:
         """A public question, or one about a key: it is not recorded."""
         signed, at_ns = self.sign(request, key)
         outcome = await self.transport.send(signed, at_ns)
-        self._mind(outcome)
+        self.circuits.judge(request.path, outcome)
+        self._mind(outcome, self.parts.port.weight(request))
         return outcome
 
-    def _mind(self, outcome: Answer | Failure) -> None:
-        """Keeps silent from here on if the venue asks for it."""
+    def _mind(self, outcome: Answer | Failure, weight: int) -> None:
+        """Counts what a request cost; keeps silent from here on if the venue asks for it."""
+        said = None if isinstance(outcome, Failure) else self.parts.port.metered(outcome.headers)
+        used = said.used_weight if said else None
+        self.pace = self.pace.spent(weight, used, self.venue_ts_ms())
         if isinstance(outcome, Failure) or outcome.status not in OVER_LIMIT:
             return
-        wait_s = self.parts.port.metered(outcome.headers).retry_after_s or 1
+        wait_s = (said.retry_after_s if said else None) or 1
         self._held_until_ns = self.parts.monotonic_ns() + wait_s * 1_000_000_000
         log.critical("the venue asks for silence of %d s", wait_s)
 

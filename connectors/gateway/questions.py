@@ -20,7 +20,7 @@ BEFORE_MS: Final = 60_000  # how far before an order's tick the venue's clock ma
 
 
 class Questions:
-    """One question at a time: cancels and orders have the budget."""
+    """One question at a time, as far as the venue's limit leaves more than the cancels' part."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -29,24 +29,26 @@ class Questions:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            request = None if self._desk.held else self.next()
+            request = self.next()
             if request is None:
                 await asyncio.sleep(EVERY_S)
             else:
                 await self._desk.ask(request)
 
     def next(self) -> Request | None:
-        """The question that is due; None if none is."""
+        """The question that is due and may be asked; None if there is none."""
         at_ns, book = self._desk.parts.now_ns(), self._desk.fold.book
         for cl_ord_id, inquiry in self._desk.fold.inquiries.items():
             wanted = question(inquiry, at_ns)
-            if wanted is not None:
-                return self._request(book.entries[cl_ord_id], wanted)
+            if wanted is not None and (request := self._request(cl_ord_id, wanted)) is not None:
+                return request
         self._missing_ns = {name: self._missing_ns.get(name, at_ns) for name in book.missing}
         for cl_ord_id, since_ns in self._missing_ns.items():
-            if at_ns >= since_ns + MISSING_AGAIN_NS:  # the stream has had its time to tell
+            if at_ns < since_ns + MISSING_AGAIN_NS:  # the stream has its time to tell
+                continue
+            if (request := self._request(cl_ord_id, "TRADES")) is not None:
                 self._missing_ns[cl_ord_id] = at_ns
-                return self._request(book.entries[cl_ord_id], "TRADES")
+                return request
         return self._of_breaks(at_ns)
 
     def _of_breaks(self, at_ns: int) -> Request | None:
@@ -57,11 +59,18 @@ class Questions:
             if closed or cl_ord_id not in book.live:
                 del doubted[cl_ord_id]
             elif at_ns >= asked_ns + BREAK_AGAIN_NS:
-                doubted[cl_ord_id] = at_ns
-                return self._request(book.entries[cl_ord_id], "CLOSED_ORDERS")
+                request = self._request(cl_ord_id, "CLOSED_ORDERS")
+                if request is not None:
+                    doubted[cl_ord_id] = at_ns
+                    return request
         return None
 
-    def _request(self, entry: Entry, wanted: Question) -> Request:
+    def _request(self, cl_ord_id: str, wanted: Question) -> Request | None:
+        """None where it may not be asked now."""
+        request = self._of(self._desk.fold.book.entries[cl_ord_id], wanted)
+        return request if self._desk.may_ask(request) else None
+
+    def _of(self, entry: Entry, wanted: Question) -> Request:
         port, order = self._desk.parts.port, entry.approved
         since_ms = order.ts_recv_ns // 1_000_000 - BEFORE_MS
         if wanted == "OPEN_ORDERS":
@@ -86,9 +95,10 @@ class Quotes:
 
     async def _read(self, instrument: str) -> None:
         desk = self._desk
-        if desk.held:
+        request = desk.parts.port.quote(instrument)
+        if not desk.may_ask(request):
             return
-        outcome = await desk.look(desk.parts.port.quote(instrument))
+        outcome = await desk.look(request)
         if not isinstance(outcome, Answer) or outcome.status != 200:
             return
         try:

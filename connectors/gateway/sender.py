@@ -8,18 +8,16 @@ where the log is away.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from typing import Final
 
 from connectors.gateway.desk import Desk, log
-from connectors.gateway.transport import OVER_LIMIT, Answer, Failure
+from connectors.gateway.transport import Answer, Failure
 from connectors.log.errors import WriterError
 from connectors.metrics import declared
 from connectors.metrics.kinds import Rows
 from connectors.orderport.interface import Request, Signed
-from pipelines.gateway import admission, answers, breaker
+from pipelines.gateway import admission, answers
 from pipelines.gateway.admission import Moment
-from pipelines.gateway.breaker import Breaker
 from pipelines.gateway.budget import Budget
 from pipelines.gateway.caps import Refused
 from schemas.events import CancelReason, OrderApproved, VenueRequestSent
@@ -35,7 +33,6 @@ class Sender:
     def __init__(self, desk: Desk) -> None:
         self._desk, parts = desk, desk.parts
         self._budget = Budget(parts.requests_per_second, parts.requests_for_cancels)
-        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self._canceled_ns: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -43,9 +40,8 @@ class Sender:
 
     def _open(self) -> Rows:
         """By endpoint; orders' own always."""
-        at_ns, paths = self._desk.parts.monotonic_ns(), {self._desk.parts.port.order_path}
-        circuits = {path: self._breakers[path].circuit(at_ns) for path in paths | {*self._breakers}}
-        return {(self._desk.account, path): int(one != "CLOSED") for path, one in circuits.items()}
+        found = self._desk.circuits.open(self._desk.parts.port.order_path)
+        return {(self._desk.account, path): int(one) for path, one in found.items()}
 
     def approve(self, order: OrderApproved, *, signed: bool) -> None:
         """Takes an approval from the log: sends it or says why not."""
@@ -60,8 +56,8 @@ class Sender:
         desk.write(desk.fold.expire(event))
 
     def _sign_and_send(self, order: OrderApproved) -> None:
-        desk, path = self._desk, self._desk.parts.port.order_path
-        self._breakers[path] = breaker.asked(self._breakers[path], desk.parts.monotonic_ns())
+        desk = self._desk
+        desk.circuits.asked(desk.parts.port.order_path)
         request = desk.parts.port.submit(order)
         signed_request, at_ns = desk.sign(request)
         desk.parts.point("after-signing")
@@ -84,9 +80,9 @@ class Sender:
         )
         if refused is not None:
             return refused
-        if not self._breakers[desk.parts.port.order_path].allows(at_ns):
+        if not desk.circuits.allows(desk.parts.port.order_path):
             return Refused("CIRCUIT_OPEN", ())
-        free = not desk.held and self._budget.take_order(at_ns)
+        free = desk.affords() and self._budget.take_order(at_ns)
         return None if free else Refused("RATE_BUDGET", ())
 
     async def _submit(
@@ -103,21 +99,9 @@ class Sender:
             order = desk.fold.book.entries[sent.cl_ord_id or ""].approved
             outcome = await desk.transport.send(signed, at_ns, lambda: desk.halts.refusal(order))
             desk.parts.point("before-response")
-        self._judge(desk.parts.port.order_path, outcome)
+        desk.circuits.judge(desk.parts.port.order_path, outcome)
         desk.in_flight.pop(sent.cl_ord_id or "", None)
         desk.tell(desk.heard(sent, outcome))
-
-    def _judge(self, path: str, outcome: Answer | Failure) -> None:
-        """A refusal is an answer; silence, 5xx and 429 are failures; what we did not send is
-        neither.
-        """
-        at_ns, before = self._desk.parts.monotonic_ns(), self._breakers[path]
-        if isinstance(outcome, Failure) and outcome.reason in _NOT_SENT:
-            self._breakers[path] = breaker.withdrawn(before)
-        elif isinstance(outcome, Failure) or outcome.status >= 500 or outcome.status in OVER_LIMIT:
-            self._breakers[path] = breaker.failed(before, at_ns)
-        else:
-            self._breakers[path] = breaker.succeeded(before)
 
     def sweep(self) -> None:
         """Sends every cancel that is due; call it often. Raises what a task could not handle."""
@@ -177,10 +161,3 @@ def again_ns(cancels: int) -> int:
 
 
 _REPEATED: Final = Refused("DECISION_REPEATED", ())
-_NOT_SENT: Final = (
-    "SEND_TOO_LATE",
-    "UNKNOWN",
-    "STATE_HALTED",
-    "STATE_PAUSED",
-    "STATE_UNREADABLE",
-)

@@ -64,6 +64,7 @@ ORDER_EVERY_S, BEAT_S, AFTER_S = 0.03, 0.2, 0.4
 ORDER_MS_MAX, CANCEL_MS_MAX, FREE_MS_MAX = 100, 1_000, 5_000
 ORDERS: Final = 5  # that rest when the trigger comes
 PATIENCE_S: Final = 90.0
+WEIGHT: Final = 10**9
 MS: Final = 1_000_000
 ENOUGH: Final = {
     "orders_per_second_max": 500,
@@ -90,7 +91,7 @@ class Desk:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        limits = LimitSettings(weight=10**9, orders_10s=10**6, orders_day=10**9)
+        limits = LimitSettings(weight=WEIGHT, orders_10s=10**6, orders_day=10**9)
         async with AsyncExitStack() as stack:
             server = VenueServer(options(self._venue_folder, limits=limits))
             self.server = await stack.enter_async_context(server)
@@ -285,6 +286,7 @@ async def main(
 ) -> None:
     """The gateway's process."""
     made = parts(KafkaLog(servers, prefix), url, socket_url, Path(folder))
+    made.port.weight_per_minute = WEIGHT  # as the venue's own limit: a trial a second is too much
     gateway = open_gateway(
         made._replace(
             abort=die,

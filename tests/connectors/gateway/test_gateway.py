@@ -35,6 +35,7 @@ from schemas.secret import Secret
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import (
     ACCOUNT,
+    BTC,
     TOPICS,
     Line,
     Records,
@@ -302,6 +303,37 @@ def test_five_failures_open_the_circuit(tmp_path: Path) -> None:
         await reaches(gateway, records.approve(), "DROPPED")
 
     assert dropped(play(tmp_path, act)) == ["CIRCUIT_OPEN"]
+
+
+def test_an_ill_endpoint_is_not_asked_again_and_again(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        desk = gateway.desk
+        request, quote_ = desk.parts.port.open_orders(BTC), desk.parts.port.quote(BTC)
+        server.faults.arm(Fault("server_error", verb="GET", path=request.path))
+        for _ in range(5):
+            assert desk.may_ask(request)
+            await desk.ask(request)
+        assert not desk.may_ask(request)
+        assert desk.may_ask(quote_)
+        await reaches(gateway, records.approve(), "ACCEPTED")
+
+    play(tmp_path, act)
+
+
+def test_near_the_venues_limit_cancels_alone_go_on(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        desk, resting = gateway.desk, records.approve()
+        await reaches(gateway, resting, "ACCEPTED")
+        weighty = desk.parts.port.open_orders(None)
+        await desk.ask(weighty)
+        assert desk.pace.used >= desk.parts.port.weight(weighty)
+        desk.pace = desk.pace.told_to_wait(60, desk.venue_ts_ms())  # no minute ends meanwhile
+        assert not desk.may_ask(desk.parts.port.quote(BTC))
+        await reaches(gateway, records.approve(), "DROPPED")
+        records.cancel(resting)
+        await reaches(gateway, resting, "CANCELED")
+
+    assert dropped(play(tmp_path, act)) == ["RATE_BUDGET"]
 
 
 def test_orders_leave_the_budget_of_cancels_alone(tmp_path: Path) -> None:
