@@ -22,6 +22,7 @@ from schemas.events import QuoteChanged
 
 Arbiter = Callable[[Turn, Stream, Connection, Market], Refused | None]
 EACH_MAX: Final = 1_000
+NOTHING: Final = 0  # the sequence of what comes no more
 _new: Callable[..., Any] = tuple.__new__
 
 
@@ -90,9 +91,11 @@ def each(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Re
 
 
 def followed(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
-    """See `Order.FOLLOWED`. Another connection takes over with a message that stands alone."""
+    """See `Order.FOLLOWED`. Another connection takes over with a message that stands alone: a book
+    at once, for its like may not come again before the one that is followed ends; a quote then.
+    """
     if stream.source != connection.id:
-        if stream.source or not item.whole:
+        if not item.whole or (stream.source and not stream.anchored):
             connection.line.repeats += 1
             return None
         stream.source = connection.id
@@ -130,10 +133,13 @@ def resolve(turn: Turn, stream: Stream) -> None:
         _drain(turn, stream)
 
 
-def leave(turn: Turn, stream: Stream, connection: str) -> None:
-    """The connection no longer counts for the stream."""
-    stream.reached.pop(connection, None)
-    if stream.source == connection:
+def leave(turn: Turn, stream: Stream, connection: Connection) -> None:
+    """The connection no longer counts for the stream. A book that followed it waits for a snapshot,
+    and says so.
+    """
+    stream.reached.pop(connection.id, None)
+    if stream.source == connection.id:
+        lose_chain(turn, stream, connection, NOTHING)
         stream.source = ""
     if stream.order is not Order.EACH:
         _forget(stream)

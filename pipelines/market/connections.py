@@ -109,7 +109,7 @@ def _end(
     if not alive and connection.line.name == feed.leader and not feed.lost:
         feed.lost = reason
     for name in sorted(feed.streams):
-        leave(turn, feed.streams[name], connection.id)
+        leave(turn, feed.streams[name], connection)
 
 
 def sorted_feeds(state: MarketState) -> list[Feed]:

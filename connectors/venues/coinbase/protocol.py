@@ -125,7 +125,7 @@ PROTOCOL = CoinbaseProtocol(
         attempts_window_s=1.0,
         messages_per_s=4.0,
         streams_per_connection=300,
-        lifetime_s=23.5 * 3600,
+        lifetime_s=600.0,  # a book comes whole on connect alone: no gap lasts longer
         stale_s=5.0,
         unread_s=15.0,
     ),

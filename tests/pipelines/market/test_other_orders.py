@@ -33,16 +33,19 @@ CASES = [
     # line, message, the connection's number   -> the pipeline passes on
     ("As0 Ad1 Ad2", "As Ad Ad", "snapshot, then deltas"),
     ("Ad0 Aq1 As2 Ad3", "Aq As Ad", "deltas wait for a snapshot, quotes do not"),
-    ("As0 Bs0 Ad1 Bd1 Aq2 Bq2", "As Ad Aq", "one line is followed"),
-    ("As0 Bs0 Ad1 A- Bd1 Bq2 Bs3 Bd4", "As Ad A>B:CLOSED Bq Bs Bd", "another takes over"),
+    ("Aq0 Bq0 As1 Ad2 Bd1 Aq3 Bq2", "Aq As Ad Aq", "one line is followed"),
+    ("As0 Ad1 Bs0 Ad2 Bd1", "As Ad Bs Bd", "the newest book is followed"),
+    ("As0 Ad1 A's0 A'd1 A- A'd2", "As Ad As Ad Ad", "a successor's book, then the old one's end"),
+    ("As0 Bh0 A- Bd1 Bq2", "As gap1-0 A>B:CLOSED Bq", "no book comes with the other line"),
+    ("As0 Bh0 A- Bs1 Bd2", "As gap1-0 A>B:CLOSED Bs ok:GAP Bd", "until it sends one"),
     ("As0 Ad1 Ad3 Ad4 As5 Ad6", "As Ad gap2-3 As ok:GAP Ad", "a number is missing"),
     ("As0 Ah1 Ah3 Ad4 As5", "As gap2-3 As ok:GAP", "also where it was no depth"),
-    ("As0 Bs0 Bh2 Ad1 Ad2", "As Ad Ad", "missing on a line that is not followed"),
+    ("Bs0 As0 Bh2 Ad1 Ad2", "Bs As Ad Ad", "missing on a line that is not followed"),
     ("Aq0 Aq2", "Aq Aq", "a quote says everything itself"),
     ("As0 Ad1 Ad3 Bs9 Bd10", "As Ad gap2-3 Bs ok:GAP Bd", "the other line heals a gap"),
     ("Aq0 Aq0", "Aq dead:DUPLICATE", "the same message twice"),
     ("Aq0 Aq1 Aq0", "Aq Aq dead:OUT_OF_ORDER", "a step back"),
-    ("As0 Ad1 A- A's0 A'd1", "As Ad As Ad", "a new connection counts from the start"),
+    ("As0 Ad1 A- A's0 A'd1", "As Ad gap2-0 As ok:GAP Ad", "a new connection counts from the start"),
 ]
 
 
