@@ -59,6 +59,11 @@ def refusal(reason: Reason) -> Refusal:
     return Refusal(*_REASONS[reason])
 
 
+def unknown(status: int = 500) -> Refusal:
+    """What the venue answers where it cannot say what went wrong."""
+    return Refusal(-1000, "An unknown error occurred while processing the request.", status)
+
+
 def no_order() -> Refusal:
     return Refusal(-2013, "Order does not exist.")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from connectors.simulated.errors import Refusal, bad_key, illegal, missing
@@ -15,6 +16,8 @@ RECV_WINDOW_NS: Final = 5_000 * _NS_PER_MS
 RECV_WINDOW_MS_MAX: Final = 60_000
 AHEAD_NS_MAX: Final = 1_000 * _NS_PER_MS
 _MICROSECONDS_FROM: Final = 10**15
+_WINDOW: Final = "^[0-9]{1,20}(\\.[0-9]{1,3})?$"
+_window = re.compile(_WINDOW.strip("^$")).fullmatch  # `$` would let a newline follow
 
 
 class Caller(NamedTuple):
@@ -75,10 +78,9 @@ def _stamp_ns(text: str) -> int:
 def _window_ns(text: str | None) -> int:
     if not text:
         return RECV_WINDOW_NS
-    try:
-        window = Decimal(text)
-    except InvalidOperation:
-        raise illegal("recvWindow", "^[0-9]{1,5}(\\.[0-9]{1,3})?$") from None
+    if not _window(text):
+        raise illegal("recvWindow", _WINDOW)
+    window = Decimal(text)
     if not 0 < window <= RECV_WINDOW_MS_MAX:
         raise Refusal(-1131, "'recvWindow' must be less than 60000.")
     return int(window * _NS_PER_MS)

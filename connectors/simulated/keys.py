@@ -77,7 +77,8 @@ class HmacProof:
     def __call__(self, payload: bytes, signature: str) -> bool:
         expected = self._begun.copy()
         expected.update(payload)
-        return hmac.compare_digest(expected.hexdigest().encode(), signature.lower().encode())
+        sent = signature.lower().encode("utf-8", "surrogatepass")  # whatever came, as bytes
+        return hmac.compare_digest(expected.hexdigest().encode(), sent)
 
 
 class Ed25519Proof:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from connectors.simulated import account_methods, market_methods, order_methods
 from connectors.simulated.calls import Call, Desk, Method
-from connectors.simulated.errors import Refusal, VenueError
+from connectors.simulated.errors import Refusal, VenueError, unknown
 from connectors.simulated.faults import Fault, Faults, requests_of
 from connectors.simulated.parameters import Parameters
 from connectors.simulated.streams import Streams
@@ -57,6 +57,13 @@ class Rest:
         except VenueError as error:
             log.critical("no answer can be given: %s", error)
             return _abort(request)
+        except ConnectionError:
+            return _abort(request)  # the client is gone
+        except web.HTTPException:
+            raise  # the server's own refusal: a body too large
+        except Exception:
+            log.exception("%s %r ended in an error that nobody foresaw", verb, path)
+            return _refused(unknown(), headers)
         lost = self._faults.strikes("lost_response", fits)
         if lost is not None:
             return _refused(TIMED_OUT, headers) if lost.status else _abort(request)
@@ -68,8 +75,7 @@ class Rest:
             raise self.desk.limits.ban(_address(request), max(1, int(banned.seconds)))
         broken = self._faults.strikes("server_error", fits)
         if broken is not None:
-            text = "An unknown error occurred while processing the request."
-            raise Refusal(-1000, text, broken.status or 503)
+            raise unknown(broken.status or 503)
 
     async def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> Any:
         method = _ROUTES.get((request.method, request.path))

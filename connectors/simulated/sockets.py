@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from connectors.simulated.calls import Call, Desk
-from connectors.simulated.errors import Refusal, VenueError, illegal
+from connectors.simulated.errors import Refusal, VenueError, illegal, unknown
 from connectors.simulated.parameters import Parameters
 from connectors.simulated.render import MS, Json
 from connectors.simulated.rest import METHODS
@@ -90,7 +90,10 @@ class _Connection:
             used = self._desk.limits.spend(self._address, 2)
             result = await self._result(message)
         except Refusal as refused:
-            return {"id": number, "status": refused.status, "error": refused.body()}
+            return _refused(number, refused)
+        except Exception:
+            log.exception("a message ended in an error that nobody foresaw")
+            return _refused(number, unknown())
         weight = {**self._desk.limits.weight.limit.shown(), "count": used}
         return {"id": number, "status": 200, "result": result, "rateLimits": [weight]}
 
@@ -124,8 +127,8 @@ class _Connection:
     def _check(self, sent: Mapping[str, str], permission: str) -> Any:
         signed = sorted((name, text) for name, text in sent.items() if name != "signature")
         plain = "&".join(f"{name}={text}" for name, text in signed)
-        quoted = "&".join(f"{name}={quote(text, safe='')}" for name, text in signed)
-        payloads = {plain.encode(), quoted.encode()}
+        quoted = "&".join(f"{name}={_quoted(text)}" for name, text in signed)
+        payloads = {one.encode("utf-8", "surrogatepass") for one in (plain, quoted)}
         return self._desk.guard.check(sent.get("apiKey"), permission, sent, *payloads)
 
     def _subscribe(self, sent: Mapping[str, str]) -> int:
@@ -155,14 +158,27 @@ class _Connection:
         return {}
 
 
+def _refused(number: Any, refused: Refusal) -> Json:
+    return {"id": number, "status": refused.status, "error": refused.body()}
+
+
 def _decoded(text: str) -> Json:
     try:
         message = json.loads(text, parse_float=str)
     except (ValueError, RecursionError):
         message = None
-    if not isinstance(message, dict):
+    if not isinstance(message, dict) or not _can_be_told(message.get("id")):
         raise Refusal(-1000, "Invalid JSON request.")
     return message
+
+
+def _can_be_told(number: Any) -> bool:
+    """Every answer gives the id back: one that cannot be written must not end the writing."""
+    try:
+        _encode(number)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _texts(params: Any) -> dict[str, str]:
@@ -170,6 +186,10 @@ def _texts(params: Any) -> dict[str, str]:
     if not isinstance(params, dict):
         raise Refusal(-1000, "Invalid params: an object is expected.")
     return {name: _text(value) for name, value in params.items()}
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")
 
 
 def _text(value: Any) -> str:

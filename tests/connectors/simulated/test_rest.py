@@ -180,7 +180,13 @@ STAMPS = [
     (_off_by(-200, recvWindow="200.5"), None),
     (_off_by(-50_000, recvWindow=60_000), None),
     (_off_by(0, recvWindow=60_001), -1131),
-    (_off_by(0, recvWindow="soon"), -1100),
+    (_off_by(0, recvWindow=10_000_000), -1131),
+    (_off_by(0, recvWindow=0), -1131),
+    (_off_by(-300, recvWindow="300.125"), None),
+    *(
+        (_off_by(0, recvWindow=text), -1100)
+        for text in ("soon", "NaN", "sNaN", "Infinity", "-1", "1e3", "5000.1234", " 5", "5\n", "5.")
+    ),
     ({"timestamp": NOW_NS // 1_000}, None),
     ({"timestamp": "now"}, -1100),
 ]

@@ -86,6 +86,7 @@ def test_methods_answer_as_over_http(tmp_path: Path) -> None:
         pytest.param('{"method":"order.place"}', 401, -2014, id="no key"),
         pytest.param('{"method":"order.place","params":{"apiKey":"abc"}}', 400, -1102, id="naked"),
         pytest.param('{"method":"userDataStream.unsubscribe"}', 400, -1100, id="not subscribed"),
+        pytest.param('{"id":"\\ud800","method":"ping"}', 400, -1000, id="an id nobody can write"),
     ],
 )
 def test_a_bad_message_is_refused_and_the_connection_lives(
@@ -110,6 +111,42 @@ def test_signatures_and_permissions_count_here_too(tmp_path: Path) -> None:
         assert (await socket.subscribe(READ_KEY))["result"] == {"subscriptionId": 0}
         assert (await socket.subscribe(API_KEY, "wrong"))["error"]["code"] == -1022
         assert not server.venue.exchange.orders
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("name", ["signature", "symbol", "apiKey", "\ud800"])
+def test_what_is_no_unicode_is_refused_and_the_private_stream_goes_on(
+    tmp_path: Path, name: str
+) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        await socket.subscribe()
+        bad = signed(**LIMIT, price="59000", quantity="0.01") | {name: "\ud800"}
+        code = (await socket.ask("order.place", **bad))["error"]["code"]
+        assert code == (-2014 if name == "apiKey" else -1022)
+        await client.order("BUY", "0.01", "59000")
+        assert (await socket.report())["x"] == "NEW"
+
+    play(tmp_path, scenario)
+
+
+def test_what_nobody_foresaw_is_answered_and_the_private_stream_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        await socket.subscribe()
+        monkeypatch.setattr(server.venue, "take", lambda request: 1 // 0)
+        order = signed(**LIMIT, price="59000", quantity="0.01")
+        text = "An unknown error occurred while processing the request."
+        error = {"code": -1000, "msg": text}
+        told = await socket.ask("order.place", **order)
+        assert told == {"id": 1, "status": 500, "error": error}
+        [record] = caplog.records
+        assert (record.name, record.levelname) == ("tape.venue", "ERROR")
+        assert record.exc_info is not None
+        monkeypatch.undo()
+        await client.order("BUY", "0.01", "59000")
+        assert (await socket.report())["x"] == "NEW"
 
     play(tmp_path, scenario)
 
