@@ -34,6 +34,7 @@ STREAM_FAULTS: Final = (
 )
 FAULTS: Final = (*REQUEST_FAULTS, *STREAM_FAULTS, "clock_skew", "foreign_order")
 _NS: Final = 1_000_000_000
+_SECONDS_MAX: Final = 366 * 86_400
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,6 +70,11 @@ class Faults:
             raise VenueError(f"unknown fault {fault.kind!r}: one of {', '.join(FAULTS)}")
         if not 0.0 <= fault.probability <= 1.0:
             raise VenueError(f"fault {fault.kind}: a probability lies between 0 and 1")
+        if fault.count is not None and fault.count < 1:
+            raise VenueError(f"fault {fault.kind}: a count is at least 1, or left out")
+        for name, seconds in (("seconds", fault.seconds), ("for_s", fault.for_s)):
+            if seconds is not None and not 0 <= seconds <= _SECONDS_MAX:
+                raise VenueError(f"fault {fault.kind}: {name} lies between 0 and {_SECONDS_MAX}")
         until = None if fault.for_s is None else self._now_ns() + int(fault.for_s * _NS)
         self._armed[fault.kind] = fault, until
 

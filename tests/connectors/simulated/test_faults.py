@@ -282,6 +282,11 @@ def test_money_moves_from_outside(tmp_path: Path) -> None:
     [
         ({"kind": "earthquake"}, "unknown fault 'earthquake'"),
         ({"kind": "ban", "probability": 2}, "between 0 and 1"),
+        ({"kind": "ban", "count": -1}, "fault ban: a count is at least 1"),
+        ({"kind": "ban", "count": 0}, "fault ban: a count is at least 1"),
+        ({"kind": "ban", "seconds": -1}, "fault ban: seconds lies between 0 and"),
+        ({"kind": "ban", "seconds": 1e300}, "fault ban: seconds lies between 0 and"),
+        ({"kind": "ban", "for_s": -0.5}, "fault ban: for_s lies between 0 and"),
         ({"kind": "ban", "times": 2}, "unknown field"),
         ({"kind": "foreign_order"}, "POST /foreign-order"),
         ({}, "missing required field"),
@@ -292,6 +297,7 @@ def test_a_fault_that_cannot_be_armed_is_refused(
 ) -> None:
     async def scenario(server: VenueServer, client: Client, private: Stream) -> None:
         assert message in (await client.admin("POST", "/faults", **body))["msg"]
+        assert (await client.admin("GET", "/faults"))["armed"] == []
 
     play(tmp_path, scenario)
 
