@@ -13,7 +13,7 @@ from schemas.errors import NotExact
 from schemas.events import AccountTrade, Balance, OpenOrder, OrderApproved
 
 Parameters = tuple[tuple[str, str], ...]
-UNREADABLE: Final = (ValueError, KeyError, TypeError, NotExact)
+UNREADABLE: Final = (ValueError, KeyError, TypeError, NotExact, RecursionError)
 """What a port raises for an answer that it cannot read."""
 
 
@@ -110,9 +110,7 @@ class OrderPort(Reader, Protocol):
         ...
 
     def read_open_orders(self, body: bytes) -> tuple[OpenOrder, ...]:
-        """By instrument and id, sorted. Raises `ValueError`, `KeyError`, `TypeError`,
-        `NotExact`.
-        """
+        """By instrument and id, sorted. Raises one of `UNREADABLE`, also for what is no list."""
         ...
 
     def account_trades(
@@ -133,17 +131,17 @@ class OrderPort(Reader, Protocol):
 
     def venue_time(self) -> Request: ...
     def read_venue_time(self, body: bytes) -> int:
-        """Milliseconds. Raises `ValueError`."""
+        """Milliseconds. Raises one of `UNREADABLE`."""
         ...
 
     def quote(self, instrument: str) -> Request: ...
     def read_quote(self, body: bytes) -> tuple[Decimal, Decimal]:
-        """Best bid and ask. Raises `ValueError`, `NotExact`."""
+        """Best bid and ask. Raises one of `UNREADABLE`."""
         ...
 
     def permissions(self) -> Request: ...
     def read_permissions(self, body: bytes) -> Permissions:
-        """Raises `ValueError`."""
+        """Raises one of `UNREADABLE`."""
         ...
 
     def sign(self, request: Request, credentials: Credentials, stamp: Stamp) -> Signed: ...

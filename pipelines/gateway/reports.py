@@ -78,7 +78,9 @@ class Reader(Protocol):
         ...
 
     def read_response(self, kind: Kind, status: int, body: bytes) -> list[Report]:
-        """What a response says. An empty list of orders or trades is an empty list."""
+        """What a response says. An empty list of orders or trades is an empty list; what is no
+        list, where one was asked for, is a doubt.
+        """
         ...
 
     def read_frame(self, payload: bytes) -> list[Report]:

@@ -13,6 +13,7 @@ from schemas.numbers import exact
 ROWS_MAX: Final = 1_000
 WEIGHT_PER_MINUTE: Final = 6_000
 _MS: Final = 1_000_000
+_MS_MAX: Final = ((1 << 63) - 1) // _MS  # nanoseconds have 64 bits
 _WEIGHTS: Final = {
     "/api/v3/account": 20,
     "/api/v3/openOrders": 80,  # of all symbols; 6 of one
@@ -41,13 +42,15 @@ def weight(request: Request) -> int:
 
 
 def read_balances(body: bytes) -> tuple[Balance, ...]:
-    rows = _rows(json_object(body).get("balances"))
-    return tuple(sorted(Balance(r["asset"], exact(r["free"]), exact(r["locked"])) for r in rows))
+    balances = rows(json_object(body).get("balances"))
+    return tuple(
+        sorted(Balance(r["asset"], exact(r["free"]), exact(r["locked"])) for r in balances)
+    )
 
 
 def read_open_orders(venue: str, body: bytes) -> tuple[OpenOrder, ...]:
-    rows = (_open_order(venue, row) for row in _list(body))
-    return tuple(sorted(rows, key=lambda row: (row.instrument, row.order_id)))
+    orders = (_open_order(venue, row) for row in _list(body))
+    return tuple(sorted(orders, key=lambda row: (row.instrument, row.order_id)))
 
 
 def _open_order(venue: str, row: dict[str, Any]) -> OpenOrder:
@@ -60,13 +63,13 @@ def _open_order(venue: str, row: dict[str, Any]) -> OpenOrder:
         price or None,
         exact(row["origQty"]),
         exact(row["executedQty"]),
-        int(row["updateTime"]) * _MS,
+        time_ns(row["updateTime"]),
     )
 
 
 def read_trades(venue: str, body: bytes) -> Trades:
-    rows = _list(body)
-    return Trades(tuple(_trade(venue, row) for row in rows), len(rows) < ROWS_MAX)
+    trades = _list(body)
+    return Trades(tuple(_trade(venue, row) for row in trades), len(trades) < ROWS_MAX)
 
 
 def _trade(venue: str, row: dict[str, Any]) -> AccountTrade:
@@ -80,7 +83,7 @@ def _trade(venue: str, row: dict[str, Any]) -> AccountTrade:
         exact(row["commission"]),
         row["commissionAsset"],
         "MAKER" if row["isMaker"] else "TAKER",
-        int(row["time"]) * _MS,
+        time_ns(row["time"]),
     )
 
 
@@ -99,7 +102,19 @@ def read_permissions(body: bytes) -> Permissions:
     return Permissions(trade is True, withdraw, trade is False and not withdraw and not acts)
 
 
-def _rows(said: Any) -> list[dict[str, Any]]:
+def time_ms(said: Any) -> int:
+    """Raises `ValueError`."""
+    if type(said) is not int or not 0 <= said <= _MS_MAX:
+        raise ValueError("no time in milliseconds")
+    return said
+
+
+def time_ns(said: Any) -> int:
+    """Raises `ValueError`."""
+    return time_ms(said) * _MS
+
+
+def rows(said: Any) -> list[dict[str, Any]]:
     """Raises `ValueError`."""
     if not isinstance(said, list) or not all(isinstance(row, dict) for row in said):
         raise ValueError("no list of objects")
@@ -108,7 +123,7 @@ def _rows(said: Any) -> list[dict[str, Any]]:
 
 def _list(body: bytes) -> list[dict[str, Any]]:
     """Raises `ValueError`."""
-    return _rows(json.loads(body, parse_float=str))
+    return rows(json.loads(body, parse_float=str))
 
 
 def json_object(body: bytes) -> dict[str, Any]:

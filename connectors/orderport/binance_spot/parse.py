@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors.orderport.binance_spot.account import rows, time_ns
+from connectors.orderport.interface import UNREADABLE
 from pipelines.gateway.reports import (
     DoubtReport,
     FillReport,
@@ -20,11 +22,10 @@ from pipelines.gateway.reports import (
     Report,
     Standing,
 )
-from schemas.errors import NotExact
-from schemas.events import OrderExpiry, RejectReason
+from schemas.events import OrderExpiry, RejectReason, Side
 from schemas.numbers import exact
 
-MS: Final = 1_000_000
+_SIDES: Final[dict[str, Side]] = {"BUY": "BUY", "SELL": "SELL"}
 _STANDINGS: Final[dict[str, Standing]] = {
     "NEW": "OPEN",
     "PENDING_NEW": "OPEN",
@@ -61,7 +62,7 @@ _TEXTS: Final[tuple[tuple[str, RejectReason], ...]] = (
     ("Market is closed", "INSTRUMENT_CLOSED"),
 )
 _decode = msgspec.json.Decoder(float_hook=str).decode
-_BROKEN: Final = (KeyError, TypeError, ValueError, AttributeError, NotExact)
+_BROKEN: Final = (*UNREADABLE, AttributeError)
 
 
 def read_response(kind: Kind, status: int, body: bytes) -> list[Report]:
@@ -71,9 +72,9 @@ def read_response(kind: Kind, status: int, body: bytes) -> list[Report]:
         if status >= 400:
             return [_error(status, said)]
         if kind == "TRADES":
-            return [_trade(one) for one in said]
+            return [_trade(one) for one in rows(said)]
         if kind in ("OPEN_ORDERS", "CLOSED_ORDERS"):
-            return [_order(one, one["clientOrderId"]) for one in said]
+            return [_order(one, one["clientOrderId"]) for one in rows(said)]
         return _answer(kind, said)
     except _BROKEN as error:
         return [DoubtReport(f"{status}: {type(error).__name__}", readable=False)]
@@ -112,20 +113,20 @@ def _answer(kind: Kind, said: dict[str, Any]) -> list[Report]:
     """To a new order or a cancel. The fills of a new order stand in it; it was open before them."""
     name = said["origClientOrderId"] if kind == "CANCEL" else said["clientOrderId"]
     now = _order(said, name)
-    fills: list[Report] = [_fill(said, name, one) for one in said.get("fills", ())]
+    fills: list[Report] = [_fill(said, name, one) for one in rows(said.get("fills", []))]
     if not fills:
         return [now]
     return [now._replace(standing="OPEN", cum_qty=Decimal(0)), *fills, now]
 
 
 def _order(said: dict[str, Any], name: str) -> OrderReport:
-    stamp = said.get("transactTime") or said.get("updateTime")
+    stamps = [said[key] for key in ("transactTime", "updateTime") if said.get(key) is not None]
     return OrderReport(
-        name,
-        str(said["orderId"]),
+        _text(name),
+        _id(said["orderId"]),
         _STANDINGS[said["status"]],
         exact(said["executedQty"]),
-        None if stamp is None else stamp * MS,
+        time_ns(stamps[0]) if stamps else None,
         _expiry(said["status"]),
     )
 
@@ -138,56 +139,68 @@ def _fill(order: dict[str, Any], name: str, said: dict[str, Any]) -> FillReport:
     """In the answer to a new order: it took what it was filled with."""
     return FillReport(
         name,
-        str(order["orderId"]),
-        str(said["tradeId"]),
-        order["side"],
+        _id(order["orderId"]),
+        _id(said["tradeId"]),
+        _SIDES[order["side"]],
         exact(said["price"]),
         exact(said["qty"]),
         exact(said["commission"]),
-        said["commissionAsset"],
+        _text(said["commissionAsset"]),
         "TAKER",
-        order["transactTime"] * MS,
+        time_ns(order["transactTime"]),
     )
 
 
 def _trade(said: dict[str, Any]) -> FillReport:
     return FillReport(
         None,
-        str(said["orderId"]),
-        str(said["id"]),
+        _id(said["orderId"]),
+        _id(said["id"]),
         "BUY" if said["isBuyer"] else "SELL",
         exact(said["price"]),
         exact(said["qty"]),
         exact(said["commission"]),
-        said["commissionAsset"],
+        _text(said["commissionAsset"]),
         "MAKER" if said["isMaker"] else "TAKER",
-        said["time"] * MS,
+        time_ns(said["time"]),
     )
 
 
 def _execution(event: dict[str, Any]) -> list[Report]:
     """`c` is the cancel's own id where the order was canceled, and `C` the order's."""
-    name = event["C"] or event["c"]
+    name = _text(event["C"] or event["c"])
     now = OrderReport(
         name,
-        str(event["i"]),
+        _id(event["i"]),
         _STANDINGS[event["X"]],
         exact(event["z"]),
-        event["T"] * MS,
+        time_ns(event["T"]),
         _expiry(event["X"]),
     )
     if event["x"] != "TRADE":
         return [now]
     fill = FillReport(
         name,
-        str(event["i"]),
-        str(event["t"]),
-        event["S"],
+        _id(event["i"]),
+        _id(event["t"]),
+        _SIDES[event["S"]],
         exact(event["L"]),
         exact(event["l"]),
         exact(event["n"]),
-        event["N"] or "",
+        _text(event["N"] or ""),
         "MAKER" if event["m"] else "TAKER",
-        event["T"] * MS,
+        time_ns(event["T"]),
     )
     return [fill, now]
+
+
+def _text(said: Any) -> str:
+    """Raises `TypeError`."""
+    if not isinstance(said, str):
+        raise TypeError("no text")
+    return said
+
+
+def _id(said: Any) -> str:
+    """A number at this venue. Raises `TypeError`."""
+    return str(said) if type(said) is int else _text(said)

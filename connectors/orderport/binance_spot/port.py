@@ -12,8 +12,9 @@ from typing import Final
 from urllib.parse import quote
 
 from connectors.orderport.binance_spot import account, parse
-from connectors.orderport.binance_spot.account import json_object
+from connectors.orderport.binance_spot.account import json_object, time_ms
 from connectors.orderport.interface import (
+    UNREADABLE,
     Credentials,
     Metered,
     Parameters,
@@ -143,7 +144,7 @@ class BinanceSpot:
         return Request("GET", "/api/v3/time", (), private=False)
 
     def read_venue_time(self, body: bytes) -> int:
-        return int(json_object(body)["serverTime"])
+        return time_ms(json_object(body)["serverTime"])
 
     def quote(self, instrument: str) -> Request:
         parameters = (("symbol", symbol_of(instrument)),)
@@ -194,7 +195,7 @@ class BinanceSpot:
     def subscribed(self, payload: bytes) -> bool | None:
         try:
             said = json_object(payload)
-        except ValueError:
+        except UNREADABLE:
             return None
         return said.get("status") == 200 if said.get("id") == SUBSCRIBE_ID else None
 

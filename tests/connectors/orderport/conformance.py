@@ -1,57 +1,23 @@
-"""What every order port must do, against a running venue: a second venue's folder runs the same.
-
-A rig gives the port, a transport to a venue with a market of 99 / 101, a key, and an instrument.
-"""
+"""What every order port must do, against a running venue: a second venue's folder runs the same."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
-import pytest
-
-from connectors.gateway.keys import Key
-from connectors.gateway.transport import Answer, Transport, boottime_ns
-from connectors.orderport.interface import OrderPort, Request
+from connectors.gateway.transport import Answer, boottime_ns
 from pipelines.exact import ZERO
-from pipelines.gateway.reports import FillReport, OrderReport, RefusalReport, Report, Stamp
-from schemas.errors import NotExact
-from schemas.events import OpenOrder, OrderApproved
-from tests.connectors.gateway.rig import approval
-
-WINDOW_MS: Final = 5_000
-
-
-class Rig(NamedTuple):
-    port: OrderPort
-    transport: Transport
-    key: Key
-    instrument: str
-
-    def order(self, cl_ord_id: str, price: str | None = "100", qty: str = "0.1") -> OrderApproved:
-        limit = None if price is None else Decimal(price)
-        return approval(cl_ord_id)._replace(
-            instrument=self.instrument,
-            ord_type="LIMIT" if limit else "MARKET",
-            price=limit,
-            order_qty=Decimal(qty),
-        )
-
-    async def answer(self, request: Request) -> Answer:
-        stamp = Stamp(time.time_ns() // 1_000_000, WINDOW_MS)
-        signed = self.port.sign(request, self.key, stamp)
-        if request.private:
-            assert self.port.stamp(signed.parameters) == stamp
-        found = await self.transport.send(signed, boottime_ns())
-        assert isinstance(found, Answer)
-        return found
-
-    async def ask(self, request: Request) -> list[Report]:
-        found = await self.answer(request)
-        kind = self.port.kind(request.method, request.path)
-        return self.port.read_response(kind, found.status, found.body)
+from pipelines.gateway.reports import FillReport, OrderReport, RefusalReport, Stamp
+from schemas.events import OpenOrder
+from tests.connectors.orderport.garbage import (
+    a_time_that_is_none_makes_an_answer_unreadable,
+    an_account_nobody_understands_is_an_error,
+    an_order_in_doubt_stays_so_until_the_venue_lists_its_orders,
+    bytes_nobody_understands_are_a_doubt,
+)
+from tests.connectors.orderport.rig import Rig
 
 
 async def an_order_rests_is_found_and_canceled(rig: Rig) -> None:
@@ -172,14 +138,6 @@ async def a_request_costs_what_the_venue_counts(rig: Rig) -> None:
     assert used <= rig.port.weight_per_minute
 
 
-async def an_account_nobody_understands_is_an_error(rig: Rig) -> None:
-    readers = (rig.port.read_balances, rig.port.read_open_orders, rig.port.read_trades)
-    for read in readers:
-        for body in (b"", b"<html>", b'"x"', b'{"code": -1}', b"null", b"[1]", b"[{}]"):
-            with pytest.raises((ValueError, KeyError, TypeError, NotExact)):
-                read(body)
-
-
 async def an_old_stamp_is_refused_and_never_taken(rig: Rig) -> None:
     request = rig.port.submit(rig.order("A6"))
     stamp = Stamp(time.time_ns() // 1_000_000 - 10_000, 1_000)
@@ -189,15 +147,6 @@ async def an_old_stamp_is_refused_and_never_taken(rig: Rig) -> None:
     assert isinstance(refusal, RefusalReport)
     assert refusal.reason == "TIMESTAMP_OUTSIDE_WINDOW"
     assert await rig.ask(rig.port.closed_orders(rig.instrument, 0, None)) == []
-
-
-async def bytes_nobody_understands_are_a_doubt(rig: Rig) -> None:
-    for body in (b"", b"<html>", b"[]", b'"x"', b'{"code": "x"}', b"null", b"{"):
-        for status in (200, 400, 502):
-            [report] = rig.port.read_response("SUBMIT", status, body)
-            assert type(report).__name__ == "DoubtReport"
-        assert rig.port.read_frame(body) == []
-        assert rig.port.subscribed(body) is None
 
 
 SUITE: Final[tuple[Callable[[Rig], Awaitable[None]], ...]] = (
@@ -211,4 +160,6 @@ SUITE: Final[tuple[Callable[[Rig], Awaitable[None]], ...]] = (
     an_account_nobody_understands_is_an_error,
     an_old_stamp_is_refused_and_never_taken,
     bytes_nobody_understands_are_a_doubt,
+    a_time_that_is_none_makes_an_answer_unreadable,
+    an_order_in_doubt_stays_so_until_the_venue_lists_its_orders,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,12 @@ from connectors.gateway.keys import Key, KeyRefused, parse_key
 from connectors.gateway.transport import Transport
 from connectors.orderport import NoSuchPort, order_port
 from connectors.simulated.server import VenueServer
+from pipelines.gateway.reports import DoubtReport
 from schemas.secret import Secret
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import BTC, key_text
-from tests.connectors.orderport.conformance import SUITE, Rig
+from tests.connectors.orderport.conformance import SUITE
+from tests.connectors.orderport.rig import Rig
 from tests.connectors.simulated.rig import ED_KEY, PRIVATE_PEM, options, quote
 
 KEYS = [
@@ -39,6 +42,37 @@ def test_binance_spot(tmp_path: Path, key: Key, check: Callable[[Rig], Awaitable
                 await transport.close()
 
     run(main())
+
+
+EXECUTION = {
+    "e": "executionReport", "c": "A1", "C": "", "i": 7, "X": "FILLED", "x": "TRADE", "z": "1",
+    "t": 3, "S": "BUY", "L": "100", "l": "1", "n": "0", "N": None, "m": False,
+    "T": 1_700_000_000_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "reports"),
+    [
+        ({}, 2),
+        ({"T": "abc"}, 0),
+        ({"T": True}, 0),
+        ({"c": ["A1"]}, 0),
+        ({"i": None}, 0),
+        ({"S": "HOLD"}, 0),
+    ],
+)
+def test_an_execution_report_is_read_whole_or_not_at_all(
+    change: dict[str, Any], reports: int
+) -> None:
+    frame = json.dumps({"subscriptionId": 0, "event": EXECUTION | change}).encode()
+    assert len(order_port("BINANCE").read_frame(frame)) == reports
+
+
+def test_an_order_without_a_name_that_is_text_is_a_doubt() -> None:
+    order = {"clientOrderId": ["A1"], "orderId": 7, "status": "NEW", "executedQty": "0"}
+    [report] = order_port("BINANCE").read_response("OPEN_ORDERS", 200, json.dumps([order]).encode())
+    assert isinstance(report, DoubtReport)
 
 
 def test_a_venue_without_a_port_is_named() -> None:
