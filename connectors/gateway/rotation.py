@@ -10,6 +10,7 @@ from collections.abc import Callable
 from connectors.gateway.desk import Desk, log
 from connectors.gateway.keys import Key, KeyRefused
 from connectors.gateway.transport import OVER_LIMIT, Answer, Failure
+from connectors.orderport.interface import UNREADABLE
 from schemas.errors import TapeError
 
 
@@ -26,7 +27,11 @@ async def check_key(desk: Desk, key: Key) -> None:
         status = outcome.reason if isinstance(outcome, Failure) else f"status {outcome.status}"
         why = f"the venue does not say what the trading key may do: {status}"
         raise KeyUnproven(why) if _silent(outcome) else KeyRefused(why)
-    may = desk.parts.port.read_permissions(outcome.body)
+    try:
+        may = desk.parts.port.read_permissions(outcome.body)
+    except UNREADABLE:
+        why = "the venue does not say what the trading key may do: its answer cannot be read"
+        raise KeyUnproven(why) from None
     if may.withdraw:
         raise KeyRefused("the trading key may move money out of the account: use one that may not")
     if not may.trade:

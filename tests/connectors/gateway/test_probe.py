@@ -16,6 +16,7 @@ from connectors.gateway.keys import parse_key
 from connectors.gateway.ledger import RAW
 from connectors.gateway.probe import ANSWERED, OUTCOMES, FlattenProbe
 from connectors.metrics import declared
+from connectors.simulated import rest
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from schemas.secret import Secret
@@ -49,6 +50,22 @@ def test_each_thing_that_stands_against_a_flatten_is_named(tmp_path: Path) -> No
         server.faults.arm(Fault("ban", count=1, path=KEY_ASKED))
         assert await probe.outcome() == "VENUE_SILENT"
         assert await probe.outcome() == "VENUE_HELD"
+
+    play(tmp_path, act)
+
+
+def test_what_nobody_can_read_says_nothing_of_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        place = ("GET", KEY_ASKED)
+        method = rest._ROUTES[place]
+
+        async def listed(*_: object) -> list[None]:
+            return []
+
+        monkeypatch.setitem(rest._ROUTES, place, method._replace(run=listed))
+        assert await FlattenProbe(gateway.desk).outcome() == "VENUE_SILENT"
 
     play(tmp_path, act)
 
