@@ -3,9 +3,10 @@
 A Unix socket in the run folder that only its owner may open; one line of JSON each way:
 
     {"verb": "halt", "account": null, "strategy": null, "instrument": null, "person": "ada", ...}
-    {"account": "sim-1", "instance": "5b0a9a1f", "open": ["7QK3V2M5"], "error": null}
+    {"account": "sim-1", "instance": "5b0a9a1f", "open": ["7QK3V2M5"], "error": null, ...}
 
-`open` are the orders in that scope that may be open, right after the halt.
+`open` are the orders in that scope that may be open, right after the halt. `strategies` and
+`instruments` are what the gateway knows: those of its orders, and what its caps allow.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Told(msgspec.Struct, frozen=True):
     instance: str
     open: tuple[str, ...] = ()
     error: str | None = None
+    strategies: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
 
 
 class NotTold(TapeError):
@@ -61,6 +64,11 @@ class NotTold(TapeError):
 def socket_path(folder: Path, account: str) -> Path:
     """Where an account's gateway listens; `folder`: the gateways' own in the run folder."""
     return folder / f"{account}{SUFFIX}"
+
+
+def socket_paths(folder: Path) -> list[Path]:
+    """Where gateways listen, or listened when they ended."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
 
 
 class LocalSocket:
@@ -115,7 +123,15 @@ class LocalSocket:
         elif ask.verb == "resume":
             log.critical("resumed over the local socket by %s: %s", ask.person, ask.reason)
             desk.halts.forget(ask.scope)
-        return msgspec.structs.replace(told, open=tuple(self._within(ask.scope)))
+        orders = [entry.approved for entry in desk.fold.book.entries.values()]
+        strategies = {order.strategy for order in orders}
+        instruments = {*desk.parts.caps.position_max, *(order.instrument for order in orders)}
+        return msgspec.structs.replace(
+            told,
+            open=tuple(self._within(ask.scope)),
+            strategies=tuple(sorted(strategies)),
+            instruments=tuple(sorted(instruments)),
+        )
 
     def _within(self, scope: Scope) -> Iterator[str]:
         book, covering = self._desk.fold.book, States({scope: HALTED})

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from ops.processes.flatten import Remaining
     from ops.processes.kill import Killed
     from ops.settings import Settings
+    from pipelines.gateway.scopes import Scope
 
 
 def _named(part: str | None) -> str | None:
@@ -86,9 +89,9 @@ def flatten(
     from ops.processes.flatten import flatten as run
     from ops.settings import load
 
-    settings = load()
-    _doubt(settings, instrument)
-    left = run(settings, (account, strategy, instrument), by or person(), reason, within)
+    settings, scope = load(), (account, strategy, instrument)
+    doubted = partial(_doubt, settings, scope)
+    left = run(settings, scope, by or person(), reason, within, doubted)
     rows = [one._asdict() for one in left]
     emit(output, {"flat": not left, "remaining": rows}, _remaining(left))
     raise typer.Exit(1 if left else 0)
@@ -115,6 +118,7 @@ def kill(
     halt = Halt(account, strategy, instrument, who, reason, time.time_ns())
     done = run(load(), halt, within)
     emit(output, killed_json(done), _killed_text(done))
+    _warn(done.warnings)
     _alarm(done.alarms)
 
 
@@ -147,12 +151,14 @@ def resume(
     from ops.settings import load
     from schemas.events import TradingResumed
 
-    scope = (account, strategy, instrument)
-    done = run(load(), TradingResumed(*scope, "OPERATOR", by, reason, None, time.time_ns()))
+    settings, scope = load(), (account, strategy, instrument)
+    done = run(settings, TradingResumed(*scope, "OPERATOR", by, reason, None, time.time_ns()))
     lines = [f"resumed from ops.control.v1/0/{done.offset} on"]
     lines += [f"ended: {one}" for one in done.ended] or ["nothing was latched there on the log"]
     lines += [f"still in force: {one}" for one in done.still]
     emit(output, {name: _plain(value) for name, value in done._asdict().items()}, "\n".join(lines))
+    if not done.ended:
+        _doubt(settings, scope)
 
 
 def _state(kind: Any, scope: Any, by: str, reason: str, output: Form) -> None:
@@ -164,14 +170,18 @@ def _state(kind: Any, scope: Any, by: str, reason: str, output: Form) -> None:
     offset = decide(settings, event)
     text = f"{STATES[kind]} {name_of(scope)} from ops.control.v1/0/{offset} on, until resumed"
     emit(output, {"offset": offset, "state": STATES[kind], "scope": name_of(scope)}, text)
-    _doubt(settings, scope[2])  # nothing may hold up or undo what was decided
+    _doubt(settings, scope)  # nothing may hold up or undo what was decided
 
 
-def _doubt(settings: Settings, instrument: str | None) -> None:
-    from ops.processes.control import doubt
+def _doubt(settings: Settings, scope: Scope) -> None:
+    from ops.processes.names import scope_doubts
 
-    if instrument is not None and (said := doubt(settings, instrument)):
-        print(f"tape: warning: {said}", file=sys.stderr)
+    _warn(one.said for one in scope_doubts(settings, scope))
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"tape: warning: {warning}", file=sys.stderr)
 
 
 def _plain(value: Any) -> Any:

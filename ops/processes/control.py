@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from connectors.control import ControlWriter, identify, limits_in_force
+from connectors.control import ControlWriter, identify
 from connectors.gateway import latch
-from connectors.gateway.local_socket import SUFFIX, Ask, NotTold, ask_gateway
+from connectors.gateway.local_socket import Ask, NotTold, ask_gateway, socket_paths
 from connectors.log.interface import Log
 from connectors.log.places import partitions
 from ops.processes.clients import codec_of, kafka_log
@@ -72,17 +72,6 @@ def decide(settings: Settings, event: Any, *, identified: bool = True) -> int:
     return writer.write(event, name_of((event.account, event.strategy, event.instrument)))
 
 
-def doubt(settings: Settings, instrument: str) -> str:
-    """Why what is decided for an instrument may hold nothing back: no limits name it, so it cannot
-    be traded, or it is misspelt. Empty where there is no doubt.
-    """
-    found = limits_in_force(kafka_log(settings), codec_of(settings))
-    known = [terms.instrument for terms in found.event.instruments] if found else []
-    if not known or instrument in known:
-        return ""
-    return f"the limits know no instrument {instrument}, only {', '.join(known)}"
-
-
 def resume(settings: Settings, event: TradingResumed) -> Resumed:
     """Ends what is latched for exactly this scope: on the log, then in the latch file and at the
     gateways that listen. Raises `TapeError`.
@@ -105,7 +94,7 @@ def resume(settings: Settings, event: TradingResumed) -> Resumed:
 
 def _tell(folder: Path, ask: Ask) -> None:
     """Gateways that do not listen read the log and the latch when they do."""
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in socket_paths(folder):
         try:
             ask_gateway(path, ask, SOCKET_S)
         except NotTold:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -109,12 +109,20 @@ class Positions:
 
 
 def flatten(
-    settings: Settings, scope: Scope, person: str, reason: str, within_s: float
+    settings: Settings,
+    scope: Scope,
+    person: str,
+    reason: str,
+    within_s: float,
+    decided: Callable[[], None],
 ) -> list[Remaining]:
-    """What is left when nothing is, or when the time is over. Raises `TapeError`."""
+    """What is left when nothing is, or when the time is over. `decided` is called when it lies on
+    the log. Raises `TapeError`.
+    """
     limit = time.monotonic() + within_s
     now_ns = time.time_ns()
     decide(settings, TradingFlattened(*scope, "OPERATOR", person, reason, None, now_ns))
+    decided()
     log, codec = kafka_log(settings), codec_of(settings)
     limits = limits_in_force(log, codec)
     terms = {one.instrument: one for one in limits.event.instruments} if limits else {}

@@ -11,17 +11,25 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final, NamedTuple
 
 from connectors.gateway import latch
 from connectors.gateway.flat import Account, Cleared, Wanted, clear
 from connectors.gateway.latch import Halt, latch_path
-from connectors.gateway.local_socket import SUFFIX, Ask, NotTold, Told, ask_gateway, socket_path
+from connectors.gateway.local_socket import (
+    Ask,
+    NotTold,
+    Told,
+    ask_gateway,
+    socket_path,
+    socket_paths,
+)
 from connectors.orderport import order_port
+from ops.processes.attempts import Attempt, Way
 from ops.processes.caps import load_caps
 from ops.processes.control import decide
 from ops.processes.gateway import key_of
+from ops.processes.names import Doubt, scope_doubts
 from ops.settings import Settings
 from schemas.errors import TapeError, one_line
 from schemas.events import TradingHalted
@@ -30,17 +38,10 @@ SOCKET_S: Final = 2.0
 PATH_S: Final = 4.0  # how long latch, socket and log may take before they count as failed
 
 
-class Way(NamedTuple):
-    """One path: whether it worked, and what came of it in words."""
-
-    name: str
-    worked: bool
-    said: str
-
-
 class Killed(NamedTuple):
     """`alarms`: why this is not over; empty where nothing is open, verified at the venue, and
-    something keeps it so. Wall times in nanoseconds UTC; `looked_ns`: of the venue's last word.
+    something keeps it so. `warnings`: what could not be found out about the scope. Wall times in
+    nanoseconds UTC; `looked_ns`: of the venue's last word.
     """
 
     ways: tuple[Way, ...]
@@ -48,29 +49,7 @@ class Killed(NamedTuple):
     alarms: tuple[str, ...]
     begun_ns: int
     looked_ns: int
-
-
-class _Attempt:
-    """Runs on its own thread from the start on."""
-
-    def __init__(self, name: str, work: Callable[[], str]) -> None:
-        self._name, self._work = name, work
-        self._way: Way | None = None
-        self._thread = Thread(target=self._run, daemon=True, name=name)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._way = Way(self._name, True, self._work())
-        except TapeError as error:
-            self._way = Way(self._name, False, one_line(error))
-        except Exception as error:
-            self._way = Way(self._name, False, f"{type(error).__name__}: {error}")
-
-    def way(self, until: float) -> Way:
-        """How it went; a failure if it is not over by then (monotonic seconds)."""
-        self._thread.join(max(0.0, until - time.monotonic()))
-        return self._way or Way(self._name, False, "no end in sight")
+    warnings: tuple[str, ...] = ()
 
 
 def kill(
@@ -83,19 +62,24 @@ def kill(
     begun_ns, begun = time.time_ns(), time.monotonic()
     told: list[Told] = []
     folder = latch_path(settings.run_dir).parent
-    latched = _Attempt("latch", partial(_latch, settings, halt))
-    socket = _Attempt("gateway", partial(_tell, folder, halt, told))
-    log = _Attempt("log", partial(write or _write, settings, halt))
+    latched = Attempt("latch", partial(_latch, settings, halt))
+    socket = Attempt("gateway", partial(_tell, folder, halt, told))
+    log = Attempt("log", partial(write or _write, settings, halt))
     # The orders of one strategy are known to the gateway alone, which cancels them.
     only = _ids(socket, told) if halt.strategy is not None else None
     cleared = flat(settings, Wanted(halt.instrument, only), within_s, halt.account)
     looked_ns, until = time.time_ns(), max(begun + PATH_S, time.monotonic())
+    doubts = scope_doubts(settings, halt.scope)  # only now: nothing that stops waits for a look
     ways = tuple(attempt.way(until) for attempt in (latched, socket, log))
-    alarms = _alarms(settings, ways, cleared, told, halt)
-    return Killed(ways, cleared, alarms, begun_ns, looked_ns)
+    alarms = (*_alarms(settings, ways, cleared, told, halt), *_said(doubts, misspelt=True))
+    return Killed(ways, cleared, alarms, begun_ns, looked_ns, _said(doubts, misspelt=False))
 
 
-def _ids(socket: _Attempt, told: list[Told]) -> frozenset[str] | None:
+def _said(doubts: tuple[Doubt, ...], *, misspelt: bool) -> tuple[str, ...]:
+    return tuple(one.said for one in doubts if one.misspelt is misspelt)
+
+
+def _ids(socket: Attempt, told: list[Told]) -> frozenset[str] | None:
     worked = socket.way(time.monotonic() + SOCKET_S).worked
     return frozenset(name for one in told for name in one.open) if worked else frozenset()
 
@@ -138,7 +122,7 @@ def _latch(settings: Settings, halt: Halt) -> str:
 
 
 def _tell(folder: Path, halt: Halt, told: list[Told]) -> str:
-    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    paths = socket_paths(folder)
     if halt.account is not None:
         paths = [socket_path(folder, halt.account)]
     if not paths:
@@ -185,6 +169,7 @@ def killed_json(done: Killed) -> dict[str, Any]:
         "paths": [way._asdict() for way in done.ways],
         "venue": cleared_json(done.cleared),
         "alarms": list(done.alarms),
+        "warnings": list(done.warnings),
         "begun_ns": done.begun_ns,
         "looked_ns": done.looked_ns,
     }

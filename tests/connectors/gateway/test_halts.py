@@ -84,7 +84,7 @@ def test_another_scope_is_left_alone(tmp_path: Path) -> None:
         resting = records.approve()
         await reaches(gateway, resting, "ACCEPTED")
         told = await asked(tmp_path, "halt", (ACCOUNT, "s", BTC))
-        assert told == Told(ACCOUNT, gateway.desk.instance, (resting,))
+        assert told == Told(ACCOUNT, gateway.desk.instance, (resting,), None, ("s",), (BTC,))
         await reaches(gateway, resting, "CANCELED")
 
     play(tmp_path, act)

@@ -24,7 +24,8 @@ from ops.console.following import Follower
 from ops.console.killing import Killer
 from ops.console.rendered import Rendered, now_ms
 from ops.console.serving import Explained, bound, config
-from ops.processes.kill import Killed, Way
+from ops.processes.attempts import Way
+from ops.processes.kill import Killed
 from pipelines.batches import local_codec
 from replay.archive.store import FolderStore
 from schemas.codec import Codec

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.gateway.latch import Halt, latch_path
+from connectors.gateway.latch import Halt, halts, latch_path
 from connectors.simulated.server import VenueServer
 from ops.processes.kill import Killed, kill
+from ops.processes.names import Doubt, scope_doubts
 from ops.settings import GatewaySettings, Settings
+from pipelines.gateway.scopes import Scope
 from schemas.errors import TapeError
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import ACCOUNT, BTC, CAPS, key_text, memory, running
@@ -71,9 +73,10 @@ def test_one_strategys_orders_the_gateway_cancels_and_others_stay(tmp_path: Path
 def test_without_the_gateway_nobody_knows_a_strategys_orders(tmp_path: Path) -> None:
     async def main() -> None:
         async with VenueServer(options(tmp_path)) as server:
-            done = await pulled(settings(tmp_path, server.url), Halt(None, "s", None, *WHO))
+            halt = Halt(None, "ema-cross", None, *WHO)
+            done = await pulled(settings(tmp_path, server.url), halt)
             [alarm] = done.alarms
-            assert alarm == "which orders are s's, only the gateway knows: kill without it"
+            assert alarm == "which orders are ema-cross's, only the gateway knows: kill without it"
 
     run(main())
 
@@ -88,8 +91,9 @@ def test_another_accounts_orders_are_not_called_verified(tmp_path: Path) -> None
         async with VenueServer(options(tmp_path)) as server:
             made = settings(tmp_path, server.url, caps=str(tmp_path / "caps.yaml"))
             done = await pulled(made, Halt("another", None, None, *WHO))
-            [alarm] = done.alarms
-            assert f"these settings hold the key of {ACCOUNT}" in alarm
+            verified, known = done.alarms
+            assert f"these settings hold the key of {ACCOUNT}" in verified
+            assert f"no account another is known, only {ACCOUNT}" in known
 
     run(main())
 
@@ -103,5 +107,74 @@ def test_where_no_path_works_a_free_venue_is_not_enough(tmp_path: Path) -> None:
             assert [way.worked for way in done.ways] == [False] * 3
             assert done.cleared.verified
             assert done.alarms == ("nothing keeps a gateway from sending: no path worked",)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("scope", "says"),
+    [
+        pytest.param(("desc", None, None), f"no account desc is known, only {ACCOUNT}", id="acct"),
+        pytest.param(
+            (None, "typo", None),
+            "no strategy typo is known, only book-imbalance, ema-cross, s",
+            id="strategy",
+        ),
+        pytest.param(
+            (None, None, "BTCUSDT"), f"no instrument BTCUSDT is known, only {BTC}", id="instrument"
+        ),
+    ],
+)
+def test_a_misspelt_scope_is_an_alarm_after_all_that_can_be_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: Scope, says: str
+) -> None:
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            quote(server, "99", "5", "101", "5")
+            async with running(records, server, tmp_path / "gateway", recv_window_ms=2_000) as one:
+                await reaches(one, records.approve(), "ACCEPTED")
+                left: list[int] = []
+
+                def look(made: Settings, asked: Scope) -> tuple[Doubt, ...]:
+                    left.append(len(server.venue.exchange.open_orders(ACCOUNT, None)))
+                    return scope_doubts(made, asked)
+
+                monkeypatch.setattr("ops.processes.kill.scope_doubts", look)
+                done = await pulled(settings(tmp_path, server.url), Halt(*scope, *WHO))
+                [alarm] = done.alarms
+                silent = "(not read: limits, caps file)"
+                assert alarm == f"this scope may cover nothing: {says} {silent}"
+                assert done.warnings == ()
+                assert [way.worked for way in done.ways] == [True, scope[0] is None, True]
+                assert [halt.scope for halt in halts(latch_path(tmp_path))] == [scope]
+                # Only the gateway could have told which orders are the strategy's.
+                assert (done.cleared.cancels, left) == ((0, [1]) if scope[1] else (1, [0]))
+
+    run(main())
+
+
+def test_nobody_is_asked_about_the_whole_desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.processes.names._ask", away)
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            done = await pulled(settings(tmp_path, server.url), Halt(None, None, None, *WHO))
+            assert (done.alarms, done.warnings) == ((), ())
+
+    run(main())
+
+
+def test_a_name_that_nobody_can_judge_is_a_warning(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            done = await pulled(settings(tmp_path, server.url), Halt(None, None, BTC, *WHO))
+            assert done.alarms == ()
+            [warning] = done.warnings
+            assert f"it is not known whether the instrument {BTC} is right" in warning
+            assert "(not read: limits, gateways, caps file)" in warning
 
     run(main())

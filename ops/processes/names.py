@@ -1,0 +1,118 @@
+"""Whether anybody knows the names that a person gives: a scope that is misspelt covers nothing, on
+whatever paths it is said.
+
+Asked are the limits in force, the gateways that listen here, the caps file and the configuration,
+each on a thread of its own. One that says nothing in time is no ground for a doubt: it is named.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Final, NamedTuple
+
+from connectors.control import limits_in_force
+from connectors.gateway.latch import latch_path
+from connectors.gateway.local_socket import Ask, NotTold, ask_gateway, socket_paths
+from ops.processes.attempts import Attempt
+from ops.processes.caps import load_caps
+from ops.processes.clients import codec_of, kafka_log
+from ops.settings import Settings
+from pipelines.gateway.scopes import Scope
+
+KINDS: Final = ("account", "strategy", "instrument")
+WITHIN_S: Final = 4.0
+SOCKET_S: Final = 2.0
+Known = Mapping[str, Collection[str | None]]  # names by kind
+
+
+class Doubt(NamedTuple):
+    """`misspelt`: others of its kind are known, and not this one; else nobody could be asked."""
+
+    said: str
+    misspelt: bool
+
+
+def scope_doubts(settings: Settings, scope: Scope) -> tuple[Doubt, ...]:
+    """Why what is decided for a scope may hold nothing back. Never raises, and takes `WITHIN_S` at
+    most.
+    """
+    found = doubts(settings, dict(zip(KINDS, scope, strict=True)))
+    return tuple(one._replace(said=f"this scope may cover nothing: {one.said}") for one in found)
+
+
+def doubts(settings: Settings, names: Mapping[str, str | None]) -> tuple[Doubt, ...]:
+    """The names (by kind, None for none) that nobody knows."""
+    given = {kind: name for kind, name in names.items() if name is not None}
+    if not given:
+        return ()
+    known, unread = _ask(settings)
+    found = (_doubt(kind, name, known, unread) for kind, name in given.items())
+    return tuple(doubt for doubt in found if doubt is not None)
+
+
+def _doubt(kind: str, name: str, known: list[Known], unread: list[str]) -> Doubt | None:
+    names = sorted({one for each in known for one in each.get(kind, ()) if one is not None})
+    if name in names:
+        return None
+    silent = f" (not read: {', '.join(unread)})" if unread else ""
+    if names:
+        return Doubt(f"no {kind} {name} is known, only {', '.join(names)}{silent}", True)
+    return Doubt(f"it is not known whether the {kind} {name} is right{silent}", False)
+
+
+def _ask(settings: Settings) -> tuple[list[Known], list[str]]:
+    """What was found in time, and the sources that did not say all they know."""
+    found: list[Known] = []
+    until = time.monotonic() + WITHIN_S
+    asked = [Attempt(name, partial(ask, settings, found)) for name, ask in _SOURCES.items()]
+    ways = [one.way(until) for one in asked]
+    return list(found), [way.name for way in ways if not way.worked]
+
+
+def _limits(settings: Settings, found: list[Known]) -> str:
+    limits = limits_in_force(kafka_log(settings), codec_of(settings))
+    if limits is not None:
+        said = limits.event.limits
+        names = ([one.account for one in said], [one.strategy for one in said])
+        traded = [terms.instrument for terms in limits.event.instruments]
+        found.append(dict(zip(KINDS, (*names, traded), strict=True)))
+    return ""
+
+
+def _gateways(settings: Settings, found: list[Known]) -> str:
+    failures = []
+    paths = socket_paths(latch_path(settings.run_dir).parent)
+    for path in paths:
+        try:
+            told = ask_gateway(path, Ask("status"), SOCKET_S)
+        except NotTold as failure:
+            failures.append(str(failure))
+        else:
+            names = ((told.account,), told.strategies, told.instruments)
+            found.append(dict(zip(KINDS, names, strict=True)))
+    if failures or not paths:
+        raise NotTold("; ".join(failures) or "no gateway listens")
+    return ""
+
+
+def _caps(settings: Settings, found: list[Known]) -> str:
+    caps = load_caps(settings.gateway.caps)
+    found.append({"account": (caps.account,), "instrument": tuple(caps.position_max)})
+    return ""
+
+
+def _configured(settings: Settings, found: list[Known]) -> str:
+    signals = settings.strategy.signals
+    accounts = [str(one.execution["account"]) for one in signals if "account" in one.execution]
+    found.append({"account": accounts, "strategy": [one.name for one in signals]})
+    return ""
+
+
+_SOURCES: Final[dict[str, Callable[[Settings, list[Known]], str]]] = {
+    "limits": _limits,
+    "gateways": _gateways,
+    "caps file": _caps,
+    "configuration": _configured,
+}
