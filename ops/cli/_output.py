@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -23,6 +24,11 @@ Output = Annotated[Form, typer.Option("--output", help="text for people, json fo
 def emit(form: Form, value: Any, text: str) -> None:
     """Prints `text`, or `value` as JSON, to stdout; what is not JSON (a path) by its string."""
     print(json.dumps(value, indent=2, default=str) if form is Form.JSON else text, flush=True)
+
+
+def warn(warning: str) -> None:
+    """One line on stderr: what was done stands."""
+    print(f"tape: warning: {warning}", file=sys.stderr)
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ops.cli._output import Form, Output, emit
-from ops.cli.transfer import Account, Person, Reason
+from ops.cli._output import Form, Output, emit, warn
+from ops.cli.transfer import Account, Person, Reason, Unlisted
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +26,7 @@ def adjust(
     price: Annotated[str | None, typer.Option(help="paid per unit; default: nothing")] = None,
     strategy: Annotated[str, typer.Option(help="whose position; default: nobody's")] = "",
     adjustment_id: Annotated[str, typer.Option("--id", help="said twice it counts once")] = "",
+    unlisted: Unlisted = False,
     output: Output = Form.TEXT,
 ) -> None:
     """Correct a position by hand; breaks whose ids stand in the evidence are cleared."""
@@ -37,6 +38,7 @@ def adjust(
     word = transfers.Word(person, reason, evidence)
     paid = None if price is None else exact(price)
     about = (account, strategy, instrument, exact(qty), paid)
-    found = transfers.adjust(*about, word, load(), adjustment_id)
+    doubtful = transfers.Doubtful(warn, unlisted)
+    found = transfers.adjust(*about, word, load(), doubtful, adjustment_id)
     text = f"{instrument}: {qty} by {person}, ops.control.v1/0/{found.offset}"
     emit(output, {"offset": found.offset, **to_json(found.event)}, text)

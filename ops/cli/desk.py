@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.cli._output import Form, Output, columns, emit
+from ops.cli._output import Form, Output, columns, emit, warn
 
 if TYPE_CHECKING:
     from ops.processes.flatten import Remaining
@@ -118,7 +117,8 @@ def kill(
     halt = Halt(account, strategy, instrument, who, reason, time.time_ns())
     done = run(load(), halt, within)
     emit(output, killed_json(done), _killed_text(done))
-    _warn(done.warnings)
+    for warning in done.warnings:
+        warn(warning)
     _alarm(done.alarms)
 
 
@@ -176,12 +176,8 @@ def _state(kind: Any, scope: Any, by: str, reason: str, output: Form) -> None:
 def _doubt(settings: Settings, scope: Scope) -> None:
     from ops.processes.names import scope_doubts
 
-    _warn(one.said for one in scope_doubts(settings, scope))
-
-
-def _warn(warnings: Iterable[str]) -> None:
-    for warning in warnings:
-        print(f"tape: warning: {warning}", file=sys.stderr)
+    for one in scope_doubts(settings, scope):
+        warn(one.said)
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.cli._output import Form, Output, columns, emit
+from ops.cli._output import Form, Output, columns, emit, warn
 
 if TYPE_CHECKING:
     from connectors.control import Decided
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Account = Annotated[str, typer.Argument(help="account at the venue")]
 Person = Annotated[str, typer.Option(help="who says so")]
 Reason = Annotated[str, typer.Option(help="why, in your own words")]
+Unlisted = Annotated[bool, typer.Option("--unlisted", help="also what no limits or caps name")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,24 +34,31 @@ def announce(
     reason: Reason,
     evidence: Annotated[str, typer.Option(help="what shows it: a statement, a ticket")],
     transfer_id: Annotated[str, typer.Option("--id", help="said twice it counts once")] = "",
+    unlisted: Unlisted = False,
     output: Output = Form.TEXT,
 ) -> None:
     """A deposit or a withdrawal."""
-    from ops.processes.transfers import Word
+    from ops.processes.transfers import Doubtful, Word
     from ops.processes.transfers import announce as announced
     from ops.settings import load
     from schemas.numbers import exact
 
-    word = Word(person, reason, evidence)
-    show([announced(account, asset, exact(qty), word, load(), transfer_id)], output)
+    word, doubtful = Word(person, reason, evidence), Doubtful(warn, unlisted)
+    show([announced(account, asset, exact(qty), word, load(), doubtful, transfer_id)], output)
 
 
-def opening(account: Account, person: Person, reason: Reason, output: Output = Form.TEXT) -> None:
+def opening(
+    account: Account,
+    person: Person,
+    reason: Reason,
+    unlisted: Unlisted = False,
+    output: Output = Form.TEXT,
+) -> None:
     """What the venue holds before an account trades on this log, as the watching key sees it."""
-    from ops.processes.transfers import announce_opening
+    from ops.processes.transfers import Doubtful, announce_opening
     from ops.settings import load
 
-    show(announce_opening(account, person, reason, load()), output)
+    show(announce_opening(account, person, reason, load(), Doubtful(warn, unlisted)), output)
 
 
 def show(found: list[Decided], output: Form) -> None:

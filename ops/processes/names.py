@@ -42,12 +42,16 @@ def scope_doubts(settings: Settings, scope: Scope) -> tuple[Doubt, ...]:
     return tuple(one._replace(said=f"this scope may cover nothing: {one.said}") for one in found)
 
 
-def doubts(settings: Settings, names: Mapping[str, str | None]) -> tuple[Doubt, ...]:
-    """The names (by kind, None for none) that nobody knows."""
+def doubts(
+    settings: Settings, names: Mapping[str, str | None], sources: Collection[str] = ()
+) -> tuple[Doubt, ...]:
+    """The names (by kind, None for none) that nobody knows, or none of the `sources` named. The
+    limits alone know an `asset`.
+    """
     given = {kind: name for kind, name in names.items() if name is not None}
     if not given:
         return ()
-    known, unread = _ask(settings)
+    known, unread = _ask(settings, sources or _SOURCES)
     found = (_doubt(kind, name, known, unread) for kind, name in given.items())
     return tuple(doubt for doubt in found if doubt is not None)
 
@@ -62,11 +66,11 @@ def _doubt(kind: str, name: str, known: list[Known], unread: list[str]) -> Doubt
     return Doubt(f"it is not known whether the {kind} {name} is right{silent}", False)
 
 
-def _ask(settings: Settings) -> tuple[list[Known], list[str]]:
+def _ask(settings: Settings, sources: Collection[str]) -> tuple[list[Known], list[str]]:
     """What was found in time, and the sources that did not say all they know."""
     found: list[Known] = []
     until = time.monotonic() + WITHIN_S
-    asked = [Attempt(name, partial(ask, settings, found)) for name, ask in _SOURCES.items()]
+    asked = [Attempt(name, partial(_SOURCES[name], settings, found)) for name in sources]
     ways = [one.way(until) for one in asked]
     return list(found), [way.name for way in ways if not way.worked]
 
@@ -74,10 +78,11 @@ def _ask(settings: Settings) -> tuple[list[Known], list[str]]:
 def _limits(settings: Settings, found: list[Known]) -> str:
     limits = limits_in_force(kafka_log(settings), codec_of(settings))
     if limits is not None:
-        said = limits.event.limits
-        names = ([one.account for one in said], [one.strategy for one in said])
-        traded = [terms.instrument for terms in limits.event.instruments]
-        found.append(dict(zip(KINDS, (*names, traded), strict=True)))
+        said, terms = limits.event.limits, limits.event.instruments
+        assets = [asset for one in terms for asset in (one.base_asset, one.quote_asset)]
+        known = ([one.account for one in said], [one.strategy for one in said])
+        traded = [one.instrument for one in terms]
+        found.append({**dict(zip(KINDS, (*known, traded), strict=True)), "asset": assets})
     return ""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -17,6 +17,7 @@ from connectors.log.interface import Log
 from connectors.log.places import place_of
 from connectors.venue_watch.venue import Venue
 from ops.processes.clients import codec_of, kafka_log
+from ops.processes.names import doubts
 from ops.processes.venue_watch import venue_of
 from ops.settings import Settings
 from pipelines.exact import EXACTLY, ZERO, plain
@@ -26,6 +27,8 @@ from schemas.events import PositionAdjusted, TransferAnnounced
 
 EVENTS: Final = "oms.order-event.v1"
 READ_S: Final = 10.0
+LIMITS: Final = ("limits",)
+SEE: Final = "see `tape limits show`, or book it all the same with --unlisted"
 
 
 class BadTransfer(TapeError):
@@ -40,23 +43,43 @@ class Word(NamedTuple):
     evidence: str
 
 
+class Doubtful(NamedTuple):
+    """What becomes of names that nobody knows: they are refused, or with `unlisted` told to `warn`,
+    as what cannot be found out is.
+    """
+
+    warn: Callable[[str], None]
+    unlisted: bool = False
+
+
 def announce(
-    account: str, asset: str, qty: Decimal, word: Word, settings: Settings, transfer_id: str = ""
+    account: str,
+    asset: str,
+    qty: Decimal,
+    word: Word,
+    settings: Settings,
+    doubtful: Doubtful,
+    transfer_id: str = "",
 ) -> Decided:
     """One transfer; a negative quantity is a withdrawal. Without an id it gets a new one; of two
     with one id the first counts. Raises `BadTransfer` and what the log raises.
     """
     if not qty:
         raise BadTransfer("a transfer of nothing is no transfer")
+    _judge(settings, doubtful, {"asset": asset}, LIMITS)
+    _judge(settings, doubtful, {"account": account})
     [found] = _write(account, {asset: qty}, word, settings, transfer_id or uuid.uuid4().hex)
     return found
 
 
-def announce_opening(account: str, person: str, reason: str, settings: Settings) -> list[Decided]:
+def announce_opening(
+    account: str, person: str, reason: str, settings: Settings, doubtful: Doubtful
+) -> list[Decided]:
     """What the venue holds, less what was announced before: a transfer per asset, none where both
     agree. Raises `BadTransfer` for an account that traded on this log, and what venue and log
     raise.
     """
+    _judge(settings, doubtful, {"account": account})
     log, codec = kafka_log(settings), codec_of(settings)
     if _has_traded(log, codec, account):
         raise BadTransfer(
@@ -113,15 +136,35 @@ def adjust(
     price: Decimal | None,
     word: Word,
     settings: Settings,
+    doubtful: Doubtful,
     adjustment_id: str = "",
 ) -> Decided:
     """A position corrected by hand; evidence for the breaks whose ids `word.evidence` holds. Raises
     `BadTransfer` and what the log raises.
     """
+    if not qty:
+        raise BadTransfer("an adjustment of nothing is no adjustment")
+    if price is not None and price <= 0:
+        raise BadTransfer("a price is above 0; without --price nothing is gained or lost")
+    _judge(settings, doubtful, {"instrument": instrument}, LIMITS)
+    _judge(settings, doubtful, {"account": account})
+    if strategy:  # one that trades no more may still hold something
+        _judge(settings, doubtful._replace(unlisted=True), {"strategy": strategy})
     venue, name = settings.gateway.venue, adjustment_id or uuid.uuid4().hex
     about = (name, account, strategy, venue, instrument, qty, price)
     [found] = _say(account, word, settings, [PositionAdjusted(*about, *word, time.time_ns())])
     return found
+
+
+def _judge(
+    settings: Settings, doubtful: Doubtful, names: Mapping[str, str], sources: Sequence[str] = ()
+) -> None:
+    if empty := [kind for kind, name in names.items() if not name.strip()]:
+        raise BadTransfer(f"the {empty[0]} is empty")
+    for doubt in doubts(settings, names, sources):
+        if doubt.misspelt and not doubtful.unlisted:
+            raise BadTransfer(f"{doubt.said}: {SEE}")
+        doubtful.warn(doubt.said)
 
 
 def _write(

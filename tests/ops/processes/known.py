@@ -29,6 +29,10 @@ class Control:
         self.log.append(OutRecord(*CONTROL, b"", CODEC.encode(event), 1))
         return self.log.bounds(CONTROL)[1] - 1
 
+    def write(self, event: Any, _: str) -> int:
+        """As a `ControlWriter`."""
+        return self.put(event)
+
     def told(self) -> list[Any]:
         """Everything decided beside the limits."""
         found = self.log.read(CONTROL, 1, self.log.bounds(CONTROL)[1], 1.0)
