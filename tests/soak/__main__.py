@@ -2,7 +2,8 @@
 
 Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped
 goes on where it was; a scenario whose code was changed begins anew. What is done so far goes to
-`docs/reliability.md`. A failure prints the scenario and the seed that repeats it.
+`docs/reliability.md`. A failure prints the scenario and the seed that repeats it. A count that must
+be 0 and is not fails the run, with its scenario.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.faults import shim
 from tests.faults.rig import Rig
 from tests.soak.pieces import PIECES, Piece
 from tests.soak.state import FOLDER, ROOT, Done, State, loaded, merge
+from tests.soak.verdict import breaches, said, uncounted
 
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
@@ -74,14 +76,22 @@ def main() -> int:
         while (todo := remaining(state, asked.only)) and time.monotonic() < limit:
             run_piece(todo[0], state, stack)
     write_page(state)
+    return judged(state)
+
+
+def judged(state: State) -> int:
+    """Says how far it came, and what is wrong: the exit code."""
+    if broken := breaches(state):
+        print(f"must be 0: {'; '.join(broken)}")
+        return 1
     if remaining(state):
         done = sum(rounds(state, p) for p in PIECES)
         print(f"{done} of {sum(p.wanted for p in PIECES)} rounds done: run again to go on")
         return 0
-    if rare := shortfalls(state.counts):
+    if rare := [*uncounted(state.counts), *shortfalls(state.counts)]:
         print(f"too rare to count as survived: {'; '.join(rare)}")
         return 1
-    print(f"all done in {state.seconds / 60:.0f} minutes, 0 lost, 0 duplicated: see {PAGE.name}")
+    print(f"all done in {state.seconds / 60:.0f} minutes, {said(state.counts)}: see {PAGE.name}")
     return 0
 
 
