@@ -2,7 +2,8 @@
 
 Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped
 goes on where it was; a scenario whose code was changed begins anew. What is done so far goes to
-`docs/reliability.md`. A failure prints the scenario and the seed that repeats it. A count that must
+`docs/reliability.md`; what was done with other code than there is keeps its row, marked, and is
+named. A failure prints the scenario and the seed that repeats it. A count that must
 be 0 and is not fails the run, with its scenario.
 """
 
@@ -27,6 +28,7 @@ from tests.soak.verdict import breaches, said, uncounted
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 SEED = 9_000
+CHANGED = "changed since"
 
 
 @contextmanager
@@ -76,6 +78,9 @@ def main() -> int:
         while (todo := remaining(state, asked.only)) and time.monotonic() < limit:
             run_piece(todo[0], state, stack)
     write_page(state)
+    for piece in PIECES:
+        if state.outdated(piece.name, piece.about):
+            print(f"{piece.name}: {CHANGED} {state.done[piece.name].commit}, out of date")
     return judged(state)
 
 
@@ -105,7 +110,8 @@ def write_page(state: State) -> None:
 def results(state: State) -> str:
     lines = [
         f"Seeds from {SEED}, {state.seconds / 60:.0f} minutes. Beside each fault the commit at "
-        "which it was run last, and the digest of the files it is about.",
+        "which it was run last, and the digest of the files it is about; "
+        f"*{CHANGED}*: they were others when this was written.",
         "",
         "| fault | rounds | commit | code |",
         "|---|---|---|---|",
@@ -121,7 +127,8 @@ def results(state: State) -> str:
 def _row(state: State, piece: Piece) -> str:
     done = state.done.get(piece.name) or Done("", "")
     left = f" of {piece.wanted:,}" if done.rounds < piece.wanted else ""
-    return f"| {piece.name} | {done.rounds:,}{left} | {done.commit} | {done.code} |"
+    mark = f", *{CHANGED}*" if state.outdated(piece.name, piece.about) else ""
+    return f"| {piece.name} | {done.rounds:,}{left} | {done.commit} | {done.code}{mark} |"
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ class State:
         known = self.done.get(name)
         return known if known is not None and known.code == code else Done(code, commit())
 
+    def outdated(self, name: str, about: Iterable[str]) -> bool:
+        """Whether it was run, but with other code than there is."""
+        return name in self.done and self.done[name].code != code_hash(about)
+
     @property
     def counts(self) -> dict[str, int]:
         """Of all scenarios together."""

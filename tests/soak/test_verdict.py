@@ -91,6 +91,22 @@ def test_other_code_is_not_judged_by_counts_from_before(
     assert "run again to go on" in said(capsys)
 
 
+def test_what_was_run_with_other_code_keeps_its_row_and_is_marked(
+    state: State, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state.done[KILLS] = Done("0ld", "badcafe", 100)
+    soak.main()
+    rows = soak.PAGE.read_text().splitlines()
+    assert [row for row in rows if row.endswith("*changed since* |")] == [
+        f"| {KILLS} | 100 | badcafe | 0ld, *changed since* |"
+    ]
+    assert f"| {CRASHES} | 300 | c0ffee | {state.done[CRASHES].code} |" in rows
+    told = said(capsys).splitlines()
+    assert [line for line in told if "changed since" in line] == [
+        f"{KILLS}: changed since badcafe, out of date"
+    ]
+
+
 def test_what_was_never_counted_is_no_zero(
     state: State, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from tests.soak.pieces import PIECES, Piece
+from tests.soak.pieces import PIECES
 from tests.soak.state import State
 
 ZERO: Final = (
@@ -18,11 +18,11 @@ ZERO: Final = (
 )
 
 
-def breaches(state: State, pieces: Iterable[Piece] = PIECES) -> list[str]:
+def breaches(state: State) -> list[str]:
     """One line for each count of the code as it is that must be 0 and is not, with its piece."""
     return [
         f"{piece.name}: {number:,} {word}"
-        for piece in pieces
+        for piece in PIECES
         for word, number in totals(state.of(piece.name, piece.about).counts).items()
         if number
     ]
