@@ -3,8 +3,9 @@ and the venue misbehaves, all drawn from one seed.
 
 1. The desk of `ops/desk/example` starts on a log of its own, with a venue of its own.
 2. While the slice plays: every so often a random process, the broker or the registry is killed
-   (SIGKILL) and a random fault armed. The supervisor starts again what was killed of the desk, the
-   round itself what was killed of the stack.
+   (SIGKILL) and a random fault armed, each kind once before one comes again. The supervisor starts
+   again what was killed of the desk, the round itself what was killed of the stack. Where the slice
+   had no time for a kind, or fewer than three struck, faults go on after it.
 3. Faults end, the desk comes to rest, strategy and gateway stop.
 4. `verdict` compares the log with what the venue remembers, and every pipeline replays.
 """
@@ -54,6 +55,7 @@ SLICE_S_MAX = 340.0
 START_S = REST_S = 120.0
 ROUNDS = 4  # two show a drift, one lists trades, one confirms
 STEP_S = 0.05
+STRUCK_MIN = 3  # kinds: clock, stranger and requests need no order of ours
 AWAY_S_MAX = 4.0  # of the broker and the registry, beside what their start takes
 EVENTS, BREAKS = "oms.order-event.v1", "recon.break.v1"
 FAULTS: tuple[dict[str, object], ...] = (
@@ -85,6 +87,20 @@ class Plan(NamedTuple):
     stack: tuple[str, ...] = tuple(KILLS)
 
 
+class Pace:
+    """Due at once, and again after random times."""
+
+    def __init__(self, drawn: random.Random, mean_s: float) -> None:
+        self._drawn, self._mean_s, self._next_s = drawn, mean_s, 0.0
+
+    def due(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return False
+        self._next_s = now_s + self._drawn.expovariate(1 / self._mean_s)
+        return True
+
+
 class Chaos(AssertionError):
     """What did not hold, with the seed that repeats the round."""
 
@@ -94,7 +110,9 @@ class Round:
 
     def __init__(self, stack_dir: Path, folder: Path, seed: int, plan: Plan = Plan()) -> None:  # noqa: B008
         self.seed, self.plan, self.counts = seed, plan, Counter[str]()
-        self._random = random.Random(seed)
+        self._random, self._dealing = random.Random(seed), random.Random(f"{seed} faults")
+        self._faults = Pace(self._dealing, plan.fault_every_s)
+        self._deck: list[dict[str, object]] = []
         self._outages = Outages(stack_dir, plan.stack)
         stack = local_stack.recorded(stack_dir)
         self.settings = settings_of(stack, folder, f"chaos{seed}-{os.getpid()}.")
@@ -132,15 +150,12 @@ class Round:
     def _play(
         self, supervisor: Supervisor, player: Player, operator: Operator, stranger: Stranger
     ) -> None:
-        kill_s = fault_s = time.monotonic()
+        kills = Pace(self._random, self.plan.kill_every_s)
         while not player.finished:
-            now_s = time.monotonic()
-            if now_s >= kill_s:
-                kill_s = now_s + self._random.expovariate(1 / self.plan.kill_every_s)
+            if kills.due():
                 self._kill(supervisor, operator)
-            if now_s >= fault_s:
-                fault_s = now_s + self._random.expovariate(1 / self.plan.fault_every_s)
-                self._fault(operator, stranger)
+            if self._faults.due() and not self._fault(operator, stranger):
+                self.counts["faults that met no venue"] += 1
             self._look(supervisor)
             time.sleep(STEP_S)
 
@@ -159,16 +174,30 @@ class Round:
         for kind, count in operator.struck().items():
             self.counts[f"fault {kind}"] += count
 
-    def _fault(self, operator: Operator, stranger: Stranger) -> None:
-        """Arms one; a venue that was killed a moment ago has no operator."""
-        fault = self._random.choice(FAULTS)
+    def _fault(self, operator: Operator, stranger: Stranger) -> bool:
+        """Arms one; a venue that was killed a moment ago has no operator, and meets it later."""
+        self._deck = self._deck or self._dealing.sample(FAULTS, len(FAULTS))
+        fault = self._deck[-1]
         try:
             if fault["kind"] == FOREIGN:
                 self.counts["strangers without a market"] += not stranger.place()
             else:
                 operator.arm({**fault})
         except FaultsUnreachable:
-            self.counts["faults that met no venue"] += 1
+            return False
+        self._deck.pop()
+        self.counts[f"offered {fault['kind']}"] += 1
+        return True
+
+    def _met(self, operator: Operator, stranger: Stranger) -> bool:
+        """Whether each kind was offered and enough struck; goes on with them where not."""
+        if self._faults.due():
+            self._fault(operator, stranger)
+        kinds = [fault["kind"] for fault in FAULTS]
+        if not reachable(operator) or not all(self.counts[f"offered {kind}"] for kind in kinds):
+            return False
+        before = {kind for kind in kinds if self.counts[f"fault {kind}"]}
+        return len({*operator.struck()} | before) >= STRUCK_MIN
 
     def _look(self, supervisor: Supervisor) -> None:
         """One step; nothing may end for good."""
@@ -188,7 +217,8 @@ class Round:
         no break is open.
         """
         self._outages.over()
-        self._until(supervisor, lambda: reachable(operator), REST_S, "the venue is back")
+        met = partial(self._met, operator, stranger)
+        self._until(supervisor, met, REST_S, "each kind of fault was offered, some struck")
         self._count(operator)
         operator.disarm()
         stranger.cancel()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.simulated.faults import FAULTS
-from tests.chaos.totals import FAULT_MIN, FILLS_MIN, KILLED, ORDERS_MIN
+from tests.chaos.totals import WANTED
 from tests.soak import __main__ as soak
 from tests.soak.pieces import PIECES
 from tests.soak.state import Done, State, code_hash
@@ -25,8 +24,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> State:
     done = {p.name: Done(code_hash(p.about), "c0ffee", p.wanted) for p in PIECES}
     done[CRASHES].counts |= dict.fromkeys(ZERO[:4], 0)
     done[KILLS].counts |= {f"{KILLS}: {word}": 0 for word in ZERO[4:]}
-    enough = {f"fault {kind}": FAULT_MIN for kind in FAULTS} | dict.fromkeys(KILLED, FAULT_MIN)
-    done[CHAOS].counts |= {**enough, "orders at the venue": ORDERS_MIN, "fills": FILLS_MIN}
+    done[CHAOS].counts |= WANTED
     found = State(done)
     page = tmp_path / "reliability.md"
     page.write_text(f"before\n{soak.BEGIN}\nold\n{soak.END}\nafter\n")
