@@ -10,10 +10,11 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from connectors.log.errors import WriterError
+from connectors.log.errors import OutcomeUnknown, WriterError
 from connectors.metrics import feeds
 from connectors.metrics.server import Health
 from connectors.raw_writer import Bound, RawWriter
@@ -79,6 +80,20 @@ async def _report(connector: Connector, writer: RawWriter, every_s: float) -> No
         log.info("status %s", json.dumps(state))
 
 
+@contextmanager
+def _flushed(writer: RawWriter) -> Iterator[None]:
+    """Whatever ended the block, what was received is waited for; its own error goes first."""
+    try:
+        yield
+    except BaseException:
+        try:
+            writer.close(FLUSH_S)
+        except OutcomeUnknown as error:
+            log.critical("%s", error)
+        raise
+    writer.close(FLUSH_S)
+
+
 async def _serve(connector: Connector, writer: RawWriter, every_s: float) -> None:
     """Run until stopped by a signal or a failed delivery (raised)."""
     loop = asyncio.get_running_loop()
@@ -89,15 +104,15 @@ async def _serve(connector: Connector, writer: RawWriter, every_s: float) -> Non
         asyncio.create_task(writer.run()),
         asyncio.create_task(_report(connector, writer, every_s)),
     ]
-    try:
-        tasks: set[asyncio.Future[Any]] = {running, writer.failed, *others}
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in (running, *others):
-            task.cancel()
-    writer.close(FLUSH_S)
+    with _flushed(writer):
+        try:
+            tasks: set[asyncio.Future[Any]] = {running, writer.failed, *others}
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (running, *others):
+                task.cancel()
 
 
 def run_connector(

@@ -90,7 +90,10 @@ def _log_error(error: KafkaError) -> None:
 
 
 class RawWriter:
-    """See the module. `run` must be running; everything happens on its event loop."""
+    """See the module. `run` must be running; everything happens on its event loop.
+
+    The registry is asked once, at the start: it may be away when a connection ends.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class RawWriter:
     ) -> None:
         self._topic, self._route, self._bound = prefix + TOPIC, route, bound
         self._spans = spans
+        codec.learn([TOPIC])
         self._encode_frame, self._encode = codec.encoder(FrameReceived), codec.encode
         self._producer = open_producer(
             options,

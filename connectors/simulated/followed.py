@@ -30,9 +30,12 @@ class FollowedMarket:
     """Never ends. Reads on a thread of its own; raises what the log and the codec raise."""
 
     def __init__(self, log: Log, codec: Codec, topics: Sequence[str] = TOPICS) -> None:
-        """Raises `TopicMissing`, `LogUnreachable`: a venue without a market is not started."""
+        """Raises `TopicMissing`, `LogUnreachable`, `RegistryError`: a venue without a market is not
+        started, and one that was goes on without a registry.
+        """
         self._log, self._codec, self._topics = log, codec, tuple(topics)
         self._tps = partitions(log, *topics)
+        codec.learn(topics)
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         loop = asyncio.get_running_loop()

@@ -101,7 +101,8 @@ class Watch:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     def _read_past(self) -> Any:
-        """Control and breaks from the beginning, orders from here on."""
+        """Control and breaks from the beginning, orders from here on; no registry from here on."""
+        self._parts.codec.learn((*WHOLE, *FROM_NOW, TOPIC))
         positions = dict[Tp, int]()
         for tp in map(self._tp, (*WHOLE, *FROM_NOW)):
             low, end = self._parts.log.bounds(tp)

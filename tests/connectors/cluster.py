@@ -11,7 +11,9 @@ from confluent_kafka.cimpl import NewTopic
 from connectors.log.interface import Message, Tp
 from connectors.log.kafka import KafkaLog
 from ops.stack import StackInfo
+from schemas.catalog import SchemaVersion
 from schemas.codec import Codec, SchemaIds, load_catalog
+from schemas.errors import RegistryError
 
 PARTITIONS = 4
 
@@ -19,6 +21,27 @@ PARTITIONS = 4
 def local_codec() -> Codec:
     catalog = load_catalog()
     return Codec(catalog, SchemaIds.local(catalog))
+
+
+class LeavingRegistry:
+    """A registry that is away once `gone` is set; `codec` asks it."""
+
+    def __init__(self) -> None:
+        self.gone, catalog = False, load_catalog()
+        self._ids = SchemaIds.local(catalog)
+        self.codec = Codec(catalog, SchemaIds({}, self._id_of, self._schema_of))
+
+    def _id_of(self, schema: SchemaVersion) -> int:
+        self._check()
+        return self._ids.id_of(schema)
+
+    def _schema_of(self, number: int) -> SchemaVersion:
+        self._check()
+        return self._ids.schema_of(number)
+
+    def _check(self) -> None:
+        if self.gone:
+            raise RegistryError("no answer from the registry")
 
 
 def create(stack: StackInfo, name: str, partitions: int = PARTITIONS, **config: Any) -> None:

@@ -6,13 +6,13 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed as SocketClosed
 
-from connectors.connector import Connector
+from connectors.connector import Connector, _serve
 from connectors.log.errors import Aborted, LogUnreachable, TopicMissing
 from connectors.partitioner import murmur2_partition
 from connectors.raw_writer import TOPIC, Bound, RawWriter
@@ -20,10 +20,11 @@ from connectors.venues import venue
 from ops.stack import StackInfo, kill_broker, restart_broker
 from schemas.events import ConnectionClosed, ConnectionOpened, FrameReceived
 from tests.connectors.asynchronous import run, until
-from tests.connectors.cluster import PARTITIONS, create, local_codec, records
+from tests.connectors.cluster import PARTITIONS, LeavingRegistry, create, local_codec, records
 from tests.connectors.venues.rig import SOON, acknowledge, data, little_venue, protocol
 
 MEGABYTE = 1024 * 1024
+LATE = {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "test.mock.broker.rtt": 500}
 # The broker refuses stamps more than an hour ahead of its clock.
 NOW_NS = time.time_ns()
 
@@ -142,10 +143,7 @@ def test_an_old_record_alone_makes_the_writer_full() -> None:
     """librdkafka's mock cluster, which answers everything half a second late."""
 
     async def main() -> None:
-        options = {
-            "bootstrap.servers": "mock", "test.mock.num.brokers": 1, "test.mock.broker.rtt": 500,
-        }  # fmt: skip
-        raw = RawWriter(options, "", local_codec(), venue("BINANCE").route(), Bound(age_s=0.2))
+        raw = RawWriter(LATE, "", local_codec(), venue("BINANCE").route(), Bound(age_s=0.2))
         pumping = asyncio.create_task(raw.run())
         raw.frame(frame(1))
         assert not raw.full
@@ -156,6 +154,79 @@ def test_an_old_record_alone_makes_the_writer_full() -> None:
         pumping.cancel()
 
     run(main())
+
+
+def test_a_hang_up_is_written_while_no_registry_answers(stack: StackInfo, prefix: str) -> None:
+    registry = LeavingRegistry()
+
+    async def hangs_up(socket: ServerConnection) -> None:
+        await acknowledge(socket)
+        await socket.send(data(1), text=True)
+
+    async def main() -> None:
+        options = {"bootstrap.servers": stack.bootstrap_servers}
+        raw = RawWriter(options, prefix, registry.codec, venue("BINANCE").route())
+        registry.gone = True
+        async with little_venue(hangs_up) as url:
+            connector = Connector(
+                "BINANCE", "A", ["BTCUSDT"], raw,
+                channels=["trade"], url=url, protocol=protocol(), backoff=SOON,
+            )  # fmt: skip
+            running = asyncio.create_task(connector.run())
+            await until(lambda: running.done() or "VENUE" in connector.status()[0]["last_end"])
+            connector.stop()
+            await running
+        raw.close(10.0)
+
+    run(main())
+    codec, found = local_codec(), list[Any]()
+    for messages in records(stack, prefix, TOPIC).values():
+        found += [codec.decode(message.value()) for message in messages]
+    assert data(1) in [one.payload for one in found if isinstance(one, FrameReceived)]
+    reasons = [one.reason for one in found if isinstance(one, ConnectionClosed)]
+    assert "VENUE_CLOSED" in reasons
+
+
+class Failing:
+    """A connector that fails when it has handed over ten frames."""
+
+    def __init__(self, raw: RawWriter) -> None:
+        self._raw = raw
+
+    async def run(self) -> None:
+        for number in range(10):
+            self._raw.frame(frame(number))
+        raise ValueError("a mistake of ours")
+
+    def stop(self) -> None:
+        raise AssertionError("nobody stops it")
+
+
+@pytest.mark.parametrize(
+    ("flush_s", "confirmed", "says"),
+    [
+        pytest.param(10.0, 10, [], id="the broker answers"),
+        pytest.param(0.1, 0, ["10 records for md.raw.v1 were not confirmed in 0.1 s"], id="not"),
+    ],
+)
+def test_whatever_ends_a_connector_its_frames_are_waited_for(
+    flush_s: float,
+    confirmed: int,
+    says: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The mock cluster again, which answers half a second late."""
+    monkeypatch.setattr("connectors.connector.FLUSH_S", flush_s)
+
+    async def main() -> None:
+        raw = RawWriter(LATE, "", local_codec(), venue("BINANCE").route())
+        with pytest.raises(ValueError, match="a mistake of ours"):
+            await _serve(cast(Connector, Failing(raw)), raw, 30.0)
+        assert raw.confirmed == confirmed
+
+    run(main())
+    assert [one.message for one in caplog.records if one.levelname == "CRITICAL"] == says
 
 
 def resident_bytes() -> int:

@@ -16,7 +16,7 @@ from connectors.simulated.server import VenueServer
 from schemas.errors import TapeError
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
 from tests.connectors.asynchronous import run, until
-from tests.connectors.cluster import local_codec
+from tests.connectors.cluster import LeavingRegistry, local_codec
 from tests.connectors.simulated.rig import NAME, Client, options
 
 CODEC = local_codec()
@@ -117,6 +117,20 @@ def test_a_record_that_cannot_be_read_ends_the_venue(tmp_path: Path) -> None:
             await until(following.done)
             with pytest.raises(TapeError, match="no schema frame"):
                 server.check()
+
+    run(scenario())
+
+
+def test_a_venue_that_follows_goes_on_without_a_registry() -> None:
+    log, registry = _log((1, QUOTE, _quote(1, "100"))), LeavingRegistry()
+
+    async def scenario() -> None:
+        batches = FollowedMarket(log, registry.codec).batches()
+        registry.gone = True
+        assert [type(one.event) for one in await anext(batches)] == [QuoteChanged]
+        _append(log, (2, BOOK, _book(2)), (3, TRADE, _trade("99")))
+        found = [type(one.event) for one in await anext(batches)]
+        assert found == [BookChanged, TradePrinted]
 
     run(scenario())
 

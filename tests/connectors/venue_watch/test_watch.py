@@ -23,9 +23,11 @@ from connectors.simulated.server import VenueServer
 from connectors.venue_watch.venue import Venue
 from connectors.venue_watch.watch import FROM_NOW, TOPIC, WHOLE, Parts, Watch
 from connectors.venues.backoff import Backoff
+from schemas.codec import Codec
 from schemas.events import BalancesObserved, OpenOrdersObserved, TradesObserved
 from schemas.secret import Secret
 from tests.connectors.asynchronous import run, until
+from tests.connectors.cluster import LeavingRegistry
 from tests.connectors.gateway.rig import ACCOUNT, BTC, CODEC, key_text
 from tests.connectors.simulated.rig import API_KEY, READ_KEY, WITHDRAW_KEY, Client, options, quote
 from tests.pipelines.orders.events import event
@@ -66,10 +68,14 @@ class Tape:
 
 @asynccontextmanager
 async def watching(
-    server: VenueServer, tape: Tape, every_s: float = 0.1, key: str = READS
+    server: VenueServer,
+    tape: Tape,
+    every_s: float = 0.1,
+    key: str = READS,
+    codec: Codec = CODEC,
 ) -> AsyncIterator[asyncio.Task[None]]:
     backoff = Backoff(base_s=0.01, cap_s=0.05)
-    parts = Parts(tape.log, CODEC, tape, ACCOUNT, every_s, backoff)
+    parts = Parts(tape.log, codec, tape, ACCOUNT, every_s, backoff)
     task = asyncio.create_task(
         Watch(parts, Venue(order_port("BINANCE"), parse_key(Secret(key)), server.url)).run()
     )
@@ -88,6 +94,13 @@ def rounds(tape: Tape) -> int:
 async def rounds_go_on(tape: Tape, number: int = 2) -> None:
     wanted = rounds(tape) + number
     await until(lambda: rounds(tape) >= wanted, "more rounds")
+
+
+def foreign_fill(order: dict[str, Any]) -> dict[str, Any]:
+    """A break of this order."""
+    about = {"account": ACCOUNT, "instrument": BTC, "break_id": "b", "kind": "FILL_FOREIGN"}
+    unknown = dict.fromkeys(("asset", "cl_ord_id", "log_qty", "trade_id", "venue_qty"))
+    return {**about, **unknown, "order_id": str(order["orderId"])}
 
 
 def test_balances_then_orders_under_one_id(tmp_path: Path) -> None:
@@ -144,13 +157,7 @@ def test_a_breaks_trades_are_listed_until_it_is_cleared(tmp_path: Path) -> None:
             _, order = await client.order("BUY", "0.5")
             async with watching(server, tape):
                 await rounds_go_on(tape)
-                about: dict[str, Any] = {"account": ACCOUNT, "instrument": BTC, "break_id": "b"}
-                about |= {
-                    "order_id": str(order["orderId"]),
-                    "kind": "FILL_FOREIGN",
-                    "log_qty": None,
-                }
-                about |= {"asset": None, "cl_ord_id": None, "trade_id": None, "venue_qty": None}
+                about = foreign_fill(order)
                 tape.say("recon.break.v1", event("BreakFound", **about))
                 await until(lambda: len(tape.trades()) >= 4, "listed every round")
                 tape.say("recon.break.v1", event("BreakCleared", **about))
@@ -201,6 +208,28 @@ def test_a_venue_that_does_not_answer_is_asked_again(tmp_path: Path, fault: dict
             counts = server.faults.counts
             await until(lambda: counts[fault["kind"]] == fault.get("count", 1), "it struck")
             await rounds_go_on(tape)
+
+    run(main())
+
+
+def test_a_watch_goes_on_without_a_registry(tmp_path: Path) -> None:
+    """What it reads and writes for the first time later on was asked for at its start."""
+    tape, registry = Tape(), LeavingRegistry()
+
+    async def main() -> None:
+        async with (
+            VenueServer(options(tmp_path)) as server,
+            Client(server) as client,
+            watching(server, tape, codec=registry.codec) as task,
+        ):
+            quote(server, "99", "5", "101", "5")
+            _, order = await client.order("BUY", "0.5")
+            await until(lambda: tape.trades() and tape.trades()[-1][1], "listed")
+            registry.gone, listed = True, len(tape.trades())
+            tape.say("recon.break.v1", event("BreakFound", **foreign_fill(order)))
+            await until(lambda: task.done() or len(tape.trades()) > listed, "listed again")
+            assert not task.done(), task
+            assert all(map(registry.codec.encode, tape.seen))
 
     run(main())
 
