@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from websockets.exceptions import ConnectionClosed as SocketClosed
 from websockets.exceptions import WebSocketException
 
+from connectors.venues.backoff import Backoff
 from connectors.venues.edges import Edges, Sink
 from connectors.venues.protocol import Control, Kind, Snapshot, Subscription, VenueProtocol
 from connectors.venues.socket import StampedConnection, open_socket
@@ -65,11 +66,13 @@ class Session:
         status: Status,
         lifetime_s: float,
         edges: Edges,
+        backoff: Backoff,
     ) -> None:
         self.status = status
         self.live, self.due = asyncio.Event(), asyncio.Event()
         self._plan, self._protocol, self._limits = plan, protocol, protocol.limits
         self._sink, self._edges, self._lifetime_s = sink, edges, lifetime_s
+        self._backoff = backoff
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._pending: set[str] = set()
         self._all_sent = False
@@ -149,13 +152,33 @@ class Session:
         """Once the stream is live, so that its changes bridge to the snapshot; then regularly."""
         await self.live.wait()
         while self._plan.snapshots:
-            for snapshot in self._plan.snapshots:
-                await self._sink.room()
-                await self._take(snapshot)
-                await asyncio.sleep(SNAPSHOT_APART_S)
-            await asyncio.sleep(SNAPSHOT_EVERY_S)
+            failed = await self._take_each(self._plan.snapshots)
+            next_s = self._edges.monotonic_s() + SNAPSHOT_EVERY_S
+            await self._take_again(failed, next_s)
+            await asyncio.sleep(next_s - self._edges.monotonic_s())
 
-    async def _take(self, snapshot: Snapshot) -> None:
+    async def _take_again(self, failed: Sequence[Snapshot], until_s: float) -> None:
+        """Ever later, for without its snapshot a book is no book; until all are due again."""
+        failures = 0
+        while failed:
+            failures += 1
+            delay_s = self._backoff.delay_s(failures, self._edges.fraction())
+            if self._edges.monotonic_s() + delay_s >= until_s:
+                return
+            await asyncio.sleep(delay_s)
+            failed = await self._take_each(failed)
+
+    async def _take_each(self, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+        """One after the other; gives those that failed."""
+        failed = []
+        for snapshot in snapshots:
+            await self._sink.room()
+            if not await self._take(snapshot):
+                failed.append(snapshot)
+            await asyncio.sleep(SNAPSHOT_APART_S)
+        return failed
+
+    async def _take(self, snapshot: Snapshot) -> bool:
         """Written as a frame of its own stream, the body unchanged within. A failure is logged: the
         trades and quotes of this connection are worth more than its book.
         """
@@ -163,10 +186,11 @@ class Session:
             body = await self._edges.fetch(snapshot.url)
         except OSError as error:
             log.warning("%s %s: no snapshot: %s", self.status.venue, self.status.line, error)
-            return
+            return False
         if not self._ended.done():
             payload = b'{"stream":"%b","data":%b}' % (snapshot.stream.encode(), body)
             self._write(self._edges.now_ns(), payload)
+        return True
 
     def _frame(self, ts_recv_ns: int, payload: bytes) -> None:
         self._write(ts_recv_ns, payload)

@@ -117,7 +117,8 @@ class Shell:
         lifetime_s = self._protocol.limits.lifetime_s * (
             1.0 - LIFETIME_SPREAD * self._edges.fraction()
         )
-        session = Session(self._plan, self._protocol, self._sink, status, lifetime_s, self._edges)
+        about = self._plan, self._protocol, self._sink, status
+        session = Session(*about, lifetime_s, self._edges, self._backoff)
         self._running[session] = asyncio.create_task(session.run())
         return session
 

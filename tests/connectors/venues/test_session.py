@@ -17,11 +17,13 @@ from websockets.http11 import Request, Response
 
 from connectors.connector import Connector
 from connectors.venues.coinbase.protocol import PROTOCOL as COINBASE
+from connectors.venues.edges import Edges
 from connectors.venues.socket import FRAME_BYTES_MAX, StampedConnection, open_socket
 from connectors.venues.state import State
 from tests.connectors.asynchronous import run, until
 from tests.connectors.venues.rig import (
     ACK,
+    SOON,
     KeepingSink,
     a_while,
     acknowledge,
@@ -322,3 +324,38 @@ def test_snapshots_are_fetched_once_live_and_again(
 
     run(main())
     assert "no snapshot: GET" in caplog.text
+
+
+def test_a_snapshot_that_failed_is_fetched_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before all are due again, and that one alone."""
+    monkeypatch.setattr("connectors.venues.session.SNAPSHOT_APART_S", 0.0)
+
+    async def main() -> None:
+        sink, asked = KeepingSink(), list[str]()
+
+        async def fetch(url: str) -> bytes:
+            asked.append(url.rpartition("=")[2])
+            if asked.count("ETHUSDT") in (1, 2) and asked[-1] == "ETHUSDT":
+                raise OSError("GET: 503")
+            return b'{"lastUpdateId":7}'
+
+        async def script(socket: ServerConnection) -> None:
+            await acknowledge(socket)
+            await socket.wait_closed()
+
+        async with little_venue(script) as url:
+            venue, symbols = protocol()._replace(url=url), ["ETHUSDT", "BTCUSDT"]
+            edges = Edges(fetch=fetch)
+            connector = Connector(
+                "BINANCE", "A", symbols, sink, protocol=venue, edges=edges, backoff=SOON
+            )
+            running = asyncio.create_task(connector.run())
+            await until(lambda: len(sink.payloads()) >= 2, limit_s=5.0)
+            await a_while()
+            connector.stop()
+            await running
+        assert asked == ["ETHUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT"]
+        streams = [payload.split(b'"')[3] for payload in sink.payloads()]
+        assert streams == [b"btcusdt@depth_snapshot", b"ethusdt@depth_snapshot"]
+
+    run(main())
