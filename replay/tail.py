@@ -80,9 +80,19 @@ def shown(codec: Codec, topic: str, message: Message, key: str | None) -> Iterat
         "timestamp_ms": message.timestamp()[1],
         "key": name,
     }
-    headers = {k: v.decode(errors="replace") for k, v in message.headers() or ()}
+    headers = {name: text_of(value) for name, value in message.headers() or ()}
+    yield {**where, "headers": headers, "value": body_of(codec, message.value())}
+
+
+def text_of(header: bytes | None) -> str | None:
+    return None if header is None else header.decode(errors="replace")
+
+
+def body_of(codec: Codec, value: bytes | None) -> dict[str, Any]:
+    """The event, or why there is none: anybody's record may lie on a topic."""
+    if value is None:
+        return {"event": None, "error": "no value: a tombstone"}
     try:
-        body = named_json(codec.decode(message.value()))
+        return named_json(codec.decode(value))
     except TapeError as error:
-        body = {"event": None, "error": str(error)}
-    yield {**where, "headers": headers, "value": body}
+        return {"event": None, "error": str(error)}
