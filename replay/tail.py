@@ -4,7 +4,9 @@ reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,6 +19,7 @@ from schemas.codec import Codec
 from schemas.errors import TapeError
 
 POLL_S = 0.2
+NOT_YET = sys.maxsize  # where a partition ends that is followed
 
 
 def tail(
@@ -26,21 +29,28 @@ def tail(
     span: Span = EVERYTHING,
     key: str | None = None,
     follow: bool = False,
+    now_ns: Callable[[], int] = time.time_ns,
 ) -> Iterator[dict[str, Any]]:
     """Every committed record of the span by partition and offset; with `follow`, those to come
-    as they arrive.
+    as they arrive, until the span's end: a partition is over with its first record of that time
+    or later, all are when the wall clock says so.
     """
     tps = partitions_of(log, codec, topic)
     starts = {tp: start_of(log, tp, span, follow) for tp in tps}
-    ends = {tp: end_of(log, tp, span) for tp in tps}
+    ends = {tp: NOT_YET if follow else end_of(log, tp, span) for tp in tps}
     reader = log.reader(starts)
     positions = dict(starts)
     try:
-        while follow or any(reader.end_seen(tp, positions[tp]) < ends[tp] for tp in tps):
+        while any(reader.end_seen(tp, positions[tp]) < ends[tp] for tp in tps):
+            if follow and after(span, now_ns() // 1_000_000):
+                follow = False
+                ends = {tp: min(end, end_of(log, tp, span)) for tp, end in ends.items()}
             for tp, messages in reader.poll(1_000, POLL_S).items():
                 positions[tp] = messages[-1].offset() + 1
                 for message in messages:
-                    if (follow and span.to_ms is None) or message.offset() < ends[tp]:
+                    if after(span, message.timestamp()[1]):
+                        ends[tp] = min(ends[tp], message.offset())
+                    if message.offset() < ends[tp]:
                         yield from shown(codec, topic, message, key)
     finally:
         reader.close()
@@ -63,6 +73,10 @@ def start_of(log: Log, tp: Tp, span: Span, follow: bool) -> int:
     if span.from_ms is not None:
         return log.offset_at(tp, span.from_ms)
     return log.bounds(tp)[1 if follow else 0]
+
+
+def after(span: Span, at_ms: int) -> bool:
+    return span.to_ms is not None and at_ms >= span.to_ms
 
 
 def end_of(log: Log, tp: Tp, span: Span) -> int:

@@ -202,7 +202,9 @@ def tail(
     end: To = None,
     date: Date = None,
     key: Annotated[str | None, typer.Option(help="only records with this key")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="wait for more")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="wait for more, until --to")
+    ] = False,
 ) -> None:
     """Print decoded events as JSON lines, with partition, offset, key and headers."""
     from ops.processes.clients import codec_of, kafka_log
