@@ -51,7 +51,9 @@ class Connector:
         backoff: Backoff = Backoff(),  # noqa: B008 - immutable
     ) -> None:
         """`protocol` replaces the registry's. Raises `UnknownVenue`, `BadSubscription`."""
-        protocol = protocol or find_venue(venue).protocol()
+        registered = find_venue(venue)
+        registered.check(channels)
+        protocol = protocol or registered.protocol()
         limits: Limits = protocol.limits
         attempts = RateLimit(limits.attempts, limits.attempts_window_s)
         self.shells = [

@@ -1,16 +1,18 @@
 """The venue registry. Adding a venue is one folder beside this file and one line in `FOLDERS`.
 
 The folder holds `parse.py` (pure: `parse(frame) -> [Parsed]`, `route(payload) -> instrument`) and,
-where Tape connects to the venue itself, `protocol.py` (`PROTOCOL`: `connectors.venues.protocol`).
+where Tape connects to the venue itself, `protocol.py` (`PROTOCOL`: `connectors.venues.protocol`)
+and, in the parser, `CHANNELS`: the names, without what follows an @, under which what it reads is
+subscribed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple, cast
 
-from connectors.venues.protocol import VenueProtocol
+from connectors.venues.protocol import BadSubscription, VenueProtocol
 from pipelines.market.parsed import Parse
 from schemas.errors import TapeError
 
@@ -44,6 +46,16 @@ class Venue(NamedTuple):
                 raise
             raise UnknownVenue(f"venue {self.code} has a parser but no protocol") from None
         return cast(VenueProtocol, module.PROTOCOL)
+
+    def check(self, channels: Sequence[str]) -> None:
+        """Raises `BadSubscription` for a channel of which the parser would refuse every frame."""
+        known = import_module(f"connectors.venues.{self.folder}.parse").CHANNELS
+        for channel in channels:
+            if channel.partition("@")[0] not in known:
+                names = ", ".join(sorted(known))
+                raise BadSubscription(
+                    f"{self.code} channel {channel!r} cannot be read: {names} can"
+                )
 
     def parse(self) -> Parse:
         """Gives what a frame says."""

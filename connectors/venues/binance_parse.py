@@ -248,6 +248,7 @@ READERS: Final[dict[str, tuple[str, Read]]] = {
     "depth": (DEPTH, depth),
     SNAPSHOT: (DEPTH, snapshot),
 }
+CHANNELS: Final = READERS.keys() - {SNAPSHOT}  # that is asked for over REST
 
 
 class _Streams(dict[bytes, tuple[Read, Names]]):

@@ -101,6 +101,11 @@ class VenueProtocol(Protocol):
     def limits(self) -> Limits: ...
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """Those that are subscribed where nobody names others."""
+        ...
+
+    @property
     def ping_is_heartbeat(self) -> bool:
         """Whether a WebSocket ping from the venue shows that its feed lives."""
         ...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.venues.binance_parse import BinanceParser
+from connectors.venues.binance_parse import CHANNELS, BinanceParser
+
+__all__ = ["CHANNELS", "parse", "route"]
 
 _PARSER = BinanceParser("BINANCE_USDM")
 parse = _PARSER.parse

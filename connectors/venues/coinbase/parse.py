@@ -245,6 +245,8 @@ READERS: Final[dict[str | None, Callable[[bytes, _Recv], list[Parsed]]]] = {
     "heartbeats": _read_heartbeat,
     "subscriptions": _read_subscriptions,
 }
+# Subscriptions are answers, and depth is asked for under another name than it comes.
+CHANNELS: Final = (READERS.keys() | USELESS | {"level2"}) - {"subscriptions", "l2_data"}
 
 
 def route(_payload: bytes) -> str | None:

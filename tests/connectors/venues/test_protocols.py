@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from connectors.connector import Connector
 from connectors.venues import FOLDERS, UnknownVenue, venue
 from connectors.venues.binance_spot.protocol import PROTOCOL as SPOT
 from connectors.venues.binance_usdm.protocol import PROTOCOL as USDM
 from connectors.venues.coinbase.protocol import PROTOCOL as COINBASE
 from connectors.venues.protocol import BadSubscription, Kind, VenueProtocol
+from tests.connectors.venues.rig import KeepingSink
 
 
 def test_registry() -> None:
@@ -140,3 +142,27 @@ def test_acks_name_what_they_acknowledge() -> None:
     assert SPOT.read(b'{"result":null,"id":1}').tokens == {"1"}
     assert COINBASE.read(ACKED).tokens == {"market_trades:BTC-USD", "heartbeats:heartbeats"}
     assert COINBASE.read(b'{"channel":"subscriptions","events":[5]}').tokens == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "channel", "named"),
+    [
+        pytest.param("BINANCE_USDM", "aggTrade", "bookTicker, depth, trade can", id="trades"),
+        pytest.param("BINANCE_USDM", "depth5@100ms", "bookTicker, depth, trade can", id="depth"),
+        pytest.param("BINANCE", "depth_snapshot", "bookTicker, depth, trade can", id="REST alone"),
+        pytest.param("COINBASE", "l2_data", "level2, market_trades", id="a frame's name"),
+        pytest.param("COINBASE", "user", "level2, market_trades", id="not public"),
+    ],
+)
+def test_a_channel_that_the_parser_refuses_is_not_subscribed(
+    code: str, channel: str, named: str
+) -> None:
+    symbols = ["BTC-USD" if code == "COINBASE" else "BTCUSDT"]
+    channels = [*venue(code).protocol().channels, channel]
+    with pytest.raises(BadSubscription, match=f"'{channel}' cannot be read: .*{named}"):
+        Connector(code, "A", symbols, KeepingSink(), channels=channels)
+
+
+@pytest.mark.parametrize("code", ["BINANCE", "BINANCE_USDM", "COINBASE"])
+def test_the_usual_channels_of_a_venue_are_read(code: str) -> None:
+    venue(code).check(venue(code).protocol().channels)
