@@ -30,12 +30,10 @@ class FollowedMarket:
     """Never ends. Reads on a thread of its own; raises what the log and the codec raise."""
 
     def __init__(self, log: Log, codec: Codec, topics: Sequence[str] = TOPICS) -> None:
-        """Raises `TopicMissing`, `LogUnreachable`, `RegistryError`: a venue without a market is not
-        started, and one that was goes on without a registry.
-        """
+        """Raises `TopicMissing`, `LogUnreachable`: a venue without a market is not started."""
         self._log, self._codec, self._topics = log, codec, tuple(topics)
         self._tps = partitions(log, *topics)
-        codec.learn(topics)
+        self._learned = False
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         loop = asyncio.get_running_loop()
@@ -72,6 +70,11 @@ class FollowedMarket:
             if (one.key() or b"").endswith(_OURS)
         ]
         rows.sort(key=lambda row: row[:4])
+        if rows and not self._learned:
+            # Not before the first event: a desk's venue starts while schemas are registered. From
+            # here on it needs no registry, whatever comes.
+            self._codec.learn(self._topics)
+            self._learned = True
         return [
             MarketEvent(self._codec.decode(one.value()), Position(*tp, offset))
             for _, _, _, offset, tp, one in rows
