@@ -90,8 +90,9 @@ def _answers(found: dict[str, Any]) -> list[str]:
 
     asked = found["sql"]
     names = list(asked["rows"][0]) if asked["rows"] else ["no row"]
+    rows = [list(row.values()) for row in asked["rows"]]
     head = f"tape sql --example {asked['name']}: {asked['question']}"
-    parts = [f"{head}\n{table_of(names, asked['rows'])}"]
+    parts = [f"{head}\n{table_of(names, rows)}"]
     if found["explained"] is not None:
         text = found["explained"]["text"]
         parts.append(f"tape explain {found['explained']['cl_ord_id'][:8]}:\n{text}")

@@ -1,5 +1,6 @@
 """An answer as text: aligned columns for a person, one JSON document, or CSV. Nothing is rounded
-or left out; a decimal loses closing zeros only.
+or left out; a decimal loses closing zeros only. In what machines read each column has a name of
+its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import chain, count
 from typing import Any
 
 import pyarrow as pa
@@ -21,11 +23,27 @@ from schemas.json_form import to_json
 
 def as_rows(answer: pa.Table) -> Iterator[dict[str, Any]]:
     """The rows as JSON values: decimals and times as text, bytes as base64."""
-    names = answer.column_names
+    names = list(distinct(answer.column_names))
+    yield from (dict(zip(names, row, strict=True)) for row in values_of(answer))
+
+
+def values_of(answer: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """The same values by place: two columns may have one name."""
     for batch in answer.to_batches():
         columns = [column.to_pylist() for column in batch.columns]
-        for row in zip(*columns, strict=True):
-            yield dict(zip(names, map(plain, row), strict=True))
+        yield from (tuple(map(plain, row)) for row in zip(*columns, strict=True))
+
+
+def distinct(names: Sequence[str]) -> Iterator[str]:
+    """Names of which no two are the same, in any case: a second `a` is `a_1`, as in the files that
+    DuckDB writes.
+    """
+    taken: set[str] = set()
+    for name in names:
+        forms = chain([name], (f"{name}_{number}" for number in count(1)))
+        free = next(form for form in forms if form.lower() not in taken)
+        taken.add(free.lower())
+        yield free
 
 
 def as_json(answer: pa.Table) -> str:
@@ -38,19 +56,19 @@ def as_csv(answer: pa.Table) -> str:
     """A line of names, then a line per row; null is empty, a list or a record is JSON."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(answer.column_names)
-    writer.writerows([_cell(value, "") for value in row.values()] for row in as_rows(answer))
+    writer.writerow(distinct(answer.column_names))
+    writer.writerows([_cell(value, "") for value in row] for row in values_of(answer))
     return out.getvalue().removesuffix("\n")
 
 
 def as_table(answer: pa.Table) -> str:
     """Aligned columns and the number of rows."""
-    return table_of(answer.column_names, list(as_rows(answer)))
+    return table_of(answer.column_names, list(values_of(answer)))
 
 
-def table_of(names: Sequence[str], answer: Sequence[dict[str, Any]]) -> str:
+def table_of(names: Sequence[str], answer: Sequence[Sequence[Any]]) -> str:
     """The same of rows as JSON values."""
-    rows = [names, *([_cell(row[name], "-") for name in names] for row in answer)]
+    rows = [names, *([_cell(value, "-") for value in row] for row in answer)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -63,7 +81,8 @@ def table_of(names: Sequence[str], answer: Sequence[dict[str, Any]]) -> str:
 def as_parquet(answer: pa.Table) -> bytes:
     """The answer in the columns' own types."""
     out = io.BytesIO()
-    pq.write_table(answer, out, compression="zstd")
+    named = answer.rename_columns(list(distinct(answer.column_names)))
+    pq.write_table(named, out, compression="zstd")
     return out.getvalue()
 
 

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -61,14 +62,29 @@ def test_an_answer_without_rows_is_one(tape: Ran) -> None:
     assert tape("sql", nothing, "--output", "csv")[1].splitlines() == ["a"]
 
 
-def test_an_answer_is_parquet_in_its_own_types(tape: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def parquet_of(tape: Ran, monkeypatch: pytest.MonkeyPatch, question: str) -> pa.Table:
     out = io.TextIOWrapper(io.BytesIO())
-    monkeypatch.setattr(sys, "stdout", out)
-    tape("sql", ASKED, "--output", AnswerForm.PARQUET)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", out)
+        tape("sql", question, "--output", AnswerForm.PARQUET)
     out.flush()
     assert isinstance(out.buffer, io.BytesIO)
-    table = pq.read_table(io.BytesIO(out.buffer.getvalue()))
+    return pq.read_table(io.BytesIO(out.buffer.getvalue()))
+
+
+def test_an_answer_is_parquet_in_its_own_types(tape: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = parquet_of(tape, monkeypatch, ASKED)
     assert str(table.schema.field("px").type) == "decimal128(10, 2)"
+
+
+def test_columns_of_one_name_keep_their_values(tape: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = "SELECT 1 AS a, 2 AS a, 3 AS a_1, 4 AS b, 5 AS A"
+    assert tape("sql", asked)[1].splitlines() == ["a  a  a_1  b  A", "1  2  3    4  5", "(1 row)"]
+    csv = tape("sql", asked, "--output", "csv")[1]
+    assert csv.splitlines() == ["a,a_1,a_1_1,b,A_2", "1,2,3,4,5"]
+    told = {"a": 1, "a_1": 2, "a_1_1": 3, "b": 4, "A_2": 5}
+    assert json.loads(tape("sql", asked, "--output", "json")[1]) == [told]
+    assert parquet_of(tape, monkeypatch, asked).to_pylist() == [told]
 
 
 def test_a_question_comes_from_a_file_or_an_example(tape: Ran, tmp_path: Path) -> None:
