@@ -13,8 +13,9 @@ from typing import IO, Final
 
 import polars as pl
 
+from replay.archive import manifest
 from replay.archive.columns import shape
-from replay.archive.errors import ArchiveError
+from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.grown import standing
 from replay.archive.layout import FileName
 from replay.archive.store import Store, store_at
@@ -23,6 +24,7 @@ from replay.times import Span, milliseconds
 from schemas.catalog import load_catalog
 
 ROOT: Final = "TAPE_ARCHIVE__ROOT"
+_MAGIC: Final = b"PAR1"
 Moment = str | date | None
 
 
@@ -34,7 +36,8 @@ def scan(
 
     Columns as in docs/archive.md; files of other days are not opened. The files are those there
     are now, also where an archiver puts a longer one in the place of a partition's last before
-    `collect`: that one is opened here. Raises `ArchiveError`, `BadTime`.
+    `collect`: that one is opened here. Raises `ArchiveError`, `BadTime`; `ArchiveCorrupt` for a
+    file that is not as long as its manifest says, or does not begin and end as Parquet does.
     """
     where = root or os.environ.get(ROOT)
     if not where:
@@ -50,7 +53,7 @@ def scan(
     found = [
         _held(store, names, schema)
         if last
-        else _scanned([store.local(name.path) for name in names], schema)
+        else _scanned([_path(store, name) for name in names], schema)
         for last, names in runs
     ]
     return pl.concat(found).filter(*_within(files.bounds))
@@ -64,12 +67,31 @@ def _held(store: Store, names: Iterable[FileName], schema: pl.Schema) -> pl.Lazy
         return _scanned(handles, schema)
 
 
+def _path(store: Store, name: FileName) -> Path:
+    with _opened(store, name) as handle:
+        return Path(handle.name)
+
+
 def _opened(store: Store, name: FileName) -> IO[bytes]:
     path = store.local(name.path)
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror}") from None
+    with ExitStack() as refused:
+        try:
+            handle = refused.enter_context(path.open("rb"))
+            _require_whole(store, name, handle.fileno())
+        except OSError as error:
+            raise ArchiveError(f"{path}: {error.strerror}") from None
+        refused.pop_all()  # it stays open
+    return handle
+
+
+def _require_whole(store: Store, name: FileName, file: int) -> None:
+    """Polars would find it later, and would not name the file."""
+    size, said = os.fstat(file).st_size, manifest.read(store, name).size
+    if size != said:
+        what = f"{size:,} bytes, where its manifest says {said:,}"
+        raise ArchiveCorrupt(f"{store.root}/{name.path}: {what}")
+    if {os.pread(file, 4, at) for at in (0, max(size - 4, 0))} != {_MAGIC}:
+        raise ArchiveCorrupt(f"{store.root}/{name.path} is no Parquet file")
 
 
 def _scanned(sources: list[Path] | list[IO[bytes]], schema: pl.Schema) -> pl.LazyFrame:

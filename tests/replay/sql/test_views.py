@@ -1,6 +1,7 @@
 """Views: which files are opened, what is in them, and what a question may not do.
 
-1. Days: a file of another day that cannot be read is no matter; asked for, it is one line.
+1. Days: a file of another day that cannot be read is no matter; asked for, it is one line, and a
+   scan names it too.
 2. An open file and the longer one that follows it count once; so does a fill that is told twice.
 3. Orders have the state that the order book's own fold gives them.
 4. No view turns money into a float. A DuckDB file has all views, for a client that knows nothing.
@@ -9,6 +10,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +28,8 @@ from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from pipelines.batches import local_codec
 from pipelines.orders.order import Order, Refusal, follow
-from replay.archive.errors import ArchiveError
+from replay.archive import manifest
+from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.layout import FileName
 from replay.archive.reader import index
 from replay.archive.run import archive
@@ -116,11 +120,31 @@ def test_a_range_keeps_the_records_inside_it(traded_root: Path) -> None:
 
 
 def test_a_file_of_an_older_version_lacks_columns(own_root: Path) -> None:
-    path = own_root / file_of(own_root, TRADES).path
+    name = file_of(own_root, TRADES)
+    path, said = own_root / name.path, manifest.read(FolderStore(own_root), name)
     pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["line"]), path)
+    told = dataclasses.replace(said, size=path.stat().st_size)
+    (own_root / name.manifest).write_bytes(told.dump())
     found = rows(own_root, "SELECT line, count(*) AS n FROM trade_printed GROUP BY ALL")
     assert {row["line"] for row in found} == {"A", "B", None}
     assert replay.scan(TRADES, root=str(own_root)).select("line").collect().null_count().item() > 0
+
+
+@pytest.mark.parametrize("last", [True, False], ids=["the last file", "one before"])
+@pytest.mark.parametrize("keep", [0.5, 0.0], ids=["cut in half", "zeros"])
+def test_a_scan_names_a_file_that_is_not_whole(own_root: Path, last: bool, keep: float) -> None:
+    store, name = FolderStore(own_root), file_of(own_root, TRADES)
+    data = (own_root / name.path).read_bytes()
+    if not last:
+        after = name._replace(start=name.end, end=name.end + 1)
+        place(own_root, name, after)
+        told = dataclasses.replace(manifest.read(store, name), start=after.start, end=after.end)
+        (own_root / after.manifest).write_bytes(told.dump())
+        assert replay.scan(TRADES, root=str(own_root)).collect().height
+    left = data[: int(len(data) * keep)] or bytes(len(data))
+    (own_root / name.path).write_bytes(left)
+    with pytest.raises(ArchiveCorrupt, match=re.escape(f"{own_root}/{name.path}")):
+        replay.scan(TRADES, root=str(own_root))
 
 
 def test_a_topic_without_files_has_all_columns_and_no_rows(traded_root: Path) -> None:
