@@ -277,6 +277,7 @@ def test_no_column_of_any_view_is_a_float(traded_root: Path, tmp_path: Path) -> 
 
 MACROS = (
     "bars('BTCUSDT.BINANCE', '1 minute')",
+    "denials_under(1)",
     "positions_asof('2100-01-01')",
     "quotes_asof('2100-01-01')",
 )
