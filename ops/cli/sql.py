@@ -65,6 +65,7 @@ def sql(
     from replay.sql.session import ask, copies, write_database
     from schemas.catalog import load_catalog
 
+    _require_one(question, file, example, database, examples or None)
     if examples:
         _list_examples()
         return
@@ -95,12 +96,15 @@ def _waiting() -> Iterator[None]:
         bars("ask the archive", 1, 1)
 
 
+def _require_one(*asked: object) -> None:
+    if sum(one is not None for one in asked) != 1:
+        forms = "--file, --example, --examples or --database"
+        raise NoQuestion(f'ask one thing: tape sql "SELECT ...", {forms}')
+
+
 def _question(text: str | None, file: Path | None, example: str | None) -> str:
     from replay.sql.shipped import example as shipped
 
-    given = [one for one in (text, file, example) if one is not None]
-    if len(given) != 1:
-        raise NoQuestion('ask one thing: tape sql "SELECT ...", --file or --example')
     if example is not None:
         return shipped(example).sql
     if file is None:
