@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from replay.sql.errors import SqlError
 from schemas.json_form import to_json
 
 
@@ -79,10 +80,13 @@ def table_of(names: Sequence[str], answer: Sequence[Sequence[Any]]) -> str:
 
 
 def as_parquet(answer: pa.Table) -> bytes:
-    """The answer in the columns' own types."""
+    """The answer in the columns' own types. Raises `SqlError` for one that Parquet has not."""
     out = io.BytesIO()
     named = answer.rename_columns(list(distinct(answer.column_names)))
-    pq.write_table(named, out, compression="zstd")
+    try:
+        pq.write_table(named, out, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        raise SqlError(f"Parquet cannot hold this answer: {error}: cast the column") from None
     return out.getvalue()
 
 

@@ -104,6 +104,9 @@ def test_a_question_comes_from_a_file_or_an_example(tape: Ran, tmp_path: Path) -
         pytest.param((), "ask one thing", id="nothing"),
         pytest.param(("SELECT 1", "--database", "/x"), "ask one thing", id="and a database"),
         pytest.param(("SELECT 1", "--examples"), "ask one thing", id="and the examples"),
+        pytest.param(
+            ("SELECT INTERVAL '1 month' AS i", "--output", "parquet"), "interval", id="no Parquet"
+        ),
         pytest.param(("--file", "/nowhere/asked.sql"), "/nowhere/asked.sql", id="no file"),
         pytest.param(("--example", "x"), "no example x", id="no example"),
         pytest.param(("SELECT 1", "--date", "today"), "not a day", id="no day"),
