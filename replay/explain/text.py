@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from replay.compare import named_json
-from replay.explain.chain import Explained, Step
+from replay.explain.steps import Explained, Step
 from schemas.json_form import to_json
 
 VERSION_LETTERS: Final = 12
@@ -52,6 +52,7 @@ def _step_json(step: Step, parent: Step | None, explained: Explained) -> dict[st
         "since_parent_ns": None if parent is None else _since(step, parent.at_ns),
         "versions": step.versions,
         "fields": named_json(step.found.event),
+        "causes": {how: _step_json(one, None, explained) for how, one in step.causes.items()},
         "children": [_step_json(child, step, explained) for child in step.children],
     }
 
@@ -67,10 +68,11 @@ def as_text(explained: Explained) -> str:
 
 def _tree(step: Step, parent: Step | None, head: str, below: str) -> Iterator[str]:
     yield f"{head}{_line(step, parent)}"
-    for number, child in enumerate(step.children):
-        last = number == len(step.children) - 1
-        branch, rest = ("└─ ", "   ") if last else ("├─ ", "│  ")
-        yield from _tree(child, step, below + branch, below + rest)
+    causes = [(f"{how.replace('_', ' ')} ", one, None) for how, one in step.causes.items()]
+    hung = [*causes, *(("", child, step) for child in step.children)]
+    for number, (how, one, above) in enumerate(hung, 1):
+        branch, rest = ("└─ ", "   ") if number == len(hung) else ("├─ ", "│  ")
+        yield from _tree(one, above, f"{below}{branch}{how}", below + rest)
 
 
 def _line(step: Step, parent: Step | None) -> str:

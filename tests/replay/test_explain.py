@@ -1,16 +1,18 @@
 """An order explained, over a real traded run, from the log in memory and from its archive.
 
 1. Every order of the run has one tree with each of its events once.
-2. A filled order: tick, signal, request, decision, sending, fill, position; a child that a fill
-   led to names that fill; a cancel hangs below what it cancels.
+2. A filled order: tick, signal, request, decision, sending, fill, position; what a request was
+   made at and the tick of its price are told beside; a cancel hangs below what it cancels.
 3. Versions are those of the epochs that really hold the causes; limits and caps by name.
-4. Times are exact, to the nanosecond, and a clock is never taken for another.
+4. Times are exact, to the nanosecond, and a clock is never taken for another. Nothing hangs below
+   what came after it.
 5. What is gone is said, and the rest is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,16 @@ from typing import Any
 import pytest
 
 from connectors.epochs.encode import cause_of
-from connectors.log.interface import Tp
+from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import Entry, MemoryLog
 from pipelines.batches import local_codec
 from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
-from replay.explain.chain import Explained, Step, explain
+from replay.explain.chain import explain
 from replay.explain.errors import OrderNotFound
 from replay.explain.found import Past
+from replay.explain.steps import Explained, Step
 from replay.explain.text import as_json, as_text, ms_of
 from replay.times import Span
 from schemas.catalog import load_catalog
@@ -38,6 +41,7 @@ from schemas.events import (
     OrderFilled,
     OrderRequested,
     PositionChanged,
+    TradingFlattened,
 )
 from tests.replay import traded
 
@@ -48,6 +52,12 @@ EVENTS = "oms.order-event.v1"
 @pytest.fixture(scope="module")
 def past(traded_log: MemoryLog) -> Past:
     return Past(traded_log, CODEC)
+
+
+@pytest.fixture(scope="module")
+def every(past: Past, traded_log: MemoryLog) -> dict[OrderRequested, Explained]:
+    """Each request of the run with its order explained."""
+    return {each: explain(past, each.cl_ord_id) for each in requested(traded_log)}
 
 
 def told(log: MemoryLog, kind: type[Any] = object) -> Iterator[tuple[Tp, int, Any]]:
@@ -83,9 +93,10 @@ def direct(log: MemoryLog) -> OrderRequested:
     )
 
 
-def test_every_order_is_one_tree_with_each_event_once(past: Past, traded_log: MemoryLog) -> None:
-    for request in requested(traded_log):
-        found = explain(past, request.cl_ord_id)
+def test_every_order_is_one_tree_with_each_event_once(
+    every: dict[OrderRequested, Explained], traded_log: MemoryLog
+) -> None:
+    for request, found in every.items():
         [root] = found.roots
         places = [step.found.place for step in root.walk()]
         assert len(set(places)) == len(places)
@@ -101,8 +112,52 @@ def test_every_order_is_one_tree_with_each_event_once(past: Past, traded_log: Me
             if event.causation_id in fills
         }
         assert {*places} >= own | moved
-        assert root.found.place == request.correlation_id
+        [signal] = root.children
+        assert signal.found.event.causation_id == root.found.place
         assert not found.notes
+
+
+def test_nothing_hangs_below_what_came_after_it(every: dict[OrderRequested, Explained]) -> None:
+    for found in every.values():
+        for step in steps(found):
+            for child in step.children:
+                assert child.found.timestamp_ms >= step.found.timestamp_ms
+        shown = list(told_steps(as_json(found)["steps"]))
+        assert min(one["since_parent_ns"] for one in shown[1:]) >= 0
+        assert "  -" not in as_text(found)
+        assert "log -" not in as_text(found)
+
+
+def told_steps(shown: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for one in shown:
+        yield one
+        yield from told_steps(one["children"])
+
+
+def test_the_tick_of_a_price_is_told_beside_the_request(
+    every: dict[OrderRequested, Explained],
+) -> None:
+    later = 0
+    for request, found in every.items():
+        [step] = [s for s in steps(found) if s.name == "OrderRequested"]
+        tick, priced_on = found.roots[0].found.place, step.causes.get("priced_on")
+        assert (priced_on is None) == (tick == request.correlation_id)
+        if priced_on is not None:
+            later += 1
+            assert priced_on.found.place == request.correlation_id
+            assert priced_on.at_ns == request.ts_recv_ns
+            assert f"─ priced on {clock_of(priced_on)} QuoteChanged" in as_text(found)
+            [told_step] = [s for s in told_steps(as_json(found)["steps"]) if s["causes"]]
+            assert told_step["causes"]["priced_on"]["place"] == request.correlation_id
+    assert later == 11
+
+
+def told_of(log: MemoryLog, request: OrderRequested) -> Explained:
+    return explain(Past(log, CODEC), request.cl_ord_id)
+
+
+def clock_of(step: Step) -> str:
+    return f"{datetime.fromtimestamp(step.at_ns // 1_000 / 1_000_000, UTC):%H:%M:%S.%f}"
 
 
 def test_a_filled_order_leads_from_tick_to_position(past: Past, traded_log: MemoryLog) -> None:
@@ -121,14 +176,38 @@ def test_a_filled_order_leads_from_tick_to_position(past: Past, traded_log: Memo
 def test_a_slice_that_a_fill_led_to_names_that_fill(past: Past, traded_log: MemoryLog) -> None:
     fills = {f"{tp.topic}/{tp.partition}/{at}" for tp, at, _ in told(traded_log, OrderFilled)}
     request = next(r for r in requested(traded_log) if r.causation_id in fills)
-    [root] = explain(past, request.cl_ord_id).roots
-    way = [step for step in root.walk() if step.name != "PositionChanged"][:4]
-    kinds = ["TargetChanged", "OrderFilled", "OrderRequested"]
-    assert [step.name for step in way[1:]] == kinds
-    assert way[2].found.place == request.causation_id
-    assert way[2].found.event.cl_ord_id != request.cl_ord_id
-    assert way[1].found.event.strategy == request.strategy
-    assert way[1].found.event.instrument == request.instrument
+    found = explain(past, request.cl_ord_id)
+    _, signal, step, *_ = found.roots[0].walk()
+    assert [signal.name, step.name] == ["TargetChanged", "OrderRequested"]
+    fill = step.causes["made_at"].found
+    assert fill.place == request.causation_id
+    assert fill.event.cl_ord_id != request.cl_ord_id
+    assert (signal.found.event.strategy, signal.found.event.instrument) == (
+        request.strategy,
+        request.instrument,
+    )
+    assert f"─ made at {clock_of(step.causes['made_at'])} OrderFilled" in as_text(found)
+
+
+def test_an_order_that_closes_a_position_begins_with_the_desk_s_word() -> None:
+    log = traded.load()
+    request = next(r for r in requested(log) if r.correlation_id.startswith("md.quote.v1/"))
+    told_ms = request.ts_recv_ns // 1_000_000 + 1
+    why = ("ada", "a drill", None, told_ms * 1_000_000)
+    word = TradingFlattened(request.account, None, None, "OPERATOR", *why)
+    at = log.bounds(Tp("ops.control.v1", 0))[1]
+    log.append(OutRecord("ops.control.v1", 0, b"", CODEC.encode(word), told_ms))
+    place = f"ops.control.v1/0/{at}"
+    closing = request._replace(
+        cl_ord_id="CLOSING",
+        parent_id=f"{request.strategy}/{request.instrument}/{place}/0",
+        causation_id=place,
+    )
+    log.append(OutRecord("oms.order-request.v1", 0, b"", CODEC.encode(closing), told_ms))
+    found = explain(Past(log, CODEC), "CLOSING")
+    assert (names(found.roots[0]), found.notes) == (["TradingFlattened", "OrderRequested"], [])
+    assert found.roots[0].children[0].causes.keys() == {"priced_on"}
+    assert found.tick_ns is None
 
 
 def test_a_cancel_hangs_below_what_it_cancels(past: Past, traded_log: MemoryLog) -> None:
@@ -164,10 +243,12 @@ def test_versions_are_those_of_the_epochs_that_decided(past: Past, traded_log: M
     assert len(sent.versions["caps_version"]) == 16
 
 
-def test_every_epoch_is_the_one_that_wrote_the_record(past: Past, traded_log: MemoryLog) -> None:
+def test_every_epoch_is_the_one_that_wrote_the_record(
+    every: dict[OrderRequested, Explained], traded_log: MemoryLog
+) -> None:
     epochs = [event for _, _, event in told(traded_log, EpochCommitted)]
-    for request in requested(traded_log):
-        for step in steps(explain(past, request.cl_ord_id)):
+    for found in every.values():
+        for step in steps(found):
             if step.clock == "log" and step.name != "ClockTick":
                 epoch = epoch_of(epochs, step, step.versions["pipeline"].removesuffix("-0"))
                 named = (step.versions["epoch"], step.versions["version"])
@@ -258,13 +339,15 @@ def test_what_is_gone_is_said_and_the_rest_is_shown(traded_log: MemoryLog) -> No
     for tp in log.partitions:
         if tp.topic in ("md.trade.v1", "md.quote.v1", "signal.target.v1", "risk.epochs.v1"):
             log.trim(tp, log.bounds(tp)[1])
-    found = explain(Past(log, CODEC), request.cl_ord_id)
+    found = told_of(log, request)
     assert [root.name for root in found.roots] == ["OrderRequested"]
     assert found.notes == [
         f"its tick {request.correlation_id} is gone",
         f"its wanted position {request.parent_id} is gone",
     ]
     assert "note: its tick" in as_text(found)
+    priced = next(r for r in requested(log) if not r.parent_id.count(r.correlation_id))
+    assert f"its price's tick {priced.correlation_id} is gone" in told_of(log, priced).notes
     later = Past(log, CODEC, Span(request.ts_recv_ns // 1_000_000 + 50))
     assert explain(later, request.cl_ord_id).roots[0].name == "OrderSubmitting"
     assert "its request is gone" in explain(later, request.cl_ord_id).notes[0]

@@ -54,15 +54,17 @@ function tree(order) {
 }
 
 function branch(step) {
-  const below = step.children.length ? el("ol", {}, ...step.children.map(branch)) : null;
-  return el("li", {}, card(step), below);
+  const causes = Object.entries(step.causes).map(([how, one]) => el("li", {}, card(one, how.replace("_", " "))));
+  const hung = [...causes, ...step.children.map(branch)];
+  return el("li", {}, card(step), hung.length ? el("ol", {}, ...hung) : null);
 }
 
-function card(step) {
+/** A step; `how` it was a cause of the one above it, beside that one's own place in the tree. */
+function card(step, how = "") {
   const since = step.since_parent_ns === null ? null : millisOfNs(step.since_parent_ns);
   const text = SHOWN[step.event]?.(step.fields) ?? step.fields.reason ?? "";
   const head = el("summary", {},
-    el("span", { class: "event" }, step.event), " ", el("span", { class: "what" }, text),
+    how ? `${how} ` : "", el("span", { class: "event" }, step.event), " ", el("span", { class: "what" }, text),
     el("span", { class: "when" }, `${clockOfNs(step.at_ns)} ${CLOCKS[step.clock] ?? step.clock}`,
       since ? ` · ${since}` : ""));
   const known = { place: step.place, ...step.versions, ...step.fields };

@@ -36,6 +36,7 @@ STEP: dict[str, Any] = {
     "since_parent_ns": None,
     "versions": {"pipeline": "market-0"},
     "fields": {"event": "TradePrinted", "last_px": "61827.9900000000", "last_qty": "0.00009"},
+    "causes": {},
     "children": [],
 }
 CHILD = {
@@ -43,6 +44,7 @@ CHILD = {
     "event": "OrderFilled",
     "at_ns": 1723161268583418001,
     "since_parent_ns": 50418000,
+    "causes": {"priced_on": {**STEP, "event": "QuoteChanged", "place": "md.quote.v1/0/9"}},
 }
 EXPLAINED = {
     "cl_ord_id": ORDER,
@@ -360,7 +362,8 @@ def test_an_order_is_explained_and_the_focus_comes_back(stub: Stub, seen: Seen) 
     button.focus()
     page.keyboard.press("Enter")
     steps = page.locator("#explain details")
-    expect(steps).to_have_count(2)
+    expect(steps).to_have_count(3)
+    assert steps.nth(2).inner_text().startswith("priced on QuoteChanged")
     assert "61,827.99" in steps.first.inner_text()
     assert "23:54:28.533000 our socket" in steps.first.inner_text()
     assert "+50.418 ms" in steps.nth(1).inner_text()
