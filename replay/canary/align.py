@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from replay.canary.decisions import Turn
@@ -12,8 +13,9 @@ from schemas.errors import TapeError
 VERSIONS = frozenset({"strategy_version"})  # says who decided, not what
 SIZES = frozenset(
     {"target_qty", "previous_target_qty", "order_qty", "parent_qty", "clipped_qty"}
-    | {"last_qty", "bid_qty", "ask_qty", "reserved_notional"}
+    | {"last_qty", "bid_qty", "ask_qty"}
 )
+RESERVED = frozenset({"reserved_notional"})  # follows from quantity and price, or mark
 PRICES = frozenset({"price", "last_px", "bid_px", "ask_px", "mark_px", "reference_px"})
 SIDES = frozenset({"side", "aggressor_side"})
 REASONS = frozenset({"event", "reason", "facts", "limits_version"})
@@ -33,6 +35,12 @@ class Kind(enum.StrEnum):
     SIZE = "size"
     PRICE = "price"
     OTHER = "other"
+
+
+GROUPS = (
+    *((Kind.REASON, REASONS), (Kind.SIDE, SIDES), (Kind.SIZE, SIZES), (Kind.PRICE, PRICES)),
+    (Kind.SIZE, RESERVED),
+)
 
 
 class Change(NamedTuple):
@@ -79,8 +87,15 @@ def kind_of(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Kind
         return None
     if "event" in names:
         return Kind.REASON  # approved by one, denied by the other
-    groups = ((Kind.REASON, REASONS), (Kind.SIDE, SIDES), (Kind.SIZE, SIZES), (Kind.PRICE, PRICES))
-    return next((kind for kind, group in groups if names & group), Kind.OTHER)
+    if not names & REASONS and _turned(before, after):
+        return Kind.SIDE
+    return next((kind for kind, group in GROUPS if names & group), Kind.OTHER)
+
+
+def _turned(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether long became short or short became long; flat is neither."""
+    was, now = (Decimal(event.get("target_qty") or 0) for event in (before, after))
+    return was * now < 0
 
 
 def decision_count(baseline: Turn, candidate: Turn) -> int:

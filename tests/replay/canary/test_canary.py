@@ -97,6 +97,13 @@ def test_other_epochs_are_not_compared(log: MemoryLog) -> None:
 
 TARGET = {"event": "TargetChanged", "strategy_version": "1", "target_qty": "1", "reference_px": "9"}
 
+SHORT = TARGET | {"target_qty": "-1"}
+APPROVED = {"event": "OrderApproved", "side": "BUY", "order_qty": "2", "price": "5"} | {
+    "reserved_notional": "10",
+    "mark_px": "5",
+    "mark_ts_recv_ns": 1,
+}
+
 
 @pytest.mark.parametrize(
     ("before", "after", "kind"),
@@ -110,6 +117,34 @@ TARGET = {"event": "TargetChanged", "strategy_version": "1", "target_qty": "1", 
         ),
         pytest.param(TARGET, TARGET | {"reference_px": "8"}, Kind.PRICE, id="price"),
         pytest.param({"side": "BUY"}, {"side": "SELL"}, Kind.SIDE, id="side"),
+        pytest.param(TARGET, SHORT, Kind.SIDE, id="long becomes short"),
+        pytest.param(SHORT, TARGET | {"target_qty": "0.5"}, Kind.SIDE, id="short becomes long"),
+        pytest.param(TARGET, TARGET | {"target_qty": "0"}, Kind.SIZE, id="long becomes flat"),
+        pytest.param(TARGET | {"target_qty": "0"}, SHORT, Kind.SIZE, id="flat becomes short"),
+        pytest.param(
+            TARGET | {"reason": "A"}, SHORT | {"reason": "B"}, Kind.REASON, id="reason before side"
+        ),
+        pytest.param(
+            APPROVED,
+            APPROVED | {"price": "6", "reserved_notional": "12"},
+            Kind.PRICE,
+            id="price, and what is reserved with it",
+        ),
+        pytest.param(
+            APPROVED,
+            APPROVED | {"mark_px": "6", "mark_ts_recv_ns": 2, "reserved_notional": "12"},
+            Kind.PRICE,
+            id="mark, and what is reserved with it",
+        ),
+        pytest.param(
+            APPROVED,
+            APPROVED | {"order_qty": "3", "reserved_notional": "15", "mark_px": "6"},
+            Kind.SIZE,
+            id="quantity, and what is reserved with it",
+        ),
+        pytest.param(
+            APPROVED, APPROVED | {"reserved_notional": "12"}, Kind.SIZE, id="reserved alone"
+        ),
         pytest.param({"reason": "A"}, {"reason": "B"}, Kind.REASON, id="reason"),
         pytest.param({"event": "A", "price": 1}, {"event": "B"}, Kind.REASON, id="another event"),
         pytest.param({"post_only": True}, {"post_only": False}, Kind.OTHER, id="something else"),
