@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from connectors.epochs.batch import EpochBatch
@@ -14,8 +15,11 @@ from connectors.epochs.model import History, Shard
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.supply import Supply
 from connectors.log.interface import Log
+from pipelines.exact import plain
+from pipelines.execution.requests import REQUESTS
 from pipelines.following import followed
 from pipelines.logic import Logic, Output, StateVersionError
+from replay.canary.marks import Asked, Marks
 from replay.compare import named_json
 from replay.pace import log_time
 from replay.rerun import epochs_before, history_of
@@ -23,7 +27,7 @@ from replay.times import EVERYTHING, Span
 from replay.what_if import skipped_in
 from schemas.codec import Codec
 from schemas.errors import TapeError
-from schemas.events import EpochCommitted
+from schemas.events import EpochCommitted, OrderRequested
 
 
 class CannotDecide(TapeError):
@@ -32,7 +36,8 @@ class CannotDecide(TapeError):
 
 class Decision(NamedTuple):
     """One event decided: `cause` is TOPIC/PARTITION/OFFSET, `number` counts those of one cause with
-    the same topic and key. `event` is JSON: a decimal is a string.
+    the same topic and key. `event` is JSON: a decimal is a string, and so is `mark_px`: the mark by
+    then of a request, which names none itself.
     """
 
     cause: str
@@ -40,6 +45,7 @@ class Decision(NamedTuple):
     key: str
     number: int
     event: dict[str, Any]
+    mark_px: str | None = None
 
 
 class Turn(NamedTuple):
@@ -93,6 +99,7 @@ class _Run:
         self._supply = Supply(log, shard, places_over(history.base, history.epochs))
         self._recorded = RecordedOutputs(log, codec, shard)
         self._skipped = skipped_in(history)
+        self._marks = Marks() if REQUESTS in logic.outputs else None
         self._state = self._loaded(history)
 
     def _loaded(self, history: History) -> Any:
@@ -125,7 +132,8 @@ class _Run:
                 f"{self._shard.transactional_id}: {type(error).__name__}: {error}"
             ) from error
         spent = time.process_time_ns() - began
-        decided = list(_decisions(outputs))
+        marks = self._marks.of(batch.rows(), outputs) if self._marks else {}
+        decided = list(_decisions(outputs, marks))
         shard, version = self._shard.number, self._shard.version
         return Turn(shard, version, epoch.sequence, log_time(epoch), batch.count, spent, decided)
 
@@ -134,10 +142,18 @@ class _Run:
         self._supply.close()
 
 
-def _decisions(outputs: Sequence[Output]) -> Iterator[Decision]:
+def _decisions(outputs: Sequence[Output], marks: Mapping[Asked, Decimal]) -> Iterator[Decision]:
     seen: Counter[tuple[Any, str, str]] = Counter()
     for output in outputs:
-        cause = "/".join(map(str, output.position))
+        cause, event = "/".join(map(str, output.position)), named_json(output.event)
         place = (output.position, output.topic, output.key)
-        yield Decision(cause, output.topic, output.key, seen[place], named_json(output.event))
+        mark = _mark_of(output, marks)
+        yield Decision(cause, output.topic, output.key, seen[place], event, mark)
         seen[place] += 1
+
+
+def _mark_of(output: Output, marks: Mapping[Asked, Decimal]) -> str | None:
+    if not isinstance(output.event, OrderRequested):
+        return None
+    px = marks.get((output.position, output.event.instrument))
+    return None if px is None else plain(px)

@@ -42,7 +42,7 @@ class Book:
 @dataclass
 class Measures:
     """One version, added up. `slippage`: what orders ask beyond the mark, in quote currency, of
-    `marked`, their value at the mark. Decimals throughout.
+    `marked`, their value at the mark: the one they name, else the one by then. Decimals throughout.
     """
 
     decisions: int = 0
@@ -61,34 +61,38 @@ class Measures:
         self.decisions += len(turn.decisions)
         with localcontext(EXACTLY):
             for decision in turn.decisions:
-                self._event(decision.event)
+                self._event(decision.event, decision.mark_px)
 
-    def _event(self, event: Mapping[str, Any]) -> None:
+    def _event(self, event: Mapping[str, Any], mark_px: str | None) -> None:
         kind = event["event"]
         if kind == "OrderDenied":
             self.denials += 1
         elif kind in ORDERS:
-            self._order(event)
+            self._order(event, event["mark_px"] or mark_px)
         elif kind == "TargetChanged" and event["reference_px"] is not None:
             price = Decimal(event["reference_px"])
             self.targeted.to(_key(event), Decimal(event["target_qty"]), price)
 
-    def _order(self, event: Mapping[str, Any]) -> None:
+    def _order(self, event: Mapping[str, Any], mark_px: str | None) -> None:
         self.orders += 1
         sign = -1 if event["side"] == "SELL" else 1
-        qty, asked = Decimal(event["order_qty"]), event["price"] or event["mark_px"]
+        qty, asked = Decimal(event["order_qty"]), event["price"] or mark_px
         if asked is None:
             return
         price = Decimal(asked)
         self.ordered.add(_key(event), sign * qty, price)
-        if event["mark_px"] is not None:
-            mark = Decimal(event["mark_px"])
+        if mark_px is not None:
+            mark = Decimal(mark_px)
             self.slippage += sign * qty * (price - mark)
             self.marked += qty * mark
 
     @property
-    def slippage_bps(self) -> Decimal:
-        """Value-weighted; above 0 is worse than the mark. Rounded half even."""
+    def slippage_bps(self) -> Decimal | None:
+        """Value-weighted; above 0 is worse than the mark. Rounded half even. None where no order
+        has a mark.
+        """
+        if not self.marked:
+            return None
         return ratio(EXACTLY.multiply(self.slippage, BPS), self.marked)
 
     @property
@@ -96,6 +100,7 @@ class Measures:
         return self.cpu_ns // max(self.records, 1)
 
     def as_json(self) -> dict[str, Any]:
+        slippage_bps = self.slippage_bps
         return {
             "decisions": self.decisions,
             "orders": self.orders,
@@ -104,7 +109,7 @@ class Measures:
             "exposure_max": plain(self.ordered.exposure_max),
             "target_turnover": plain(self.targeted.turnover),
             "target_exposure_max": plain(self.targeted.exposure_max),
-            "slippage_bps": plain(self.slippage_bps),
+            "slippage_bps": None if slippage_bps is None else plain(slippage_bps),
             "cpu_ns_per_record": self.cpu_ns_per_record,
         }
 

@@ -20,6 +20,10 @@ class BadPolicy(TapeError):
     """A policy file that cannot be read or understood."""
 
 
+class NotMeasured(TapeError):
+    """A limit on what no decision shows."""
+
+
 class Policy(BaseModel):
     """None: no limit. Without a file, any change is too much.
 
@@ -53,7 +57,10 @@ def load_policy(file: Path) -> Policy:
 
 
 def breaches(policy: Policy, found: Comparison) -> Iterator[str]:
-    """What is beyond the policy, a line each. Noise always is: then nothing else means much."""
+    """What is beyond the policy, a line each. Noise always is: then nothing else means much.
+
+    Raises `NotMeasured`.
+    """
     if found.noise:
         yield f"the baseline differs from itself in {found.noise} decisions"
     most = policy.max_changed_share
@@ -81,13 +88,23 @@ def _books(policy: Policy, name: str, before: Book, after: Book) -> Iterator[str
 
 
 def _prices(policy: Policy, found: Comparison) -> Iterator[str]:
-    worse = found.candidate.slippage_bps - found.baseline.slippage_bps
-    if policy.max_slippage_bps is not None and worse > policy.max_slippage_bps:
-        limit = plain(policy.max_slippage_bps)
-        yield f"orders ask {plain(worse)} bps more beyond the mark, allowed are {limit}"
+    if policy.max_slippage_bps is not None:
+        yield from _slippage(policy.max_slippage_bps, found)
     before, after = found.baseline.cpu_ns_per_record, found.candidate.cpu_ns_per_record
     if policy.max_latency_ratio is not None and after > before * policy.max_latency_ratio:
         yield (
             f"a record takes {after} ns of processor time, the baseline's {before}, allowed is a "
             f"ratio of {plain(policy.max_latency_ratio)}"
         )
+
+
+def _slippage(most: Decimal, found: Comparison) -> Iterator[str]:
+    """A side without orders asks nothing beyond the mark; that neither has any says nothing."""
+    sides = (found.baseline, found.candidate)
+    unmarked = any(side.orders and not side.marked for side in sides)
+    if unmarked or (found.decisions and not any(side.orders for side in sides)):
+        raise NotMeasured("max_slippage_bps: no order could be measured by a mark")
+    before, after = (side.slippage_bps or ZERO for side in sides)
+    if after - before > most:
+        worse = plain(after - before)
+        yield f"orders ask {worse} bps more beyond the mark, allowed are {plain(most)}"

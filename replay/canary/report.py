@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from pipelines.exact import plain
@@ -52,9 +53,13 @@ def _sides(found: Comparison) -> list[str]:
         row("largest exposure of orders", lambda m: plain(m.ordered.exposure_max)),
         row("turnover of targets", lambda m: plain(m.targeted.turnover)),
         row("largest exposure of targets", lambda m: plain(m.targeted.exposure_max)),
-        row("beyond the mark, bps", lambda m: plain(m.slippage_bps)),
+        row("beyond the mark, bps", lambda m: _known(m.slippage_bps)),
         row("processor time per record, ns", lambda m: m.cpu_ns_per_record),
     ]
+
+
+def _known(value: Decimal | None) -> str:
+    return "-" if value is None else plain(value)
 
 
 def _versions(versions: set[str]) -> str:

@@ -6,20 +6,24 @@ import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ops.desk.prepare import desk_file
 from ops.processes import canarying
 from ops.processes.canarying import NoSuchSide, Task, canary, overlaid, side, worktree
 from ops.processes.sources import Source
 from ops.references import SettingsError
-from ops.settings import ROOT, Settings, load
+from ops.settings import ROOT, Settings, load, load_file
 from pipelines.batches import local_codec
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
 from replay.canary.align import Kind
 from replay.canary.decisions import CannotDecide
+from replay.canary.policy import Policy, breaches
 from tests.replay import traded
 
 
@@ -52,6 +56,31 @@ def test_other_settings_are_compared_in_this_process(settings: Settings, tmp_pat
     assert found.counts[Kind.ADDED] > 0
     assert found.counts[Kind.REMOVED] > 0
     assert found.baseline_versions != found.candidate_versions
+
+
+def test_a_strategy_s_requests_are_measured_by_the_market(
+    settings: Settings, tmp_path: Path
+) -> None:
+    desk = load_file(desk_file("tape.toml"), run_dir=settings.run_dir)
+    sides = (touching(desk, tmp_path, "near"), touching(desk, tmp_path, "far"))
+    found = canary(desk, Task("strategy", source=Source.ARCHIVE), *sides)
+    near, far = found.baseline, found.candidate
+    assert near.orders == far.orders > 0
+    assert near.slippage_bps is not None
+    assert far.slippage_bps is not None
+    assert near.slippage_bps < 0 < far.slippage_bps
+    assert far.slippage == -near.slippage
+    limits = Policy(max_changed_share=None, max_slippage_bps=Decimal(0))
+    [broken] = breaches(limits, found)
+    assert "beyond the mark" in broken
+
+
+def touching(desk: Settings, folder: Path, touch: str) -> str:
+    signals = [signal.model_dump(mode="json") for signal in desk.strategy.signals]
+    for signal in signals:
+        signal["execution"]["touch"] = touch
+    (folder / touch).mkdir()
+    return overlay(folder / touch, yaml.safe_dump({"strategy": {"signals": signals}}))
 
 
 def test_another_checkout_decides_in_a_process_of_its_own(settings: Settings) -> None:
@@ -129,5 +158,10 @@ def test_the_command_judges_by_its_exit_code(settings: Settings, tmp_path: Path)
     assert (found["clean"], found["noise"]) == (False, 0)
     assert report.read_text().startswith("# Canary: strategy, current against ")
     assert run("--policy", str(policy)).returncode == 0
+    policy.write_text("max_slippage_bps: 1\n")
+    unmeasured = run("--policy", str(policy))
+    said = "tape: max_slippage_bps: no order could be measured by a mark\n"
+    assert (unmeasured.returncode, unmeasured.stdout) == (2, "")
+    assert unmeasured.stderr.endswith(said)
     wrong = run("--state", "both")
     assert (wrong.returncode, wrong.stderr) == (2, "tape: --state is own or recorded, not both\n")

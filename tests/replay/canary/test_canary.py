@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from connectors.log.memory import MemoryLog
+from pipelines.logic import Input, Output, Position
 from replay.canary.align import Kind, NotTheSame, changes, kind_of
 from replay.canary.decisions import CannotDecide, Decision, Turn, turns
+from replay.canary.marks import Marks
 from replay.canary.measures import Measures
-from replay.canary.policy import BadPolicy, Policy, breaches, load_policy
+from replay.canary.policy import BadPolicy, NotMeasured, Policy, breaches, load_policy
 from replay.canary.report import markdown
 from replay.canary.run import Comparison, compare
 from replay.rerun import NothingRecorded
 from replay.times import Span
+from schemas.events import ClockTick, OrderRequested, QuoteChanged
 from tests.connectors.epochs import toy
 
 START_MS, RECORDS = 1_000_000, 60
@@ -182,6 +185,46 @@ def test_measures_by_hand() -> None:
     assert found.targeted.exposure_max == Decimal(30)
 
 
+def test_a_request_is_measured_by_the_mark_of_its_time() -> None:
+    found, asked = Measures(), turn(order("BUY", "2", "101", None), order("SELL", "1", "98", None))
+    marked = [d._replace(mark_px="100") for d in asked.decisions]
+    found.add(asked._replace(decisions=marked))
+    assert (found.slippage, found.marked) == (Decimal(2 + 2), Decimal(300))
+
+
+def test_marks_are_the_newest_quotes_before_each_request() -> None:
+    request = request_for("X")
+    outputs = [
+        Output(at(n), n, "oms.order-request.v1", "a", request._replace(instrument=instrument))
+        for n, instrument in ((1, "X"), (3, "X"), (3, "Y"), (6, "X"))
+    ]
+    marks = Marks()
+    rows = [quote(2, "X", "1", "3"), quote(4, "X", "8", "9"), quote(5, "X", "4", "5")]
+    assert marks.of([clock(1), rows[0], clock(3), *rows[1:]], outputs[:3]) == {
+        (at(3), "X"): Decimal(2)
+    }
+    assert marks.of([clock(6)], outputs[3:]) == {(at(6), "X"): Decimal("4.5")}
+
+
+def at(offset: int) -> Position:
+    return Position("t", 0, offset)
+
+
+def clock(offset: int) -> Input:
+    return Input(at(offset), offset, b"", ClockTick(offset))
+
+
+def quote(offset: int, instrument: str, bid: str, ask: str) -> Input:
+    one = Decimal(1)
+    event = QuoteChanged("V", instrument, None, Decimal(bid), one, Decimal(ask), one, None, 1, "A")
+    return Input(at(offset), offset, b"", event)
+
+
+def request_for(instrument: str) -> OrderRequested:
+    values: dict[str, Any] = dict.fromkeys(OrderRequested._fields)
+    return OrderRequested(**(values | {"instrument": instrument}))
+
+
 def judged(policy: Policy, before: Turn, after: Turn) -> list[str]:
     found = Comparison()
     found.add(before, before, after)
@@ -210,6 +253,36 @@ def test_limits_of_a_policy(policy: dict[str, Any], after: dict[str, Any], said:
     assert judged(limits, before, before) == []
     [broken] = judged(limits, before, turn(after))
     assert said in broken
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param([order("BUY", "2", "101", None)], [order("BUY", "2", "101", "100")], id="one"),
+        pytest.param([order("BUY", "2", "101", None)], [order("BUY", "2", "99", None)], id="both"),
+        pytest.param([NEW], [NEW], id="no order"),
+    ],
+)
+def test_a_limit_on_what_no_order_shows_is_refused(before: Any, after: Any) -> None:
+    limits = Policy(max_changed_share=None, max_slippage_bps=Decimal(1))
+    with pytest.raises(NotMeasured, match=r"^max_slippage_bps: no order could be measured"):
+        judged(limits, turn(*before), turn(*after))
+    assert judged(Policy(max_changed_share=None), turn(*before), turn(*after)) == []
+
+
+def test_where_one_side_asks_for_nothing_the_other_is_judged() -> None:
+    limits = Policy(max_changed_share=None, max_slippage_bps=Decimal(1))
+    before, after = turn(NEW), turn(NEW, order("BUY", "2", "101", "100"))
+    [broken] = judged(limits, before._replace(records=2), after)
+    assert "100 bps more" in broken
+    assert judged(limits, turn(), turn()) == []
+
+
+def test_what_was_not_measured_is_no_zero() -> None:
+    found = Comparison()
+    found.add(*(turn(order("BUY", "2", "101", mark)) for mark in (None, None, "100")))
+    assert "| beyond the mark, bps | - | 100 |" in markdown("toy", found, [])
+    assert found.as_json()["baseline"]["slippage_bps"] is None
 
 
 def test_latency_is_a_ratio_of_processor_time() -> None:
