@@ -65,6 +65,11 @@ def parse(path: str) -> FileName | None:
     return FileName(found["topic"], partition, start, end, found["day"])
 
 
+def described(path: str) -> FileName | None:
+    """The file at a path, or the one that a manifest at the path is of."""
+    return parse(f"{path.removesuffix('.json')}.parquet" if path.endswith(".json") else path)
+
+
 def day_number(log_time_ms: int) -> int:
     """Days since 1970; a clock beyond all calendars stays in the last day there is."""
     return min(max(log_time_ms, 0) // DAY_MS, _LAST_DAY)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from connectors.log.interface import Tp
-from replay.archive.layout import FileName, parse
+from replay.archive.errors import ArchiveError
+from replay.archive.layout import FileName, described, parse
 from replay.archive.store import Store
 
 Index = dict[Tp, list[FileName]]
@@ -14,41 +15,48 @@ Index = dict[Tp, list[FileName]]
 
 def index(store: Store, topics: Iterable[str] | None = None) -> Index:
     """The finished files (those that have their manifest) of each partition, by offset. Of files
-    that begin at the same offset the longest counts: the others are on their way out.
+    of a day that begin at the same offset the longest counts: the others are on their way out.
+    Raises `ArchiveError` where others hold the same offsets: nobody can tell which is right.
     """
     names = store.names() if topics is None else [n for t in topics for n in store.names(t)]
-    return of_names(names)
+    return of_names(store.root, names)
 
 
-def of_names(names: Sequence[str]) -> Index:
+def of_names(root: str, names: Sequence[str]) -> Index:
     """The same of a listing."""
+    files = _longest(names)
+    pairs = ((a, b) for some in files.values() for a, b in pairwise(some))
+    if (twice := next(((a, b) for a, b in pairs if a.end > b.start), None)) is not None:
+        raise ArchiveError(
+            f"{root}/{twice[0].path} and {twice[1].path} hold the same offsets: two archivers "
+            "began at different places, or one file was added; move the one away that no day "
+            "manifest names (`tape verify` tells), with its manifest"
+        )
+    return files
+
+
+def _longest(names: Sequence[str]) -> Index:
     there = frozenset(names)
-    found: dict[Tp, dict[int, FileName]] = {}
+    found: dict[Tp, dict[tuple[int, str], FileName]] = {}
     for name in filter(None, map(parse, names)):
-        files = found.setdefault(name.tp, {})
-        if name.manifest in there and name.end >= files.get(name.start, name).end:
-            files[name.start] = name
+        files, place = found.setdefault(name.tp, {}), (name.start, name.day)
+        if name.manifest in there and name.end >= files.get(place, name).end:
+            files[place] = name
     return {tp: [files[at] for at in sorted(files)] for tp, files in sorted(found.items()) if files}
 
 
 def superseded(names: Sequence[str]) -> list[str]:
-    """Files, and their manifests, that a longer one with the same start has taken the place of.
-    One may be left alone: two archivers wrote and removed it.
+    """Files, and their manifests, that a longer one of the day with the same start has taken the
+    place of. One may be left alone: two archivers wrote and removed it.
     """
-    best = {(n.tp, n.start): n for files in of_names(names).values() for n in files}
+    best = {(n.tp, n.start, n.day): n for files in _longest(names).values() for n in files}
     found = []
     for path in names:
-        name = parse(f"{path.removesuffix('.json')}.parquet" if path.endswith(".json") else path)
-        longer = best.get((name.tp, name.start)) if name else None
+        name = described(path)
+        longer = best.get((name.tp, name.start, name.day)) if name else None
         if name and longer and longer.end > name.end:
             found.append(path)
     return found
-
-
-def overlapping(files: Index) -> tuple[FileName, FileName] | None:
-    """Two files that hold the same offsets; None where there are none."""
-    pairs = ((a, b) for some in files.values() for a, b in pairwise(some))
-    return next(((a, b) for a, b in pairs if a.end > b.start), None)
 
 
 def covered(files: Sequence[FileName]) -> list[tuple[int, int]]:

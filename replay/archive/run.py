@@ -20,7 +20,7 @@ from replay.archive import days, manifest
 from replay.archive.errors import ArchiveError, ArchiveGap, OtherLog
 from replay.archive.layout import FILE_OFFSETS, IMPORTS, FileName
 from replay.archive.manifest import FileManifest
-from replay.archive.reader import Index, index, of_names, overlapping, superseded
+from replay.archive.reader import Index, index, of_names, superseded
 from replay.archive.rows import Records, records_of
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog, keep_partitions
@@ -112,12 +112,7 @@ def _settle(store: Store, done: Archived) -> None:
     """
     before = days.kept(store)
     names = store.names()
-    found = of_names(names)
-    if (twice := overlapping(found)) is not None:
-        raise ArchiveError(
-            f"{store.root}/{twice[0].path} and {twice[1].path} hold the same offsets: two "
-            "archivers began at different places; move one of the files away, with its manifest"
-        )
+    found = of_names(store.root, names)
     done.days = days.write(store, before, found, {f.day for f in done.files})
     for name in [*superseded(names), *(n for n in names if n.endswith(UNFINISHED))]:
         store.remove(name)

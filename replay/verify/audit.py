@@ -14,15 +14,10 @@ from replay.archive.store import Store
 from replay.verify.columns import marked_columns_of
 from replay.verify.days import Day, chain
 from replay.verify.epochs import epochs_of
-from replay.verify.files import (
-    Offsets,
-    check_bytes,
-    check_listing,
-    check_seams,
-    manifest_of,
-)
+from replay.verify.files import Offsets, check_bytes, check_seams, manifest_of
 from replay.verify.findings import Audit
 from replay.verify.inputs import Reading, check_held, readings
+from replay.verify.listing import check_listing
 from replay.verify.outputs import check_outputs
 from replay.verify.rows import PLACES, RAW, UNREADABLE, Files, first_line
 from replay.verify.schemas import check_schemas

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from replay.archive.errors import ArchiveError
 from replay.archive.manifest import FileManifest, Range, digest, load
-from replay.archive.store import UNFINISHED, Store
-from replay.verify.days import Day, Entry
+from replay.archive.store import Store
+from replay.verify.days import Entry
 from replay.verify.findings import Audit
 from replay.verify.rows import Files
 
@@ -53,16 +53,6 @@ def check_seams(files: Files, day: str, audit: Audit) -> None:
                 kind = "gap" if before.end < after.start else "overlap"
                 text = f"a {kind}: the file before it ends at {before.end}"
                 audit.find(text, after.path, offset=min(before.end, after.start))
-
-
-def check_listing(store: Store, days: dict[str, Day], day: str, audit: Audit) -> None:
-    """Files that nobody signed for."""
-    named = [entry.name for d in days.values() for entry in d.entries]
-    known = {path for name in named for path in (name.path, name.manifest)}
-    folder = f"/dt={day}/"
-    for name in store.names():
-        if folder in name and name not in known and not name.endswith(UNFINISHED):
-            audit.find("no day manifest names it", name)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -11,6 +12,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from replay.archive import manifest
+from replay.archive.layout import parse
+from replay.archive.store import FolderStore
 from tests.replay.verify.shelf import DAYS, Shelf
 
 
@@ -22,7 +26,7 @@ class Harm(NamedTuple):
     offset: int | None = None
 
 
-KINDS = ("flip", "truncate", "swap", "drop row", "duplicate row", "remove", "add", "add junk")
+ELSEWHERE = ("1999-01-01", DAYS[0], DAYS[2], "2099-01-01")
 
 
 @contextmanager
@@ -33,8 +37,8 @@ def harmed(shelf: Shelf, day: str, random: Random) -> Iterator[Harm]:
     try:
         yield HARMS[random.choice(KINDS)](shelf.root, files, random)
     finally:
-        for path in set(shelf.root.rglob("*")) - there:
-            path.unlink()
+        for path in sorted(set(shelf.root.rglob("*")) - there, reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
         for path, data in before.items():
             if not path.exists() or path.read_bytes() != data:
                 path.write_bytes(data)
@@ -114,6 +118,27 @@ def add(root: Path, files: list[Path], random: Random) -> Harm:
     return Harm("add", (name(root, fresh),))
 
 
+def add_elsewhere(root: Path, files: list[Path], random: Random) -> Harm:
+    """The same offsets once more, in the folder of another day: a whole file and its manifest."""
+    path = random.choice([file for file in files if file.suffix == ".parquet"])
+    return Harm(
+        "add elsewhere", (again(root, path, random.choice(ELSEWHERE), random.randrange(2)),)
+    )
+
+
+def again(root: Path, path: Path, day: str, more: int) -> str:
+    """The name of a copy in another day's folder, of so many offsets more."""
+    found = parse(name(root, path))
+    assert found is not None
+    store, fresh = FolderStore(root), found._replace(day=day, end=found.end + more)
+    said = manifest.read(store, found)
+    gone = ((found.end, fresh.end),) if more else ()
+    said = replace(said, day=day, end=fresh.end, missing=(*said.missing, *gone))
+    store.write(fresh.path, path.read_bytes())
+    store.write(fresh.manifest, said.dump())
+    return fresh.path
+
+
 def add_junk(root: Path, files: list[Path], random: Random) -> Harm:
     path = random.choice([file for file in files if "_schemas" not in file.parts])
     fresh = path.with_name(f"{random.randrange(10**6)}{path.suffix}")
@@ -121,10 +146,6 @@ def add_junk(root: Path, files: list[Path], random: Random) -> Harm:
     return Harm("add junk", (name(root, fresh),))
 
 
-HARMS = dict(
-    zip(
-        KINDS,
-        (flip, truncate, swap, drop_row, duplicate_row, remove, add, add_junk),
-        strict=True,
-    )
-)
+DONE = (flip, truncate, swap, drop_row, duplicate_row, remove, add, add_elsewhere, add_junk)
+HARMS = {harm.__name__.replace("_", " "): harm for harm in DONE}
+KINDS = tuple(HARMS)

@@ -11,13 +11,16 @@ import pytest
 
 from connectors.log.interface import Tp
 from connectors.signing import BadKey, make_key
+from replay.archive.errors import ArchiveError
 from replay.archive.layout import day_manifest
 from replay.archive.reader import index
+from replay.frames import scan
+from replay.sql.session import ask
 from replay.verify.audit import NothingArchived
 from tests.connectors.epochs import toy
 from tests.replay.verify import independent
 from tests.replay.verify.forge import Change, added, dropped, flipped, forge, with_price, with_value
-from tests.replay.verify.harm import KINDS
+from tests.replay.verify.harm import ELSEWHERE, KINDS, again
 from tests.replay.verify.rounds import DAY, audited, survive
 from tests.replay.verify.shelf import DAYS, Shelf, made
 
@@ -93,8 +96,7 @@ def test_the_independent_script_agrees(shelf: Shelf) -> None:
 def test_who_holds_the_key_cannot_change_what_epochs_recorded(
     shelf: Shelf, tmp_path: Path, topic: str, change: Change, what: str
 ) -> None:
-    shutil.copytree(shelf.root.parent, tmp_path / "copy")
-    forged = shelf._replace(root=tmp_path / "copy" / "archive")
+    forged = copied(shelf, tmp_path)
     name = next(n for n in index(forged.store, [topic])[Tp(topic, 1)] if n.day == DAY)
     forge(forged, name, change)
     assert independent.verdict(forged.root, DAY, forged.public_pem)
@@ -113,8 +115,7 @@ def test_who_holds_the_key_cannot_change_what_epochs_recorded(
 def test_a_day_manifest_of_another_form_is_a_finding(
     shelf: Shelf, tmp_path: Path, there: bytes, harm: bytes
 ) -> None:
-    shutil.copytree(shelf.root.parent, tmp_path / "copy")
-    harmed = shelf._replace(root=tmp_path / "copy" / "archive")
+    harmed = copied(shelf, tmp_path)
     name = day_manifest(DAY)
     data = harmed.store.read(name)
     assert there in data
@@ -127,3 +128,41 @@ def test_every_harm_is_found_at_its_place(shelf: Shelf) -> None:
     counts = survive(shelf, 200, seed=1)
     assert {kind.removeprefix("archive harmed: ") for kind in counts} == set(KINDS)
     assert audited(shelf).clean
+
+
+@pytest.mark.parametrize("day", ELSEWHERE)
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_signed_file_again_on_another_day_is_found_and_not_read(
+    shelf: Shelf, tmp_path: Path, day: str, more: int
+) -> None:
+    harmed = copied(shelf, tmp_path)
+    [signed, *_] = [n for n in index(harmed.store)[Tp(toy.TRADES, 1)] if n.day == DAY]
+    fresh = again(harmed.root, harmed.root / signed.path, day, more)
+    for verified in DAYS[:2]:
+        found = {finding.file for finding in audited(harmed, verified).findings}
+        assert found == {fresh, fresh.replace(".parquet", ".json")}
+        assert not independent.verdict(harmed.root, verified, harmed.public_pem)
+    with pytest.raises(ArchiveError, match="hold the same offsets"):
+        scan(toy.TRADES, root=str(harmed.root))
+    with pytest.raises(ArchiveError, match="hold the same offsets"):
+        ask(harmed.store, toy.CODEC.catalog, "SELECT count(*) FROM trade_printed")
+
+
+def test_what_an_archiver_at_work_leaves_is_no_finding_on_other_days(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    """Nor is it while its manifest is not there yet, or while the shorter file is not gone."""
+    harmed = copied(shelf, tmp_path)
+    for tp, names in index(harmed.store).items():
+        last = names[-1]
+        for end in (last.end - 1, last.end + 9):
+            harmed.store.write(last._replace(end=end).path, b"")
+        following = last._replace(start=last.end + 9, end=last.end + 18, day="2024-10-07")
+        for path in (following.path, following.manifest, f"{tp.topic}/dt={DAY}/{tp.topic}.tmp"):
+            harmed.store.write(path, b"")
+    assert audited(harmed).findings == []
+
+
+def copied(shelf: Shelf, folder: Path) -> Shelf:
+    shutil.copytree(shelf.root.parent, folder / "copy")
+    return shelf._replace(root=folder / "copy" / "archive")
