@@ -56,6 +56,7 @@ def chain(store: Store, signed: Check, audit: Audit) -> dict[str, Day]:
             _linked(read, before, audit)
             _signed(store, read, data, signed, audit)
         before = digest(data)
+    _followed(found, audit)
     return found
 
 
@@ -105,6 +106,13 @@ def _linked(day: Day, before: str | None, audit: Audit) -> None:
         wanted, there = _short(day.previous), _short(before)
         text = f"the day manifest before it has the SHA-256 {there}, it names {wanted}"
         audit.find(text, day_manifest(day.day))
+
+
+def _followed(days: dict[str, Day], audit: Audit) -> None:
+    """A day is closed because the archive holds a later one."""
+    last = max(days, default="")
+    if last and days[last].closed:
+        audit.find(f"a day after {last} is missing: this one is closed", day_manifest(last))
 
 
 def _short(sha256: str | None) -> str:

@@ -163,6 +163,19 @@ def test_what_an_archiver_at_work_leaves_is_no_finding_on_other_days(
     assert audited(harmed).findings == []
 
 
+def test_newest_days_that_were_removed_whole_are_found(shelf: Shelf, tmp_path: Path) -> None:
+    harmed = copied(shelf, tmp_path)
+    for day in DAYS[1:]:
+        for path in (*harmed.root.glob(f"*/dt={day}/*"), *harmed.root.glob(f"_days/{day}.*")):
+            path.unlink()
+    [found] = audited(harmed, DAYS[0]).findings
+    assert (
+        str(found)
+        == f"{day_manifest(DAYS[0])}: a day after {DAYS[0]} is missing: this one is closed"
+    )
+    assert not independent.verdict(harmed.root, DAYS[0], harmed.public_pem)
+
+
 def copied(shelf: Shelf, folder: Path) -> Shelf:
     shutil.copytree(shelf.root.parent, folder / "copy")
     return shelf._replace(root=folder / "copy" / "archive")
