@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from connectors.log.interface import Tp
 from replay.archive.errors import ArchiveError
-from replay.archive.layout import FileName, described, parse
+from replay.archive.layout import FileName, described
 from replay.archive.store import Store
 
 Index = dict[Tp, list[FileName]]
@@ -15,16 +15,39 @@ Index = dict[Tp, list[FileName]]
 
 def index(store: Store, topics: Iterable[str] | None = None) -> Index:
     """The finished files (those that have their manifest) of each partition, by offset. Of files
-    of a day that begin at the same offset the longest counts: the others are on their way out.
+    of a day that begin at the same offset the longest counts: the others are on their way out. One
+    that its manifest alone is left of counts too: whoever reads there is told that it is gone.
     Raises `ArchiveError` where others hold the same offsets: nobody can tell which is right.
     """
     names = store.names() if topics is None else [n for t in topics for n in store.names(t)]
-    return of_names(store.root, names)
+    return _apart(store.root, _longest(_finished(names)))
 
 
 def of_names(root: str, names: Sequence[str]) -> Index:
-    """The same of a listing."""
-    files = _longest(names)
+    """The same of a listing, without what is gone: whoever writes can write it again."""
+    return _apart(root, _longest(_whole(names)))
+
+
+def _finished(names: Iterable[str]) -> list[FileName]:
+    found = (described(name) for name in names if name.endswith(".json"))
+    return [name for name in found if name is not None]
+
+
+def _whole(names: Sequence[str]) -> list[FileName]:
+    there = frozenset(names)
+    return [name for name in _finished(names) if name.path in there]
+
+
+def _longest(names: Iterable[FileName]) -> Index:
+    found: dict[Tp, dict[tuple[int, str], FileName]] = {}
+    for name in names:
+        files, place = found.setdefault(name.tp, {}), (name.start, name.day)
+        if name.end >= files.get(place, name).end:
+            files[place] = name
+    return {tp: [files[at] for at in sorted(files)] for tp, files in sorted(found.items())}
+
+
+def _apart(root: str, files: Index) -> Index:
     pairs = ((a, b) for some in files.values() for a, b in pairwise(some))
     if (twice := next(((a, b) for a, b in pairs if a.end > b.start), None)) is not None:
         raise ArchiveError(
@@ -35,21 +58,11 @@ def of_names(root: str, names: Sequence[str]) -> Index:
     return files
 
 
-def _longest(names: Sequence[str]) -> Index:
-    there = frozenset(names)
-    found: dict[Tp, dict[tuple[int, str], FileName]] = {}
-    for name in filter(None, map(parse, names)):
-        files, place = found.setdefault(name.tp, {}), (name.start, name.day)
-        if name.manifest in there and name.end >= files.get(place, name).end:
-            files[place] = name
-    return {tp: [files[at] for at in sorted(files)] for tp, files in sorted(found.items()) if files}
-
-
 def superseded(names: Sequence[str]) -> list[str]:
     """Files, and their manifests, that a longer one of the day with the same start has taken the
     place of. One may be left alone: two archivers wrote and removed it.
     """
-    best = {(n.tp, n.start, n.day): n for files in _longest(names).values() for n in files}
+    best = {(n.tp, n.start, n.day): n for files in _longest(_whole(names)).values() for n in files}
     found = []
     for path in names:
         name = described(path)

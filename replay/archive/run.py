@@ -20,7 +20,7 @@ from replay.archive import days, manifest
 from replay.archive.errors import ArchiveError, ArchiveGap, OtherLog
 from replay.archive.layout import FILE_OFFSETS, IMPORTS, FileName
 from replay.archive.manifest import FileManifest
-from replay.archive.reader import Index, index, of_names, superseded
+from replay.archive.reader import Index, of_names, superseded
 from replay.archive.rows import Records, records_of
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog, keep_partitions
@@ -84,7 +84,7 @@ def archive(
     _require_recorded(store)
     counts = _counts(log, topics)
     keep_partitions(store, counts)
-    found = index(store)
+    found = of_names(store.root, store.names())
     work = [
         w
         for t, count in counts.items()

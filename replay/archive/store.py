@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from errno import ENOENT
 from pathlib import Path
 from typing import Protocol
 
@@ -90,7 +91,10 @@ class FolderStore:
             raise ArchiveError(f"{self._root / name}: {os.strerror(error.errno or 0)}") from None
 
     def local(self, name: str) -> Path:
-        return self._root / name
+        path = self._root / name
+        if not path.exists():
+            raise ArchiveError(f"{path}: {os.strerror(ENOENT)}")
+        return path
 
     def write(self, name: str, data: bytes) -> None:
         path = self.draft(name)

@@ -14,7 +14,7 @@ from typing import Final
 from connectors.log.interface import Tp
 from replay.archive import days
 from replay.archive.manifest import FileManifest, Origin
-from replay.archive.reader import index
+from replay.archive.reader import of_names
 from replay.archive.rows import Records, records
 from replay.archive.schemas import archived_ids
 from replay.archive.source import keep_partitions
@@ -128,4 +128,6 @@ def _import(
 def _settle(store: Store, known: list[Import], written: list[FileManifest]) -> None:
     """Partitions and days, in line with the files."""
     keep_partitions(store, imports.partitions(known))
-    days.write(store, days.kept(store), index(store), {one.day for one in written})
+    days.write(
+        store, days.kept(store), of_names(store.root, store.names()), {one.day for one in written}
+    )
