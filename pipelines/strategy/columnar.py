@@ -52,7 +52,7 @@ class BadColumns(TapeError):
 
 
 class Grouped(NamedTuple):
-    """A batch's frame of one event, each row with the number of its instrument."""
+    """A batch's frame of one event, each row with its number and that of its instrument."""
 
     frame: pl.DataFrame
     instruments: list[str]
@@ -64,7 +64,8 @@ def group(frame: pl.DataFrame, only: frozenset[str]) -> Grouped:
         frame = frame.filter(pl.col("instrument").is_in(sorted(only)))
     instruments = frame["instrument"].unique(maintain_order=True).to_list()
     numbered = pl.col("instrument").cast(pl.Enum(instruments)).to_physical().cast(pl.UInt32)
-    return Grouped(frame.with_columns(numbered.alias(GROUP)), instruments)
+    frame = frame.with_columns(numbered.alias(GROUP)).with_row_index(ROW)
+    return Grouped(frame, instruments)
 
 
 class Plan:
@@ -85,7 +86,7 @@ class Plan:
 
     def run(self, grouped: Grouped, held: dict[str, Held]) -> Run:
         """The same as `run_rows` over the rows of `grouped`. Does not change `held`."""
-        known = [held.get(name) or self._unknown() for name in grouped.instruments]
+        known = self._known(grouped, held)
         after = self._after(self._before(known), grouped.frame)
         changed = after.filter(CHANGED).sort(ROW)
         changes = self._changes(grouped, changed, held)
@@ -96,6 +97,29 @@ class Plan:
             name = grouped.instruments[number]
             states[name] = Held(make(values), targets.get(name, known[number].target))
         return Run(changes, states)
+
+    def states(self, grouped: Grouped, held: dict[str, Held], also: pl.Series) -> pl.DataFrame:
+        """Target and state after each row where the target changed, each instrument's last row and
+        those of `also`.
+        """
+        return self._after(self._before(self._known(grouped, held)), grouped.frame, also)
+
+    def cut(self, grouped: Grouped, held: dict[str, Held], ends: pl.DataFrame) -> pl.DataFrame:
+        """The same of a batch cut into pieces after the rows of `ends`, some of `states` with all
+        the last ones. A piece begins with what the one before it is said to end with, and sees
+        nothing of what comes after it.
+        """
+        values = (TARGET, *self._schema)
+        before = self._before(self._known(grouped, held))
+        known = pl.concat([before, ends.select(GROUP, ROW, *values)], how="diagonal")
+        known = known.sort(GROUP, ROW).with_columns(pl.col(values).shift(1)).drop_nulls(ROW)
+        begins = known.select(pl.col(ROW).alias(GROUP), *values)
+        end = pl.when(pl.col(ROW).is_in(ends[ROW].implode())).then(ROW)
+        pieces = grouped.frame.with_columns(end.backward_fill().over(GROUP).alias(GROUP))
+        return self._after(begins, pieces)
+
+    def _known(self, grouped: Grouped, held: dict[str, Held]) -> list[Held]:
+        return [held.get(name) or self._unknown() for name in grouped.instruments]
 
     def _unknown(self) -> Held:
         return Held(self._loaded.signal.initial(), None)
@@ -108,19 +132,24 @@ class Plan:
         columns[TARGET] = [held.target or NOTHING for held in known]
         return pl.DataFrame(columns, {**self._schema, TARGET: QUANTITY}).with_row_index(GROUP)
 
-    def _after(self, before: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    def _after(
+        self, before: pl.DataFrame, events: pl.DataFrame, also: pl.Series | None = None
+    ) -> pl.DataFrame:
         """The rows where a target changed and the last ones, instrument by instrument.
 
         Grouping once and exploding takes half the time of one `over` per expression.
         """
-        events = events.select(GROUP, *self._reads).with_row_index(ROW)
+        events = events.select(GROUP, ROW, *self._reads)
         kept = [ROW, TARGET, *self._target_reads]
         target = pl.coalesce(TARGET, self._columns.target)
         frame = pl.concat([before, events], how="diagonal").lazy()
         frame = frame.group_by(GROUP, maintain_order=True).agg(pl.col(kept), **self._columns.state)
         frame = frame.explode(*kept, *self._schema).with_columns(target.alias(TARGET))
         frame = frame.with_columns(CHANGES.alias(CHANGED), ENDS.alias(LAST))
-        return frame.filter(pl.col(CHANGED) | pl.col(LAST)).collect(optimizations=AS_WRITTEN)
+        wanted = pl.col(CHANGED) | pl.col(LAST)
+        if also is not None:
+            wanted |= pl.col(ROW).is_in(also.implode())
+        return frame.filter(wanted).collect(optimizations=AS_WRITTEN)
 
     def _changes(
         self, grouped: Grouped, changed: pl.DataFrame, held: dict[str, Held]
@@ -154,7 +183,7 @@ class Plan:
         if not row_by_row(self._columns.target):
             raise self._bad("target must follow from its row alone: keep the rest in the state")
         frame = pl.DataFrame({name: [EMPTY[dtype]] for name, dtype in event.items()}, event)
-        frame = frame.with_columns(pl.lit(0, pl.UInt32).alias(GROUP))
+        frame = frame.with_columns(pl.lit(0, pl.UInt32).alias(GROUP)).with_row_index(ROW)
         try:
             found = self._after(self._before([self._unknown()]), frame).schema
         except pl.exceptions.PolarsError as error:

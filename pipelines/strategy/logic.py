@@ -7,7 +7,7 @@ configured, a record's requests follow its targets; then the epoch is also read 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -51,13 +51,22 @@ class StrategySettings(NamedTuple):
 
 
 DEFAULTS: Final = StrategySettings()
-Check = Callable[[list[Output]], None]
+Check = Callable[[], None]
 EXECUTING: Final = 3  # state version with execution
 UNREADABLE_HALTS: Final = frozenset(each.topic for each in TRADING_INPUTS)
 
 
 class NoSuchEvent(TapeError):
     """A signal reads an event that the strategy pipeline does not deliver."""
+
+
+class InColumns(NamedTuple):
+    """A signal over the columns of a batch; `held`: what it knew before."""
+
+    name: str
+    plan: Plan
+    grouped: Grouped
+    held: dict[str, Held]
 
 
 class StrategyLogic:
@@ -131,20 +140,26 @@ class StrategyLogic:
             targets = _executed(self._executor, state.execution, batch, targets)
         return state, [*batch.errors, *targets]
 
-    def wanted(self, state: StrategyState, batch: Batch) -> list[Output]:
-        """The targets that a batch leads to. Changes nothing."""
-        return _in_order(self._runs(state, batch))
+    def in_columns(self, state: StrategyState, batch: Batch) -> Iterator[InColumns]:
+        """The signals that `advance` runs over the columns of a batch."""
+        if batch.count < self._settings.columnar_from:
+            return
+        view = _View(batch, 0)
+        for name, plan in self._plans.items():
+            loaded = self._signals[name]
+            if view.count(loaded) >= self._settings.columnar_from:
+                yield InColumns(name, plan, view.grouped(loaded), state.held[name])
 
     def advance(
-        self, state: StrategyState, batch: Batch, check: Check = lambda _: None
+        self, state: StrategyState, batch: Batch, check: Check = lambda: None
     ) -> list[Output]:
         """The same, and the signals' state follows: the first half of `step`. A backtest takes both
         halves, because what execution asks for changes the records that come after it. `check` is
-        shown the targets before the state follows.
+        called before the state follows.
         """
         runs = self._runs(state, batch)
         targets = _in_order(runs)
-        check(targets)
+        check()
         limit = self._settings.dead_letters
         refuse_unreadable([e for e in batch.errors if e.position.topic in UNREADABLE_HALTS])
         count_all(state.dead_letters, (error.position for error in batch.errors), limit)

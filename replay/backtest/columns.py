@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from itertools import accumulate
-from operator import itemgetter
 from typing import Any, Final
 
 import polars as pl
@@ -233,12 +232,6 @@ def caused(frame: pl.DataFrame, causes: Collection[Position]) -> pl.DataFrame:
     places = zip(*(frame[name].gather(there) for name in POSITION), strict=True)
     kept = [at for at, place in zip(there, places, strict=True) if Position(*place) in causes]
     return frame[kept]
-
-
-def rows_of(tables: Mapping[str, pl.DataFrame]) -> Iterator[Input]:
-    """The records of a batch's tables, in order."""
-    found = [row for name, frame in tables.items() for row in _inputs(frame, CLASSES[name])]
-    return (item for _, item in sorted(found, key=itemgetter(0)))
 
 
 def _inputs(frame: pl.DataFrame, event: Any) -> Iterable[tuple[int, Input]]:

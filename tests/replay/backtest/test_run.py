@@ -185,7 +185,7 @@ def test_a_signal_that_looks_ahead_is_refused(peeks: bool) -> None:
     logic = StrategyLogic([signal])
     log = log_of(captured(SECONDS))
     [batch, *_] = Feed(log, CODEC, ranges(log)).batches()
-    told = (logic, logic.initial(), batch, logic.wanted(logic.initial(), batch))
+    told = (logic, logic.initial(), batch)
     if not peeks:
         check_no_peeking(*told)
         return
