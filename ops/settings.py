@@ -12,7 +12,7 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -224,7 +224,7 @@ class DeskSettings(_Section):
     limits: Path | None = None
     archive: bool = False
     simulated: bool = True
-    balances: dict[str, Decimal] = Field(
+    balances: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(
         default_factory=lambda: {"USDT": Decimal(100_000), "BTC": Decimal(1), "ETH": Decimal(10)}
     )
     venue_port: int = Field(default=8791, ge=1, le=65535)

@@ -5,8 +5,22 @@ A command prints the message to stderr and exits 2; it never shows a traceback f
 
 from __future__ import annotations
 
+from typing import Any
 
-class TapeError(Exception):
+
+class Portable(Exception):
+    """An error that crosses to another process as it is, whatever its class is made of."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Python's own way makes it again of its text alone."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[Portable], args: tuple[Any, ...]) -> Portable:
+    return kind.__new__(kind, *args)
+
+
+class TapeError(Portable):
     """The root. Its text is one line that says what is wrong and, where it can, what to do."""
 
     exit_code = 2  # of the process that it ends

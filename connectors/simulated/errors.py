@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipelines.matching.model import Reason
-from schemas.errors import TapeError
+from schemas.errors import Portable, TapeError
 
 
-class Refusal(Exception):
+class Refusal(Portable):
     """An error answer: HTTP status, the venue's code and text; `data` where it carries more."""
 
     def __init__(

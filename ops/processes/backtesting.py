@@ -16,11 +16,12 @@ from connectors.orderport import order_port
 from ops.limits import load_limits
 from ops.processes.caps import load_caps
 from ops.processes.catalog import strategy
-from ops.processes.grid import Set, changed, number
+from ops.processes.grid import BadGrid, Set, changed, number
 from ops.processes.sources import Source, opened
 from ops.processes.version import version_of
 from ops.settings import Settings, load_file
 from ops.stack.progress import Report, silent
+from pipelines.exact import plain
 from pipelines.matching.latency import Latency
 from pipelines.matching.model import Fees
 from pipelines.strategy.logic import StrategyLogic
@@ -32,6 +33,7 @@ from replay.times import Span
 from schemas.errors import TapeError
 
 NS_PER_MS: Final = Decimal(1_000_000)
+LEGS: Final = ("order_ms", "cancel_ms", "report_ms", "jitter_ms")
 PATTERNS: Final = (
     *("pipelines/*/*.py", "replay/backtest/*.py", "connectors/simulated/venue.py"),
     "connectors/orderport/**/*.py",
@@ -40,6 +42,10 @@ PATTERNS: Final = (
 
 class NotTradable(TapeError):
     """A configuration without strategies that trade, or without limits."""
+
+
+class BadDelay(TapeError):
+    """A delay below 0, or finer than a nanosecond."""
 
 
 class Assumed(NamedTuple):
@@ -54,16 +60,25 @@ class Assumed(NamedTuple):
     taker_fee: Decimal = Decimal("0.001")
 
     def model(self) -> Model:
-        legs = (self.order_ms, self.cancel_ms, self.report_ms, self.jitter_ms)
-        order, cancel, report, jitter = (int(leg * NS_PER_MS) for leg in legs)
+        """Raises `BadDelay`."""
+        order, cancel, report, jitter = map(self._ns, LEGS)
         latency = Latency(order, cancel, report, jitter, self.seed)
         return Model(latency, Fees(self.maker_fee, self.taker_fee))
+
+    def _ns(self, leg: str) -> int:
+        taken_ms = getattr(self, leg)
+        taken_ns = taken_ms * NS_PER_MS
+        if taken_ns < 0 or taken_ns != int(taken_ns):
+            raise BadDelay(f"{leg} is {plain(taken_ms)}: at least 0, to the nanosecond at most")
+        return int(taken_ns)
 
     def varied(self, chosen: Set) -> Assumed:
         """With what a parameter set says of it. Raises `BadGrid`."""
         own = {name: number(text, name) for name, text in chosen.items() if name in self._fields}
-        seed = int(own.pop("seed", Decimal(self.seed)))
-        return Assumed(**{**self._asdict(), **own, "seed": seed})
+        seed = own.pop("seed", Decimal(self.seed))
+        if seed != int(seed):
+            raise BadGrid(f"seed: {plain(seed)} is no whole number")
+        return Assumed(**{**self._asdict(), **own, "seed": int(seed)})
 
 
 class Asked(NamedTuple):
@@ -98,15 +113,20 @@ def setting_of(settings: Settings, assumed: Assumed, file: Path | None = None) -
     )
 
 
-def run_one(asked: Asked, own: Settings, report: Report = silent) -> Run:
-    """One backtest, its result kept in a folder of its own. `own` names the log and the archive.
-    Raises `TapeError`.
-    """
+def prepared(asked: Asked) -> tuple[Assumed, Settings, Setting]:
+    """What one backtest is run with. Raises `TapeError` for whatever is wrong in it."""
     assumed = asked.assumed.varied(asked.chosen)
     rest = {name: text for name, text in asked.chosen.items() if name not in Assumed._fields}
     desk = load_file(asked.config)
     desk = load_file(asked.config, **changed(desk, rest)) if rest else desk
-    setting = setting_of(desk, assumed, asked.config.absolute())
+    return assumed, desk, setting_of(desk, assumed, asked.config.absolute())
+
+
+def run_one(asked: Asked, own: Settings, report: Report = silent) -> Run:
+    """One backtest, its result kept in a folder of its own. `own` names the log and the archive.
+    Raises `TapeError`.
+    """
+    assumed, desk, setting = prepared(asked)
     log, codec = opened(own, asked.source)
     try:
         done = backtest(log, codec, setting, asked.span, partial(report, "backtest"))
@@ -144,6 +164,8 @@ def run_all(
     """
     if len(sets) == 1:
         return [run_one(asked._replace(chosen=sets[0]), own, report)]
+    for chosen in sets:
+        prepared(asked._replace(chosen=chosen))  # a mistake shows before anything runs
     found: dict[int, Run] = {}
     report("backtests", 0, len(sets))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:

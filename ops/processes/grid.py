@@ -27,14 +27,18 @@ class BadGrid(TapeError):
 
 def sets_of(grids: Sequence[str]) -> list[Set]:
     """Every combination, in the order given; one empty set without any grid. Raises `BadGrid`."""
-    rows = []
+    rows: dict[str, list[tuple[str, str]]] = {}
     for text in grids:
         name, equals, values = text.partition("=")
         chosen = [value.strip() for value in values.split(",")]
         if not (name and equals) or "" in chosen:
             raise BadGrid(f"--grid {text}: NAME=VALUE,VALUE,... is wanted")
-        rows.append([(name.strip(), value) for value in chosen])
-    return [dict(row) for row in product(*rows)]
+        if len({*chosen}) < len(chosen):
+            raise BadGrid(f"--grid {text}: a value is named twice")
+        if name.strip() in rows:
+            raise BadGrid(f"--grid {name.strip()}: given twice, name all its values in one")
+        rows[name.strip()] = [(name.strip(), value) for value in chosen]
+    return [dict(row) for row in product(*rows.values())]
 
 
 def changed(settings: Settings, chosen: Set) -> dict[str, Any]:
@@ -68,6 +72,8 @@ def _step(place: Any, step: str, name: str) -> Any:
 def _value(before: Any, text: str, name: str) -> Any:
     """Of the type that the setting has; where it has none yet, a whole number or a text."""
     if isinstance(before, bool):
+        if text not in {"true", "false"}:
+            raise BadGrid(f"--grid {name}: {text} is neither true nor false")
         return text == "true"
     if isinstance(before, Decimal):
         return number(text, name)

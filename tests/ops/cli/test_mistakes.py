@@ -19,6 +19,7 @@ from replay.times import BadTime, Span, day_span, milliseconds
 from tests.ops.cli.ran import Ran
 
 NOT_UTF8 = b"\xff\xfe"
+EXAMPLE = ROOT / "ops/desk/example/tape.toml"
 SAID = ("--person", "ada", "--reason", "test")
 
 
@@ -48,6 +49,35 @@ def tape(
         pytest.param("sql --file .", ".: Is a directory", id="a folder as question"),
         pytest.param("try bad", "bad is not text", id="ticks of bytes"),
         pytest.param("backtest bad", "bad is not TOML", id="settings of bytes"),
+        pytest.param(
+            f"backtest {EXAMPLE} --grid desk.balances.USDT=0,-1",
+            "setting desk.balances.USDT: Input should be greater than or equal to 0",
+            id="less than nothing in one set of two",
+        ),
+        pytest.param(
+            f"backtest {EXAMPLE} --grid desk.balances.USDT=-1",
+            "setting desk.balances.USDT: Input should be",
+            id="less than nothing",
+        ),
+        pytest.param(
+            f"backtest {EXAMPLE} --order-ms -50 --report-ms -50",
+            "order_ms is -50: at least 0",
+            id="answers before questions",
+        ),
+        pytest.param(
+            f"backtest {EXAMPLE} --jitter-ms -5", "jitter_ms is -5: at least", id="a jitter back"
+        ),
+        pytest.param(
+            f"backtest {EXAMPLE} --grid cancel_ms=1,-1", "cancel_ms is -1", id="a cancel back"
+        ),
+        pytest.param(
+            f"backtest {EXAMPLE} --grid seed=1.5", "seed: 1.5 is no whole number", id="half a seed"
+        ),
+        pytest.param(
+            f"backtest {EXAMPLE} --grid order_ms=1 --grid order_ms=20",
+            "--grid order_ms: given twice",
+            id="a name twice",
+        ),
         pytest.param(
             "run connector --venue NOWHERE BTCUSDT",
             "unknown venue 'NOWHERE': one of BINANCE",

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ops.processes.backtesting import Assumed
+from ops.processes.backtesting import Assumed, BadDelay
 from ops.processes.grid import BadGrid, changed, sets_of
 from ops.settings import ROOT, load_file
 
@@ -28,6 +28,18 @@ def test_every_combination_in_the_order_given() -> None:
 def test_a_grid_has_a_name_and_values(text: str) -> None:
     with pytest.raises(BadGrid, match="NAME=VALUE"):
         sets_of([text])
+
+
+@pytest.mark.parametrize(
+    ("grids", "says"),
+    [
+        (["a=1", "b=2", " a =3"], "--grid a: given twice"),
+        (["a=1,2,1"], "--grid a=1,2,1: a value is named twice"),
+    ],
+)
+def test_nothing_is_named_twice(grids: list[str], says: str) -> None:
+    with pytest.raises(BadGrid, match=says):
+        sets_of(grids)
 
 
 def test_a_set_changes_what_it_names_and_nothing_else() -> None:
@@ -54,6 +66,7 @@ def test_a_set_changes_what_it_names_and_nothing_else() -> None:
         ("strategy.signals.ema-cross.options", "1", "names a table"),
         ("desk.balances.USDT", "much", "desk.balances.USDT"),
         ("gateway.url", "x", "there is no gateway"),
+        ("desk.simulated", "yes", "yes is neither true nor false"),
     ],
 )
 def test_what_cannot_be_varied_is_named(name: str, value: str, says: str) -> None:
@@ -67,3 +80,12 @@ def test_a_set_varies_what_is_assumed_of_the_venue() -> None:
     assert varied.model().latency.order_ns == 500_000
     with pytest.raises(BadGrid, match="maker_fee"):
         Assumed().varied({"maker_fee": "free"})
+    with pytest.raises(BadGrid, match="no whole number"):
+        Assumed().varied({"seed": "1.5"})
+
+
+@pytest.mark.parametrize("leg", ["order_ms", "cancel_ms", "report_ms", "jitter_ms"])
+@pytest.mark.parametrize("delay", ["-1", "0.0000001"])
+def test_a_delay_is_a_number_of_nanoseconds(leg: str, delay: str) -> None:
+    with pytest.raises(BadDelay, match=f"{leg} is {delay}: at least 0"):
+        Assumed().varied({leg: delay}).model()
