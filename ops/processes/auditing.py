@@ -30,19 +30,21 @@ def audit_days(
 ) -> list[Audit]:
     """The audits of some days, of every closed one where none is named. Raises `TapeError`."""
     store, catalog = archive_of(settings, root), load_catalog()
-    own = settings.own_archive_key
-    pem = _pem(public_key or own.with_name(f"{own.name}.pub"))
+    pem = _pem(settings, public_key)
     return [
         verify(store, catalog, day, pem, partial(report, f"verify {day}"))
         for day in wanted or _closed(store)
     ]
 
 
-def _pem(path: Path) -> bytes:
+def _pem(settings: Settings, public_key: Path | None) -> bytes:
+    own = settings.own_archive_key
+    path = public_key or own.with_name(f"{own.name}.pub")
     try:
         return path.read_bytes()
     except OSError as error:
-        raise NoPublicKey(f"no public key at {path}: {error.strerror}") from None
+        made = "" if public_key else "; it is made with the first signature, once a day is over"
+        raise NoPublicKey(f"no public key at {path}: {error.strerror}{made}") from None
 
 
 def _closed(store: Store) -> list[str]:
