@@ -15,6 +15,7 @@ import pytest
 
 from ops.stack import StackInfo
 from tests.chaos.round import Round
+from tests.connectors.epochs import market_on_broker
 from tests.connectors.gateway import kills, trials
 from tests.faults import laws, scenarios
 from tests.faults.rig import Rig
@@ -27,6 +28,8 @@ from tests.soak.state import merge
 
 LOG: Final = ("connectors/*.py", "connectors/log/*.py", "connectors/epochs/*.py", "pipelines/*.py",
               "tests/faults/*", "tests/connectors/epochs/toy.py")  # fmt: skip
+MARKET: Final = (*LOG, "pipelines/market/*.py", "connectors/venues/*.py",
+                 "tests/connectors/epochs/market_*.py")  # fmt: skip
 GATEWAY: Final = (*LOG, "connectors/gateway/*.py", "connectors/orderport/**/*.py",
                   "connectors/simulated/**/*.py", "pipelines/gateway/*.py", "pipelines/orders/*.py",
                   "ops/processes/exits.py", "ops/processes/kill.py",
@@ -129,6 +132,10 @@ PIECES = (
     Piece("SIGTERM and SIGINT", scenarios.stops, 20, 10),
     Piece("wall clock steps", once(laws.clock_stepped_back), 5, 1),
     Piece("an hour of backlog with ticks", once(laws.hour_of_backlog), 2, 1),
+    Piece("an hour of backlog: lines that look stale", once(market_on_broker.hour_of_market),
+          2, 1, MARKET),
+    Piece("restarts amid the books of 100 instruments", once(market_on_broker.books_restarted),
+          5, 1, MARKET),
     Piece("one, two and four shards", once(lambda rig: laws.shards_against_one(rig, 20_000)), 2, 1),
     Piece("replays under other hash seeds", laws.replays_under_other_hash_seeds, 6, 3),
     Piece("recovery time by length of the log",
