@@ -12,9 +12,7 @@ from pipelines.gateway.breaker import Breaker
 
 
 class Circuits:
-    """Fed by every answer and every silence; who may not go on asks `allows` first. Cancels never
-    ask.
-    """
+    """Orders and questions ask `allows`, and tell what came of them. Cancels do neither."""
 
     def __init__(self, monotonic_ns: Callable[[], int]) -> None:
         self._monotonic_ns = monotonic_ns

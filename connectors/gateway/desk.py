@@ -22,7 +22,7 @@ from connectors.gateway.ledger import Ledger
 from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport, boottime_ns
 from connectors.log.errors import Aborted
 from connectors.log.interface import Abort, Log
-from connectors.orderport.interface import OrderPort, Request, Signed
+from connectors.orderport.interface import Metered, OrderPort, Request, Signed
 from connectors.traces.orders import OrderSpans
 from pipelines.gateway.caps import Caps, Quote
 from pipelines.gateway.fold import OrderFold
@@ -200,10 +200,9 @@ class Desk:
     ) -> VenueResponseReceived | VenueRequestFailed:
         """The record of what came back. `weight` is what the request cost."""
         about = (sent.account, sent.venue, sent.request_id, sent.cl_ord_id)
-        self._mind(outcome, weight)
+        metered = self._mind(outcome, weight)
         if isinstance(outcome, Failure):
             return VenueRequestFailed(*about, *outcome, self.parts.now_ns())
-        metered = self.parts.port.metered(outcome.headers)
         body = self.scrubbed(outcome.body)
         return VenueResponseReceived(*about, outcome.status, *metered, body, outcome.ts_recv_ns)
 
@@ -213,29 +212,35 @@ class Desk:
         """
         signed, at_ns = self.sign(request)
         sent = self.sent(request, signed, causation_id)
-        outcome = await self.transport.send(signed, at_ns)
-        self.circuits.judge(request.path, outcome)
+        outcome = await self._send(request, signed, at_ns)
         await self.tell(sent, self.heard(sent, outcome, self.parts.port.weight(request)))
         return sent.request_id, outcome
 
     async def look(self, request: Request, key: Key | None = None) -> Answer | Failure:
         """A public question, or one about a key: it is not recorded."""
         signed, at_ns = self.sign(request, key)
-        outcome = await self.transport.send(signed, at_ns)
-        self.circuits.judge(request.path, outcome)
+        outcome = await self._send(request, signed, at_ns)
         self._mind(outcome, self.parts.port.weight(request))
         return outcome
 
-    def _mind(self, outcome: Answer | Failure, weight: int) -> None:
-        """Counts what a request cost; keeps silent from here on if the venue asks for it."""
-        said = None if isinstance(outcome, Failure) else self.parts.port.metered(outcome.headers)
-        used = said.used_weight if said else None
-        self.pace = self.pace.spent(weight, used, self.venue_ts_ms())
-        if isinstance(outcome, Failure) or outcome.status not in OVER_LIMIT:
-            return
-        wait_s = (said.retry_after_s if said else None) or 1
-        self._held_until_ns = self.parts.monotonic_ns() + wait_s * 1_000_000_000
-        log.critical("the venue asks for silence of %d s", wait_s)
+    async def _send(self, question: Request, signed: Signed, at_ns: int) -> Answer | Failure:
+        outcome = await self.transport.send(signed, at_ns)
+        self.circuits.judge(question.path, outcome)
+        return outcome
+
+    def _mind(self, outcome: Answer | Failure, weight: int) -> Metered:
+        """What the venue says of its limits; counts what a request cost, and keeps silent from here
+        on if the venue asks for it.
+        """
+        said = Metered()
+        if isinstance(outcome, Answer):
+            said = self.parts.port.metered(outcome.headers)
+        self.pace = self.pace.spent(weight, said.used_weight, self.venue_ts_ms())
+        if isinstance(outcome, Answer) and outcome.status in OVER_LIMIT:
+            wait_s = said.retry_after_s or 1
+            self._held_until_ns = self.parts.monotonic_ns() + wait_s * 1_000_000_000
+            log.critical("the venue asks for silence of %d s", wait_s)
+        return said
 
     def cancel_all(self, reason: CancelReason) -> None:
         """Notes every live order for its cancel."""
