@@ -27,14 +27,13 @@ from connectors.gateway.local_socket import (
 from connectors.orderport import order_port
 from ops.processes.attempts import Attempt, Way
 from ops.processes.caps import load_caps
-from ops.processes.control import decide
+from ops.processes.control import SOCKET_S, decide
 from ops.processes.gateway import key_of
 from ops.processes.names import Doubt, scope_doubts
 from ops.settings import Settings
 from schemas.errors import TapeError, one_line
 from schemas.events import TradingHalted
 
-SOCKET_S: Final = 2.0
 PATH_S: Final = 4.0  # how long latch, socket and log may take before they count as failed
 
 

@@ -8,7 +8,7 @@ each on a thread of its own. One that says nothing in time is no ground for a do
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -18,12 +18,12 @@ from connectors.gateway.local_socket import Ask, NotTold, ask_gateway, socket_pa
 from ops.processes.attempts import Attempt
 from ops.processes.caps import load_caps
 from ops.processes.clients import codec_of, kafka_log
+from ops.processes.control import SOCKET_S
 from ops.settings import Settings
 from pipelines.gateway.scopes import Scope
 
 KINDS: Final = ("account", "strategy", "instrument")
 WITHIN_S: Final = 4.0
-SOCKET_S: Final = 2.0
 Known = Mapping[str, Collection[str | None]]  # names by kind
 
 
@@ -34,45 +34,46 @@ class Doubt(NamedTuple):
     misspelt: bool
 
 
+class Look(NamedTuple):
+    """What the sources said in time, by their names, and those that did not say all they know."""
+
+    found: Mapping[str, Sequence[Known]]
+    unread: Sequence[str]
+
+    def doubt(self, kind: str, name: str, sources: Collection[str] = ()) -> Doubt | None:
+        """Where nobody knows a name, or none of the `sources`. The limits alone know an `asset`."""
+        asked = sources or self.found
+        known = (each for source in asked for each in self.found[source])
+        names = sorted({one for each in known for one in each.get(kind, ()) if one is not None})
+        if name in names:
+            return None
+        unread = ", ".join(source for source in self.unread if source in asked)
+        silent = f" (not read: {unread})" if unread else ""
+        if names:
+            return Doubt(f"no {kind} {name} is known, only {', '.join(names)}{silent}", True)
+        return Doubt(f"it is not known whether the {kind} {name} is right{silent}", False)
+
+
 def scope_doubts(settings: Settings, scope: Scope) -> tuple[Doubt, ...]:
     """Why what is decided for a scope may hold nothing back. Never raises, and takes `WITHIN_S` at
     most.
     """
-    found = doubts(settings, dict(zip(KINDS, scope, strict=True)))
-    return tuple(one._replace(said=f"this scope may cover nothing: {one.said}") for one in found)
-
-
-def doubts(
-    settings: Settings, names: Mapping[str, str | None], sources: Collection[str] = ()
-) -> tuple[Doubt, ...]:
-    """The names (by kind, None for none) that nobody knows, or none of the `sources` named. The
-    limits alone know an `asset`.
-    """
-    given = {kind: name for kind, name in names.items() if name is not None}
+    given = [(kind, name) for kind, name in zip(KINDS, scope, strict=True) if name is not None]
     if not given:
         return ()
-    known, unread = _ask(settings, sources or _SOURCES)
-    found = (_doubt(kind, name, known, unread) for kind, name in given.items())
-    return tuple(doubt for doubt in found if doubt is not None)
+    seen, before = look(settings), "this scope may cover nothing"
+    found = (seen.doubt(kind, name) for kind, name in given)
+    return tuple(one._replace(said=f"{before}: {one.said}") for one in found if one)
 
 
-def _doubt(kind: str, name: str, known: list[Known], unread: list[str]) -> Doubt | None:
-    names = sorted({one for each in known for one in each.get(kind, ()) if one is not None})
-    if name in names:
-        return None
-    silent = f" (not read: {', '.join(unread)})" if unread else ""
-    if names:
-        return Doubt(f"no {kind} {name} is known, only {', '.join(names)}{silent}", True)
-    return Doubt(f"it is not known whether the {kind} {name} is right{silent}", False)
-
-
-def _ask(settings: Settings, sources: Collection[str]) -> tuple[list[Known], list[str]]:
-    """What was found in time, and the sources that did not say all they know."""
-    found: list[Known] = []
+def look(settings: Settings) -> Look:
+    """Asks every source, for `WITHIN_S` at most."""
+    found: dict[str, list[Known]] = {name: [] for name in _SOURCES}
     until = time.monotonic() + WITHIN_S
-    asked = [Attempt(name, partial(_SOURCES[name], settings, found)) for name in sources]
+    asked = [Attempt(name, partial(ask, settings, found[name])) for name, ask in _SOURCES.items()]
     ways = [one.way(until) for one in asked]
-    return list(found), [way.name for way in ways if not way.worked]
+    known = {name: tuple(said) for name, said in found.items()}  # a late one says nothing more
+    return Look(known, [way.name for way in ways if not way.worked])
 
 
 def _limits(settings: Settings, found: list[Known]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from connectors.log.interface import Log
 from connectors.log.places import place_of
 from connectors.venue_watch.venue import Venue
 from ops.processes.clients import codec_of, kafka_log
-from ops.processes.names import doubts
+from ops.processes.names import look
 from ops.processes.venue_watch import venue_of
 from ops.settings import Settings
 from pipelines.exact import EXACTLY, ZERO, plain
@@ -28,6 +28,7 @@ from schemas.events import PositionAdjusted, TransferAnnounced
 EVENTS: Final = "oms.order-event.v1"
 READ_S: Final = 10.0
 LIMITS: Final = ("limits",)
+LISTED: Final = ("asset", "instrument")  # the limits alone say what is traded
 SEE: Final = "see `tape limits show`, or book it all the same with --unlisted"
 
 
@@ -66,8 +67,7 @@ def announce(
     """
     if not qty:
         raise BadTransfer("a transfer of nothing is no transfer")
-    _judge(settings, doubtful, {"asset": asset}, LIMITS)
-    _judge(settings, doubtful, {"account": account})
+    _judge(settings, doubtful, asset=asset, account=account)
     [found] = _write(account, {asset: qty}, word, settings, transfer_id or uuid.uuid4().hex)
     return found
 
@@ -79,7 +79,7 @@ def announce_opening(
     agree. Raises `BadTransfer` for an account that traded on this log, and what venue and log
     raise.
     """
-    _judge(settings, doubtful, {"account": account})
+    _judge(settings, doubtful, account=account)
     log, codec = kafka_log(settings), codec_of(settings)
     if _has_traded(log, codec, account):
         raise BadTransfer(
@@ -146,25 +146,25 @@ def adjust(
         raise BadTransfer("an adjustment of nothing is no adjustment")
     if price is not None and price <= 0:
         raise BadTransfer("a price is above 0; without --price nothing is gained or lost")
-    _judge(settings, doubtful, {"instrument": instrument}, LIMITS)
-    _judge(settings, doubtful, {"account": account})
-    if strategy:  # one that trades no more may still hold something
-        _judge(settings, doubtful._replace(unlisted=True), {"strategy": strategy})
+    whose = {"strategy": strategy} if strategy else {}
+    _judge(settings, doubtful, instrument=instrument, account=account, **whose)
     venue, name = settings.gateway.venue, adjustment_id or uuid.uuid4().hex
     about = (name, account, strategy, venue, instrument, qty, price)
     [found] = _say(account, word, settings, [PositionAdjusted(*about, *word, time.time_ns())])
     return found
 
 
-def _judge(
-    settings: Settings, doubtful: Doubtful, names: Mapping[str, str], sources: Sequence[str] = ()
-) -> None:
+def _judge(settings: Settings, doubtful: Doubtful, **names: str) -> None:
+    """A strategy that trades no more may still hold something: it is never refused."""
     if empty := [kind for kind, name in names.items() if not name.strip()]:
         raise BadTransfer(f"the {empty[0]} is empty")
-    for doubt in doubts(settings, names, sources):
-        if doubt.misspelt and not doubtful.unlisted:
+    seen = look(settings)
+    for kind, name in names.items():
+        doubt = seen.doubt(kind, name, LIMITS if kind in LISTED else ())
+        if doubt and doubt.misspelt and not (doubtful.unlisted or kind == "strategy"):
             raise BadTransfer(f"{doubt.said}: {SEE}")
-        doubtful.warn(doubt.said)
+        if doubt:
+            doubtful.warn(doubt.said)
 
 
 def _write(

@@ -158,7 +158,7 @@ def test_a_misspelt_scope_is_an_alarm_after_all_that_can_be_done(
 def test_nobody_is_asked_about_the_whole_desk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.processes.names._ask", away)
+    monkeypatch.setattr("ops.processes.names.look", away)
 
     async def main() -> None:
         async with VenueServer(options(tmp_path)) as server:
