@@ -16,9 +16,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from connectors.epochs.batch import Decoder
-from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
-from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.history import Ledger, history_from_start, history_since
 from connectors.epochs.model import Intent, Shard
 from connectors.epochs.opening import open_session
@@ -29,13 +26,12 @@ from connectors.epochs.verify import Verifier
 from connectors.log.interface import OutRecord
 from connectors.log.memory import MemoryLog
 from pipelines.batches import local_codec
-from pipelines.flow import build_flow
 from pipelines.logic import Input
 from pipelines.reconciliation.logic import ReconciliationLogic
 from replay.rerun import rerun
 from schemas.events import CancelRequested, LogCreated, OrderRequested
+from tests.connectors.epochs import driven
 from tests.connectors.epochs.crash import At, survives
-from tests.connectors.epochs.toy import never_exit
 from tests.pipelines.execution import rig as execution
 from tests.pipelines.reconciliation import rig as reconciliation
 
@@ -148,10 +144,7 @@ def recorded(case: Case) -> MemoryLog:
 
 
 def run(case: Case, session: Session) -> None:
-    log, shard = session.parts.log, session.parts.shard
-    source, sink = EpochSource(session), EpochSink(session, never_exit)
-    encode = Encoder(shard, CODEC, counts_of(log))
-    run_flow(build_flow(source, sink, case.make(), Decoder(CODEC, case.name), encode), session)
+    driven.drive(session, case.make())
 
 
 def live(
@@ -171,15 +164,7 @@ def live(
 
 
 def outputs(case: Case, log: MemoryLog) -> dict[bytes, bytes]:
-    """Values by id; no id may be there twice."""
-    found = [
-        (dict(record.headers)["ce_id"], record.value)
-        for tp, part in log.partitions.items()
-        if tp.topic in case.make().outputs
-        for _, record in part.committed(0, part.end)
-    ]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+    return driven.outputs(log, case.make().outputs)
 
 
 @cache

@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from connectors.epochs.batch import Decoder
-from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
-from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.model import Intent, Shard
 from connectors.epochs.opening import open_session
 from connectors.epochs.session import Session
 from connectors.log.interface import Log, OutRecord
 from connectors.log.memory import MemoryLog
 from connectors.partitioner import murmur2_partition
-from pipelines.flow import build_flow
 from pipelines.logic import Input
 from pipelines.market.logic import MarketLogic
-from tests.connectors.epochs import toy
+from tests.connectors.epochs import driven, toy
 from tests.pipelines.market.script import PARSERS, Scribe
 
 INSTRUMENTS, ROUNDS = 100, 6
@@ -66,15 +62,7 @@ def recorded() -> MemoryLog:
 
 
 def run(session: Session) -> None:
-    log = session.parts.log
-    flow = build_flow(
-        EpochSource(session),
-        EpochSink(session, toy.never_exit),
-        MarketLogic(PARSERS),
-        Decoder(toy.CODEC, "market"),
-        Encoder(SHARD, toy.CODEC, counts_of(log)),
-    )
-    run_flow(flow, session)
+    driven.drive(session, MarketLogic(PARSERS))
 
 
 def opened(log: Log, shard: Shard = SHARD) -> Session:
@@ -87,12 +75,4 @@ def live(log: Log, shard: Shard = SHARD) -> None:
 
 
 def outputs(log: MemoryLog) -> dict[bytes, bytes]:
-    """Values by id; no id may be there twice."""
-    found = [
-        (dict(record.headers)["ce_id"], record.value)
-        for tp, part in log.partitions.items()
-        if tp.topic in MarketLogic.outputs
-        for _, record in part.committed(0, part.end)
-    ]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+    return driven.outputs(log, MarketLogic.outputs)

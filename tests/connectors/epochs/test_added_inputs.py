@@ -27,6 +27,7 @@ from replay.times import Span
 from schemas.events import LogCreated
 from tests.connectors.epochs import toy
 from tests.connectors.epochs.crash import At, epochs, recorded, replay_history, snapshots, survives
+from tests.connectors.epochs.driven import outputs
 
 CONTROL = "ops.control.v1"
 WIDER_INPUTS = (*toy.INPUTS, InputTopic(CONTROL, broadcast=True))
@@ -78,10 +79,7 @@ def upgrade(log: MemoryLog, **asked: Any) -> None:
 
 def values(log: MemoryLog) -> dict[bytes, bytes]:
     """Targets by id, each written once."""
-    parts = [p for tp, p in sorted(log.partitions.items()) if tp.topic == toy.TARGETS]
-    found = [(dict(r.headers)["ce_id"], r.value) for p in parts for _, r in p.committed(0, p.end)]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+    return outputs(log, {toy.TARGETS})
 
 
 def test_inputs_join_from_where_the_upgrade_says() -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from base64 import b64encode
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from connectors.simulated.keys import Account, load_accounts
 from connectors.simulated.server import Options, VenueServer
 from schemas.events import BookChanged, QuoteChanged, Side, TradePrinted
+from tests.connectors.asynchronous import run
 
 API_KEY: Final = "deskkey1234567890"
 SECRET: Final = "canary-secret-of-the-desk"
@@ -181,3 +183,17 @@ class Stream:
 def stream(server: VenueServer) -> Any:
     """`async with stream(server) as socket: Stream(socket)`"""
     return connect(server.socket_url, proxy=None)
+
+
+Scenario = Callable[[VenueServer, Client], Coroutine[Any, Any, None]]
+
+
+def play(folder: Path, scenario: Scenario, **changes: Any) -> None:
+    """The scenario against a venue with a market, to its end."""
+
+    async def main() -> None:
+        async with VenueServer(options(folder, **changes)) as server, Client(server) as client:
+            quote(server, "60000", "1", "60001", "0.5")
+            await scenario(server, client)
+
+    run(main())

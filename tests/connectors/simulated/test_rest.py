@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,7 +16,6 @@ from connectors.simulated.limits import LimitSettings
 from connectors.simulated.rest import parsed
 from connectors.simulated.server import VenueServer
 from pipelines.matching.latency import Latency
-from tests.connectors.asynchronous import run
 from tests.connectors.simulated.rig import (
     API_KEY,
     ED_KEY,
@@ -27,29 +24,12 @@ from tests.connectors.simulated.rig import (
     SECRET,
     WITHDRAW_KEY,
     Client,
-    options,
-    quote,
+    play,
     signed,
     trade,
 )
 
-Scenario = Callable[[VenueServer, Client], Coroutine[Any, Any, None]]
 NOW_NS = 1_800_000_000_000_000_000
-
-
-@asynccontextmanager
-async def desk(folder: Path, **changes: Any) -> AsyncIterator[tuple[VenueServer, Client]]:
-    async with VenueServer(options(folder, **changes)) as server, Client(server) as client:
-        quote(server, "60000", "1", "60001", "0.5")
-        yield server, client
-
-
-def play(folder: Path, scenario: Scenario, **changes: Any) -> None:
-    async def main() -> None:
-        async with desk(folder, **changes) as (server, client):
-            await scenario(server, client)
-
-    run(main())
 
 
 @pytest.mark.parametrize(

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connectors.simulated.server import VenueServer
-from tests.connectors.asynchronous import run
-from tests.connectors.simulated.rig import API_KEY, ED_KEY, Client, options, quote
-
-Scenario = Callable[[VenueServer, Client], Coroutine[Any, Any, None]]
-
-
-def play(folder: Path, scenario: Scenario) -> None:
-    async def main() -> None:
-        async with VenueServer(options(folder)) as server, Client(server) as client:
-            quote(server, "60000", "1", "60001", "0.5")
-            await scenario(server, client)
-
-    run(main())
+from tests.connectors.simulated.rig import API_KEY, ED_KEY, Client, play
 
 
 @pytest.mark.parametrize("api_key", [API_KEY, ED_KEY])

@@ -13,9 +13,6 @@ from typing import Any
 
 import pytest
 
-from connectors.epochs.batch import Decoder
-from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
-from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.history import Ledger, history_from_start, history_since
 from connectors.epochs.model import Intent, Shard
 from connectors.epochs.opening import open_session
@@ -26,15 +23,14 @@ from connectors.epochs.verify import Verifier
 from connectors.log.interface import OutRecord
 from connectors.log.memory import MemoryLog
 from pipelines.batches import local_codec
-from pipelines.flow import build_flow
 from pipelines.logic import Input
 from pipelines.risk.logic import RiskLogic
 from replay.rerun import NothingRecorded, rerun
 from replay.times import Span
 from replay.what_if import what_if
 from schemas.events import OrderApproved
+from tests.connectors.epochs import driven
 from tests.connectors.epochs.crash import At, survives
-from tests.connectors.epochs.toy import never_exit
 from tests.pipelines.risk.rig import LIMITS, START_MS, Desk, limits_of, request
 
 CODEC, LOGIC = local_codec(), RiskLogic()
@@ -73,10 +69,7 @@ def recorded() -> MemoryLog:
 
 
 def run(session: Session) -> None:
-    log, shard = session.parts.log, session.parts.shard
-    source, sink = EpochSource(session), EpochSink(session, never_exit)
-    encode = Encoder(shard, CODEC, counts_of(log))
-    run_flow(build_flow(source, sink, RiskLogic(), Decoder(CODEC, "risk"), encode), session)
+    driven.drive(session, RiskLogic())
 
 
 def live(log: MemoryLog, shard: Shard = SHARD, point: Point = nothing, **intent: Any) -> None:
@@ -85,15 +78,7 @@ def live(log: MemoryLog, shard: Shard = SHARD, point: Point = nothing, **intent:
 
 
 def outputs(log: MemoryLog) -> dict[bytes, bytes]:
-    """Values by id; no id may be there twice."""
-    found = [
-        (dict(record.headers)["ce_id"], record.value)
-        for tp, part in log.partitions.items()
-        if tp.topic in LOGIC.outputs
-        for _, record in part.committed(0, part.end)
-    ]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+    return driven.outputs(log, LOGIC.outputs)
 
 
 @cache

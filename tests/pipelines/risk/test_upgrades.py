@@ -12,20 +12,17 @@ from typing import Any
 
 import pytest
 
-from connectors.epochs.batch import Decoder, EpochBatch
-from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
-from connectors.epochs.encode import Encoder, counts_of
+from connectors.epochs.batch import EpochBatch
 from connectors.epochs.history import Ledger, history_from_start, history_since
 from connectors.epochs.model import Intent, Shard, Skip
 from connectors.epochs.opening import open_session
 from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.supply import Supply
 from connectors.log.memory import MemoryLog
-from pipelines.flow import build_flow
 from pipelines.logic import Batch, Input, Output, PoisonRecord, Position
 from pipelines.risk.logic import RiskLogic
 from schemas.events import EpochCommitted, OrderApproved
-from tests.connectors.epochs.toy import never_exit
+from tests.connectors.epochs.driven import drive
 from tests.pipelines.risk.test_epochs import (
     CODEC,
     LOGIC,
@@ -80,9 +77,7 @@ class Broken(Plain):
 def live(log: MemoryLog, shard: Shard = SHARD, logic: RiskLogic = LOGIC, **asked: Any) -> None:
     intent = Intent(**{"start": "earliest", **asked})
     session = open_session(log, CODEC, shard, intent, rebuildable=False, until=lambda: True)
-    source, sink = EpochSource(session), EpochSink(session, never_exit)
-    encode = Encoder(shard, CODEC, counts_of(log))
-    run_flow(build_flow(source, sink, logic, Decoder(CODEC, "risk"), encode), session)
+    drive(session, logic)
 
 
 def in_parts(log: MemoryLog, *moments_ms: int) -> Iterator[None]:

@@ -7,9 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from connectors.epochs.batch import Decoder
-from connectors.epochs.bytewax_ends import EpochSink, EpochSource, run_flow
-from connectors.epochs.encode import Encoder, counts_of
 from connectors.epochs.model import Intent, Shard
 from connectors.epochs.opening import open_session
 from connectors.log.interface import OutRecord, Tp
@@ -17,7 +14,6 @@ from connectors.log.memory import MemoryLog
 from connectors.partitioner import murmur2_partition
 from connectors.simulated.arrivals import Arrival, Opened
 from connectors.simulated.journal import Events
-from pipelines.flow import build_flow
 from pipelines.logic import Input, Logic, Output, Position
 from pipelines.risk.logic import RiskLogic
 from replay.backtest.closed import Kept
@@ -25,7 +21,7 @@ from replay.backtest.desk import Desk
 from replay.backtest.records import Records
 from replay.backtest.setting import Setting
 from schemas.events import BookChanged, QuoteChanged, TradePrinted
-from tests.connectors.epochs.toy import never_exit
+from tests.connectors.epochs.driven import drive
 from tests.replay.backtest.market import BEGIN_MS, CODEC, captured
 
 DECISIONS = "risk.decision.v1"
@@ -104,11 +100,9 @@ class Live(Desk):
 
 def turn(log: MemoryLog, shard: Shard, logic: Logic[Any]) -> None:
     """The process of a shard, until it has read everything."""
-    name, encode = shard.pipeline, Encoder(shard, CODEC, counts_of(log))
-    start = None if log.partitions[Tp(f"{name}.epochs.v1", 0)].end else "earliest"
+    start = None if log.partitions[Tp(f"{shard.pipeline}.epochs.v1", 0)].end else "earliest"
     session = open_session(log, CODEC, shard, Intent(start=start), until=lambda: True)
-    source, sink = EpochSource(session), EpochSink(session, never_exit)
-    run_flow(build_flow(source, sink, logic, Decoder(CODEC, name), encode), session)
+    drive(session, logic)
 
 
 def shard_of(logic: Logic[Any]) -> Shard:
