@@ -158,6 +158,11 @@ def plan_boundaries(
             history = rebuilt(ledger, shard, intent, list(history.base.places))
         upgraded = range(history.base.sequence + 1, history.next_sequence)
         boundaries.append(boundary(kind, before, shard.version, intent.reason))
+    elif before is not None and intent.upgrade is not None:
+        logger.warning(
+            "%s: the log is at version %s already: --upgrade %s changes nothing",
+            shard.transactional_id, shard.version[:12], intent.upgrade,
+        )  # fmt: skip
     if wants_skip(intent.skip, shard, history, ending_places(history)):
         boundaries.append(boundary("SKIP", shard.version, shard.version, *words(intent.skip)))
     if wants_acceptance(intent.accept, shard, history):

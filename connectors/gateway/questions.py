@@ -40,7 +40,9 @@ class Questions:
         at_ns, book = self._desk.parts.now_ns(), self._desk.fold.book
         for cl_ord_id, inquiry in self._desk.fold.inquiries.items():
             wanted = question(inquiry, at_ns)
-            if wanted is not None and (request := self._request(cl_ord_id, wanted)) is not None:
+            if wanted is None:
+                continue
+            if (request := self._request(cl_ord_id, wanted, inquiry.after)) is not None:
                 return request
         self._missing_ns = {name: self._missing_ns.get(name, at_ns) for name in book.missing}
         for cl_ord_id, since_ns in self._missing_ns.items():
@@ -65,19 +67,21 @@ class Questions:
                     return request
         return None
 
-    def _request(self, cl_ord_id: str, wanted: Question) -> Request | None:
+    def _request(
+        self, cl_ord_id: str, wanted: Question, after: str | None = None
+    ) -> Request | None:
         """None where it may not be asked now."""
-        request = self._of(self._desk.fold.book.entries[cl_ord_id], wanted)
+        request = self._of(self._desk.fold.book.entries[cl_ord_id], wanted, after)
         return request if self._desk.may_ask(request) else None
 
-    def _of(self, entry: Entry, wanted: Question) -> Request:
+    def _of(self, entry: Entry, wanted: Question, after: str | None) -> Request:
         port, order = self._desk.parts.port, entry.approved
         since_ms = order.ts_recv_ns // 1_000_000 - BEFORE_MS
         if wanted == "OPEN_ORDERS":
             return port.open_orders(order.instrument, order.cl_ord_id)
         if wanted == "CLOSED_ORDERS":
-            return port.closed_orders(order.instrument, since_ms, order.cl_ord_id)
-        return port.trades(order.instrument, entry.order_id, since_ms, order.cl_ord_id)
+            return port.closed_orders(order.instrument, since_ms, order.cl_ord_id, after)
+        return port.trades(order.instrument, entry.order_id, since_ms, order.cl_ord_id, after)
 
 
 class Quotes:

@@ -139,7 +139,7 @@ class Start:
         since_ms = self._past.last_trade_ms or desk.venue_ts_ms() - DAY_MS
         requests = [port.open_orders(None)]
         requests += [
-            port.trades(instrument, None, since_ms - RECENT_MS, None)
+            port.trades(instrument, None, since_ms - RECENT_MS)
             for instrument in desk.parts.caps.position_max
         ]
         ids = []

@@ -95,11 +95,27 @@ class OrderPort(Reader, Protocol):
         ...
 
     def open_orders(self, instrument: str | None, cl_ord_id: str | None = None) -> Request: ...
-    def closed_orders(self, instrument: str, since_ms: int, cl_ord_id: str | None) -> Request: ...
-    def trades(
-        self, instrument: str, order_id: str | None, since_ms: int, cl_ord_id: str | None
+    def closed_orders(
+        self,
+        instrument: str,
+        since_ms: int,
+        cl_ord_id: str | None = None,
+        from_id: str | None = None,
     ) -> Request:
-        """Trades of an order where its id is known, else of the instrument since a time."""
+        """Orders of every state, oldest first, since a time, or from the one of that id on."""
+        ...
+
+    def trades(
+        self,
+        instrument: str,
+        order_id: str | None,
+        since_ms: int,
+        cl_ord_id: str | None = None,
+        from_id: str | None = None,
+    ) -> Request:
+        """Trades of an order where its id is known, else of the instrument since a time, oldest
+        first; from the one of `from_id` on, that one included, where it is named.
+        """
         ...
 
     def account(self) -> Request: ...
@@ -113,16 +129,8 @@ class OrderPort(Reader, Protocol):
         """By instrument and id, sorted. Raises one of `UNREADABLE`, also for what is no list."""
         ...
 
-    def account_trades(
-        self, instrument: str, order_id: str | None, from_id: str | None, since_ms: int
-    ) -> Request:
-        """Trades of an order, or of the instrument since a time; from one on, that one included,
-        where it is named.
-        """
-        ...
-
     def read_trades(self, body: bytes) -> Trades:
-        """Of `account_trades`. Raises what `read_open_orders` raises."""
+        """Of `trades`. Raises what `read_open_orders` raises."""
         ...
 
     def weight(self, request: Request) -> int:

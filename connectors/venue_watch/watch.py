@@ -205,7 +205,7 @@ class Watch:
     def _request(self, listing: Listing, first: str | None) -> Request:
         begun_ms = (self._wanted.begun_ns + self._venue.offset_ns) // 1_000_000
         since_ms = max(begun_ms, self._venue.venue_ms() - DAY_MS)
-        return self._venue.port.account_trades(*listing, first, since_ms)
+        return self._venue.port.trades(*listing, since_ms, from_id=first)
 
     def _seen(
         self, name: str, listing: Listing, first: str | None, trades: Trades, times: tuple[int, int]

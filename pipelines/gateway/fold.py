@@ -21,11 +21,12 @@ from pipelines.gateway.reports import (
     FillReport,
     Kind,
     OrderReport,
+    PageReport,
     Reader,
     RefusalReport,
     Report,
 )
-from pipelines.gateway.resolution import ROUND, Inquiry, not_found, unanswered
+from pipelines.gateway.resolution import ROUND, Inquiry, full, not_found, unanswered
 from pipelines.orders.order import Refusal, follow, refused
 from schemas import events
 from schemas.events import OutcomeDoubt
@@ -253,6 +254,8 @@ class OrderFold:
             self._stands(report, request, cause)
         elif isinstance(report, FillReport):
             self._fill(report, cause)
+        elif isinstance(report, PageReport):
+            return  # see `_conclude`
         elif (entry := self.book.entries.get(request.cl_ord_id or "")) is None:
             return
         elif isinstance(report, RefusalReport):
@@ -304,7 +307,7 @@ class OrderFold:
     def _conclude(self, reports: list[Report], request: Asked, cause: Cause) -> None:
         """An answer to a question that did not name the order brings the inquiry forward."""
         inquiry = self.inquiries.get(request.cl_ord_id or "")
-        usable = all(isinstance(r, OrderReport | FillReport) for r in reports)
+        usable = all(isinstance(r, OrderReport | FillReport | PageReport) for r in reports)
         # Trades are also asked for where fills are missing: that is no answer to this inquiry.
         if inquiry is None or not usable or request.kind != ROUND[inquiry.asked]:
             return
@@ -314,6 +317,11 @@ class OrderFold:
             return
         [request_id] = cause.request_ids
         others = frozenset(r.order_id for r in reports if isinstance(r, OrderReport))
+        for page in reports:
+            if isinstance(page, PageReport):
+                following = full(inquiry, request_id, page.last_id, others)
+                self.inquiries[inquiry.cl_ord_id] = following
+                return
         inquiry = not_found(inquiry, request_id, cause.ts_recv_ns, others)
         if entry.order_id is not None:  # it has been there: two silent replicas do not undo that
             inquiry = inquiry._replace(round=0)

@@ -56,7 +56,13 @@ class DoubtReport(NamedTuple):
     readable: bool = True
 
 
-Report = OrderReport | FillReport | RefusalReport | DoubtReport
+class PageReport(NamedTuple):
+    """The answer is full: what comes after the order or trade of this id was not told."""
+
+    last_id: str
+
+
+Report = OrderReport | FillReport | RefusalReport | DoubtReport | PageReport
 
 
 class Stamp(NamedTuple):
@@ -79,7 +85,7 @@ class Reader(Protocol):
 
     def read_response(self, kind: Kind, status: int, body: bytes) -> list[Report]:
         """What a response says. An empty list of orders or trades is an empty list; what is no
-        list, where one was asked for, is a doubt.
+        list, where one was asked for, is a doubt; a full one ends with a `PageReport`.
         """
         ...
 

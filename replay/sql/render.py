@@ -29,9 +29,14 @@ def as_rows(answer: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def values_of(answer: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """The same values by place: two columns may have one name."""
+    """The same values by place: two columns may have one name. Raises `SqlError` for a time that
+    Python has not: infinity, or a year outside of 1 to 9999.
+    """
     for batch in answer.to_batches():
-        columns = [column.to_pylist() for column in batch.columns]
+        try:
+            columns = [column.to_pylist() for column in batch.columns]
+        except OverflowError as error:
+            raise SqlError(f"{error}: cast such times to text") from None
         yield from (tuple(map(plain, row)) for row in zip(*columns, strict=True))
 
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.orderport.binance_spot.account import rows, time_ns
+from connectors.orderport.binance_spot.account import ROWS_MAX, rows, time_ns
 from connectors.orderport.interface import UNREADABLE
 from pipelines.gateway.reports import (
     DoubtReport,
     FillReport,
     Kind,
     OrderReport,
+    PageReport,
     RefusalReport,
     Report,
     Standing,
@@ -72,9 +73,11 @@ def read_response(kind: Kind, status: int, body: bytes) -> list[Report]:
         if status >= 400:
             return [_error(status, said)]
         if kind == "TRADES":
-            return [_trade(one) for one in rows(said)]
-        if kind in ("OPEN_ORDERS", "CLOSED_ORDERS"):
-            return [_order(one, one["clientOrderId"]) for one in rows(said)]
+            return [*map(_trade, rows(said)), *_page(said, "id")]
+        if kind == "CLOSED_ORDERS":
+            return [*map(_listed, rows(said)), *_page(said, "orderId")]
+        if kind == "OPEN_ORDERS":
+            return [*map(_listed, rows(said))]
         return _answer(kind, said)
     except _BROKEN as error:
         return [DoubtReport(f"{status}: {type(error).__name__}", readable=False)]
@@ -109,6 +112,11 @@ def _by_text(text: str) -> RejectReason:
     return "VENUE_OTHER"
 
 
+def _page(said: list[dict[str, Any]], id_: str) -> list[Report]:
+    """No more rows than these go into an answer, oldest first."""
+    return [PageReport(_id(said[-1][id_]))] if len(said) >= ROWS_MAX else []
+
+
 def _answer(kind: Kind, said: dict[str, Any]) -> list[Report]:
     """To a new order or a cancel. The fills of a new order stand in it; it was open before them."""
     name = said["origClientOrderId"] if kind == "CANCEL" else said["clientOrderId"]
@@ -117,6 +125,10 @@ def _answer(kind: Kind, said: dict[str, Any]) -> list[Report]:
     if not fills:
         return [now]
     return [now._replace(standing="OPEN", cum_qty=Decimal(0)), *fills, now]
+
+
+def _listed(said: dict[str, Any]) -> OrderReport:
+    return _order(said, said["clientOrderId"])
 
 
 def _order(said: dict[str, Any], name: str) -> OrderReport:

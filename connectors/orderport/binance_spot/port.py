@@ -99,19 +99,31 @@ class BinanceSpot:
         parameters = () if instrument is None else (("symbol", symbol_of(instrument)),)
         return Request("GET", "/api/v3/openOrders", parameters, cl_ord_id)
 
-    def closed_orders(self, instrument: str, since_ms: int, cl_ord_id: str | None) -> Request:
-        parameters = (
-            ("symbol", symbol_of(instrument)),
-            ("startTime", str(since_ms)),
-            ("limit", ROWS_MAX),
-        )
+    def closed_orders(
+        self,
+        instrument: str,
+        since_ms: int,
+        cl_ord_id: str | None = None,
+        from_id: str | None = None,
+    ) -> Request:
+        where = ("startTime", str(since_ms)) if from_id is None else ("orderId", from_id)
+        parameters = (("symbol", symbol_of(instrument)), where, ("limit", ROWS_MAX))
         return Request("GET", "/api/v3/allOrders", parameters, cl_ord_id)
 
     def trades(
-        self, instrument: str, order_id: str | None, since_ms: int, cl_ord_id: str | None
+        self,
+        instrument: str,
+        order_id: str | None,
+        since_ms: int,
+        cl_ord_id: str | None = None,
+        from_id: str | None = None,
     ) -> Request:
-        which = ("startTime", str(since_ms)) if order_id is None else ("orderId", order_id)
-        parameters = (("symbol", symbol_of(instrument)), which, ("limit", ROWS_MAX))
+        """The venue takes no time beside an id."""
+        where: Parameters = () if order_id is None else (("orderId", order_id),)
+        if from_id is not None:
+            where = (*where, ("fromId", from_id))
+        where = where or (("startTime", str(since_ms)),)
+        parameters = (("symbol", symbol_of(instrument)), *where, ("limit", ROWS_MAX))
         return Request("GET", "/api/v3/myTrades", parameters, cl_ord_id)
 
     def account(self) -> Request:
@@ -122,17 +134,6 @@ class BinanceSpot:
 
     def read_open_orders(self, body: bytes) -> tuple[OpenOrder, ...]:
         return account.read_open_orders(self.venue, body)
-
-    def account_trades(
-        self, instrument: str, order_id: str | None, from_id: str | None, since_ms: int
-    ) -> Request:
-        """The venue takes no time beside an id."""
-        where: Parameters = () if order_id is None else (("orderId", order_id),)
-        if from_id is not None:
-            where = (*where, ("fromId", from_id))
-        where = where or (("startTime", str(since_ms)),)
-        symbol = ("symbol", symbol_of(instrument))
-        return Request("GET", "/api/v3/myTrades", (symbol, *where, ("limit", ROWS_MAX)))
 
     def read_trades(self, body: bytes) -> Trades:
         return account.read_trades(self.venue, body)

@@ -180,10 +180,13 @@ def test_rebuild_is_refused_where_state_depends_on_what_was_done() -> None:
         open_session(recorded_by_v1(), toy.CODEC, V2, intent, rebuildable=False)
 
 
-def test_an_upgrade_asked_for_twice_happens_once() -> None:
+def test_an_upgrade_asked_for_twice_happens_once_and_is_said_to(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     log = recorded_by_v1()
-    for _ in range(3):
+    for times in range(3):
         toy.live(log, V2, Counting(), upgrade="carry")
+        assert caplog.text.count("--upgrade carry changes nothing") == times
     assert len(boundaries(log)) == 1
 
 

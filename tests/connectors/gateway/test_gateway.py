@@ -26,6 +26,7 @@ from connectors.gateway.sender import again_ns
 from connectors.log.interface import Message, Tp
 from connectors.metrics import declared
 from connectors.orderport import order_port
+from connectors.orderport.binance_spot import parse, port
 from connectors.signing import Scope
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
@@ -259,6 +260,27 @@ def test_a_doubt_is_resolved_by_asking(tmp_path: Path, kind: str, status: int, w
         assert server.faults.counts[kind] == 1
         posts = [e for e in records.all(RAW) if getattr(e, "method", "") == "POST"]
         assert len(posts) == 1
+
+    play(tmp_path, act)
+
+
+def test_an_order_behind_a_full_page_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three filled before it, two to a page: neither orders nor trades name it at first."""
+    monkeypatch.setattr(port, "ROWS_MAX", "2")
+    monkeypatch.setattr(parse, "ROWS_MAX", 2)
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        for _ in range(3):
+            await reaches(gateway, records.approve(price=Decimal(101)), "FILLED")
+        server.faults.arm(Fault("stream_silent"))
+        server.faults.arm(Fault("lost_response", count=1, verb="POST"))
+        name = records.approve(price=Decimal(101))
+        await reaches(gateway, name, "FILLED")
+        assert "Resolved" in records.told(name)
+        book = gateway.desk.fold.book
+        await until(lambda: book.position(BTC) == Decimal("0.4"), "its fill")
 
     play(tmp_path, act)
 

@@ -102,7 +102,7 @@ async def the_account_is_listed_exactly(rig: Rig) -> None:
     balances = rig.port.read_balances((await rig.answer(rig.port.account())).body)
     totals = {one.asset: one.free_qty + one.locked_qty for one in balances}
     assert [one.locked_qty for one in balances] == [ZERO, Decimal(49)]
-    request = rig.port.account_trades(rig.instrument, None, None, 0)
+    request = rig.port.trades(rig.instrument, None, 0)
     trades = rig.port.read_trades((await rig.answer(request)).body)
     [trade] = trades.rows
     assert trades.complete
@@ -114,7 +114,7 @@ async def the_account_is_listed_exactly(rig: Rig) -> None:
         100_000 - paid - fees.get(balances[1].asset, ZERO),
     ]
     for order_id, from_id in ((trade.order_id, None), (None, trade.trade_id)):
-        request = rig.port.account_trades(rig.instrument, order_id, from_id, 0)
+        request = rig.port.trades(rig.instrument, order_id, 0, None, from_id)
         assert rig.port.read_trades((await rig.answer(request)).body) == trades
     await rig.ask(rig.port.cancel(order))
 
@@ -125,8 +125,8 @@ async def a_request_costs_what_the_venue_counts(rig: Rig) -> None:
         rig.port.account(),
         rig.port.open_orders(None),
         rig.port.open_orders(rig.instrument),
-        rig.port.account_trades(rig.instrument, None, None, 0),
-        rig.port.account_trades(rig.instrument, "1", None, 0),
+        rig.port.trades(rig.instrument, None, 0),
+        rig.port.trades(rig.instrument, "1", 0),
         rig.port.permissions(),
     ):
         now = rig.port.metered((await rig.answer(request)).headers).used_weight

@@ -13,7 +13,7 @@ from connectors.gateway.keys import Key, KeyRefused, parse_key
 from connectors.gateway.transport import Transport
 from connectors.orderport import NoSuchPort, order_port
 from connectors.simulated.server import VenueServer
-from pipelines.gateway.reports import DoubtReport
+from pipelines.gateway.reports import DoubtReport, PageReport
 from schemas.secret import Secret
 from tests.connectors.asynchronous import run
 from tests.connectors.gateway.rig import BTC, key_text
@@ -73,6 +73,15 @@ def test_an_order_without_a_name_that_is_text_is_a_doubt() -> None:
     order = {"clientOrderId": ["A1"], "orderId": 7, "status": "NEW", "executedQty": "0"}
     [report] = order_port("BINANCE").read_response("OPEN_ORDERS", 200, json.dumps([order]).encode())
     assert isinstance(report, DoubtReport)
+
+
+@pytest.mark.parametrize(("rows", "pages"), [(999, 0), (1_000, 1)])
+def test_an_answer_of_as_many_rows_as_fit_may_not_be_all(rows: int, pages: int) -> None:
+    order = {"clientOrderId": "A1", "orderId": 7, "status": "NEW", "executedQty": "0"}
+    listed = json.dumps([order | {"orderId": n} for n in range(rows)]).encode()
+    reports = order_port("BINANCE").read_response("CLOSED_ORDERS", 200, listed)
+    assert reports[rows:] == [PageReport("999")] * pages
+    assert len(order_port("BINANCE").read_response("OPEN_ORDERS", 200, listed)) == rows
 
 
 def test_a_venue_without_a_port_is_named() -> None:

@@ -107,6 +107,8 @@ def test_a_question_comes_from_a_file_or_an_example(tape: Ran, tmp_path: Path) -
         pytest.param(
             ("SELECT INTERVAL '1 month' AS i", "--output", "parquet"), "interval", id="no Parquet"
         ),
+        pytest.param(("SELECT 'infinity'::timestamptz",), "cast such times", id="no time"),
+        pytest.param(("SELECT ['-infinity'::date]", "--output", "csv"), "cast", id="no date"),
         pytest.param(("--file", "/nowhere/asked.sql"), "/nowhere/asked.sql", id="no file"),
         pytest.param(("--example", "x"), "no example x", id="no example"),
         pytest.param(("SELECT 1", "--date", "today"), "not a day", id="no day"),

@@ -33,6 +33,7 @@ from tests.ops.exposed import families
 from tests.ops.processes.desk import Desk
 
 PATIENCE_S = 60.0
+WINDOW_S = 300.0  # the whole run: what was decided otherwise once, stays in every later window
 EPOCHS = Tp("strategy.epochs.v1", 0)
 ARCHIVED = (EPOCHS.topic, "strategy.snapshots.v1", "signal.target.v1", "md.trade.v1", "md.quote.v1")
 SIGNAL = {"name": "book", "uses": "book-imbalance"}
@@ -79,7 +80,8 @@ def shadow(desk: Desk, name: str, candidate: str) -> Shadow:
     """In a run folder of its own: the newest verdict of a pipeline is one per folder."""
     [port] = free_ports(1)
     own = {"TAPE_RUN_DIR": str(desk.folder / name), "TAPE_METRICS__PORT": str(port)}
-    follow = ("--follow", "--window", "3", "--every", "0.5", "--source", "auto")
+    window = f"{WINDOW_S:g}"
+    follow = ("--follow", "--window", window, "--every", "0.5", "--source", "auto")
     command = ("canary", "strategy", "--candidate", candidate, *follow, "--output", "json")
     return Shadow(desk.start(*command, more=own), f"{HOST}:{port}", desk.folder / name)
 
@@ -117,6 +119,7 @@ def test_shadows_of_a_live_desk(desk: Desk) -> None:
         wait(lambda: grown(desk), "the archive follows")
         shadows = [shadow(desk, "same", "current"), shadow(desk, "other", "other.yaml")]
         wait(lambda: all(one.decided for one in shadows), "decisions were compared")
+        wait(lambda: shadows[1].told["verdict"] == 1, "the other decides otherwise")
         begun = [(one.told["time"], grown(desk)) for one in shadows]
         wait(lambda: grown(desk) > begun[-1][1], "the archive follows meanwhile")
         now_s = time.time()

@@ -22,10 +22,12 @@ from pipelines.gateway.reports import (
     DoubtReport,
     FillReport,
     OrderReport,
+    PageReport,
     RefusalReport,
     Report,
     Standing,
 )
+from pipelines.gateway.resolution import ROUND
 from schemas.events import (
     CancelApproved,
     OrderFilled,
@@ -234,6 +236,38 @@ def test_an_order_nobody_has_is_absent_after_two_rounds() -> None:
     assert len(resolved.request_ids) == 6
     assert story.fold.inquiries == {}
     assert not story.fold.book.live
+
+
+def test_full_answers_are_followed_to_their_end_before_an_order_is_absent() -> None:
+    story, others = Story(), [stands("FILLED", "0.1", f"X{n}") for n in range(6)]
+    story.tell(failure(arrived=True))
+    for number, start in enumerate((SECOND_NS, 5 * SECOND_NS)):
+        assert ask(story, "OPEN_ORDERS", number, [], start) == ""
+        for page in range(3):
+            rows = others[2 * page : 2 * page + 2]
+            told: list[Report] = [*rows, PageReport(rows[-1].order_id)]
+            assert ask(story, "CLOSED_ORDERS", 10 * number + page, told, start) == ""
+            [inquiry] = story.fold.inquiries.values()
+            assert (ROUND[inquiry.asked], inquiry.after) == ("CLOSED_ORDERS", rows[-1].order_id)
+        assert ask(story, "CLOSED_ORDERS", 10 * number + 3, [others[-1]], start) == ""
+        assert story.state == "OUTCOME_UNKNOWN"
+        strange: list[Report] = [trade(n, "0.1", None, f"V-X{n}") for n in range(6)]
+        assert ask(story, "TRADES", 10 * number, [*strange, PageReport("T5")], start) == ""
+        ended = ask(story, "TRADES", 10 * number + 1, [strange[-1]], start)
+        assert ended == ("Resolved" if number else "")
+    assert story.state == "ABSENT"
+    resolved = story.events[-1]
+    assert isinstance(resolved, OrderResolved)
+    assert len(resolved.request_ids) == 2 * (1 + 4 + 2)
+
+
+def test_an_order_on_a_later_page_is_found() -> None:
+    story = Story()
+    story.tell(failure(arrived=True))
+    ask(story, "OPEN_ORDERS", 1, [], SECOND_NS)
+    ask(story, "CLOSED_ORDERS", 1, [stands("FILLED", "1", "X"), PageReport("V-X")], SECOND_NS)
+    assert ask(story, "CLOSED_ORDERS", 2, [stands("CANCELED")], SECOND_NS) == "Resolved"
+    assert story.state == "CANCELED"
 
 
 def test_an_order_found_is_resolved_and_its_fills_are_missed() -> None:

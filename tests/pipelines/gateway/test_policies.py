@@ -10,7 +10,7 @@ from pipelines.gateway import breaker, gate, scopes
 from pipelines.gateway.breaker import FAILURES_MAX, OPEN_NS, WINDOW_NS, Breaker
 from pipelines.gateway.budget import SECOND_NS, Budget
 from pipelines.gateway.gate import STEPS, Gate, GateBroken
-from pipelines.gateway.resolution import Inquiry, not_found, question, unanswered
+from pipelines.gateway.resolution import Inquiry, full, not_found, question, unanswered
 from pipelines.gateway.scopes import States
 from schemas.events import (
     ControlSource,
@@ -143,6 +143,18 @@ def test_a_failed_answer_begins_its_round_anew() -> None:
     assert found.request_ids == ()
     assert question(found, 1_009) is None
     assert question(found, 1_010) == "OPEN_ORDERS"
+
+
+def test_a_failed_answer_behind_full_ones_leaves_nothing_of_its_round() -> None:
+    found = Inquiry("C1", 0, 1_000)
+    for number in range(3):
+        found = not_found(found, f"a{number}", 0)
+    whole = found
+    found = full(not_found(found, "b0", 1), "b1", "V9", frozenset({"V9"}))
+    assert (question(found, 1_000), found.after) == ("CLOSED_ORDERS", "V9")
+    found = full(found, "b2", "V11", frozenset({"V11"}))
+    assert found.others == {"V9", "V11"}
+    assert unanswered(found, 1) == whole._replace(not_before_ns=1_001)
 
 
 @given(st.lists(st.sampled_from([True] * 9 + [False]), max_size=40), st.integers(0, 5_000))
