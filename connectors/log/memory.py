@@ -179,6 +179,8 @@ class MemoryReader:
         runs: dict[Tp, list[Message]] = {}
         for tp, position in self._positions.items():
             partition = self._log.partitions[tp]
+            end = min(partition.stable_end(), position + max_records)
+            # After the end: it lies at `low` at least, and another thread may trim meanwhile.
             if position < partition.low:
                 raise OffsetsGone(
                     f"{tp.topic}/{tp.partition}: offset {position} is no longer on the log "
@@ -186,7 +188,6 @@ class MemoryReader:
                 )
             if tp in self._paused:
                 continue
-            end = min(partition.stable_end(), position + max_records)
             found = partition.committed(position, end)
             if found:
                 runs[tp] = [MemoryMessage(record, offset) for offset, record in found]

@@ -16,7 +16,7 @@ from connectors.epochs.intake_process import ProcessIntake
 from connectors.epochs.runs import Run, run_of
 from connectors.log.errors import OffsetsGone
 from connectors.log.interface import Message, OutRecord, Tp
-from connectors.log.memory import MemoryLog, MemoryReader
+from connectors.log.memory import MemoryLog, MemoryReader, Partition
 
 TPS = [Tp("t", 0), Tp("t", 1)]
 PATIENCE_S = 5.0
@@ -95,6 +95,23 @@ def test_an_error_comes_after_the_records_before_it() -> None:
     with pytest.raises(OffsetsGone):
         source.poll(0.0)
     source.close()
+
+
+def test_what_goes_amid_a_poll_is_an_error_and_never_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trim by another thread, at the moment when the end is read: no offset below is skipped."""
+    log, stable_end = log_of([0, 0]), Partition.stable_end
+    source = Intake(MemoryReader(log, dict.fromkeys(TPS, 0)), dict.fromkeys(TPS, 0), run_of)
+
+    def trimmed(partition: Partition) -> int:
+        partition.low = 1
+        return stable_end(partition)
+
+    monkeypatch.setattr(Partition, "stable_end", trimmed)
+    for _ in range(2):
+        with pytest.raises(OffsetsGone):
+            source.poll(0.0)
 
 
 def test_a_thread_reads_no_further_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
