@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from replay.archive.errors import ArchiveError
 from replay.archive.layout import IDS, PARTITIONS, SCHEMAS, schema_file
-from replay.archive.manifest import digest
+from replay.archive.manifest import canonical, digest
 from replay.archive.schemas import kept_ids
 from replay.archive.source import partitions
 from replay.archive.store import UNFINISHED, Store
@@ -31,10 +33,18 @@ def check_schemas(store: Store, days: dict[str, Day], day: str, audit: Audit) ->
 
 def _ids(store: Store, audit: Audit) -> dict[int, str] | None:
     try:
-        return kept_ids(store)
+        found = kept_ids(store)
+        _check_form(store, IDS, {str(number): name for number, name in found.items()}, audit)
+        return found
     except ArchiveError as error:
         audit.find(str(error), IDS)
         return None
+
+
+def _check_form(store: Store, name: str, said: Any, audit: Audit) -> None:
+    """No manifest has the digest of a table that grows: its bytes follow from its values."""
+    if store.exists(name) and store.read(name) != canonical(said):
+        audit.find("it is not in the one form of what it says", name)
 
 
 def _check_file(store: Store, fingerprint: str, sha256: str, audit: Audit) -> None:
@@ -54,12 +64,14 @@ def _check_ids(ids: dict[int, str], days: dict[str, Day], audit: Audit) -> None:
 
 
 def _check_partitions(store: Store, days: dict[str, Day], audit: Audit) -> None:
-    """The table of partitions is that of the newest day manifest."""
+    """The table of partitions is that of the newest day manifest, to the byte."""
     if not days:
         return
     newest = days[max(days)]
     try:
-        if partitions(store) != newest.partitions:
+        found = partitions(store)
+        _check_form(store, PARTITIONS, found, audit)
+        if found != newest.partitions:
             audit.find(f"it is not the table that the manifest of {newest.day} has", PARTITIONS)
     except ArchiveError as error:
         audit.find(str(error), PARTITIONS)

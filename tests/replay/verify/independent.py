@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ def sha256(path: Path) -> str:
 
 
 def check(root: Path, day: str, key: Any) -> bool:
-    known = {root / "_schemas/ids.json", root / "_schemas/partitions.json"}
-    before, days = None, dict[str, Any]()
+    tables = root / "_schemas/ids.json", root / "_schemas/partitions.json"
+    before, days, known = None, dict[str, Any](), {*tables}
     for path in sorted((root / "_days").glob("*.json")):
         days[path.stem] = listed = json.loads(path.read_bytes())
         assert listed["previous"] == before
@@ -37,16 +36,17 @@ def check(root: Path, day: str, key: Any) -> bool:
         gone = {n for a, b in said["missing"] for n in range(a, b)}
         found = pq.read_table(parquet, columns=["_offset"]).column(0).to_pylist()
         assert found == [n for n in range(said["start"], said["end"]) if n not in gone]
-    ids = json.loads((root / "_schemas/ids.json").read_bytes())
+    ids = json.loads((texts := [path.read_text() for path in tables])[0])
     for name, schema in days[day]["schemas"].items():
         assert sha256(root / f"_schemas/{name}.avsc") == schema["sha256"]
         assert all(ids[str(number)] == name for number in schema["ids"])
-    assert json.loads((root / "_schemas/partitions.json").read_bytes()) == listed["partitions"]
+    for text, said in zip(texts, (ids, listed["partitions"]), strict=True):
+        assert text == json.dumps(said, sort_keys=True, separators=(",", ":")) + "\n"
     there = {path for d in ("_days", "_schemas", "*/dt=*") for path in root.glob(f"{d}/*")}
     assert known >= {path for path in there if path.parent.name < f"dt={max(days)}"}
     names = re.findall(r"dt=(.*)/(.*)\+(\d+)-(\d+)\.parquet", "\n".join(map(str, there)))
     ends = dict(sorted(((tp, int(a), d), int(b)) for d, tp, a, b in names))  # the longest wins
-    return all(x[0] != y[0] or ends[x] <= y[1] for x, y in pairwise(ends))
+    return all(x[0] != y[0] or ends[x] <= y[1] for x, y in zip(ends, [*ends][1:], strict=False))
 
 
 def verdict(root: Path, day: str, pem: bytes) -> bool:

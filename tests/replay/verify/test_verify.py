@@ -12,7 +12,7 @@ import pytest
 from connectors.log.interface import Tp
 from connectors.signing import BadKey, make_key
 from replay.archive.errors import ArchiveError
-from replay.archive.layout import day_manifest
+from replay.archive.layout import IDS, PARTITIONS, day_manifest
 from replay.archive.reader import index
 from replay.frames import scan
 from replay.sql.session import ask
@@ -127,6 +127,19 @@ def test_a_day_manifest_of_another_form_is_a_finding(
 def test_every_harm_is_found_at_its_place(shelf: Shelf) -> None:
     counts = survive(shelf, 200, seed=1)
     assert {kind.removeprefix("archive harmed: ") for kind in counts} == set(KINDS)
+    assert audited(shelf).clean
+
+
+@pytest.mark.parametrize("table", [IDS, PARTITIONS])
+def test_a_byte_that_changes_no_value_is_found_too(shelf: Shelf, table: str) -> None:
+    path = shelf.root / table
+    whole = path.read_bytes()
+    for harm in (whole[:-1], whole + b" ", b" " + whole):
+        path.write_bytes(harm)
+        audit = audited(shelf)
+        assert [finding.file for finding in audit.findings] == [table]
+        assert not independent.verdict(shelf.root, DAY, shelf.public_pem)
+    path.write_bytes(whole)
     assert audited(shelf).clean
 
 
