@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from replay.sql.errors import SqlError
+from replay.sql.exactly import listed
 from schemas.json_form import to_json
 
 
@@ -29,14 +30,9 @@ def as_rows(answer: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def values_of(answer: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """The same values by place: two columns may have one name. Raises `SqlError` for a time that
-    Python has not: infinity, or a year outside of 1 to 9999.
-    """
+    """The same values by place: two columns may have one name. Raises `SqlError`."""
     for batch in answer.to_batches():
-        try:
-            columns = [column.to_pylist() for column in batch.columns]
-        except OverflowError as error:
-            raise SqlError(f"{error}: cast such times to text") from None
+        columns = map(listed, batch.columns)
         yield from (tuple(map(plain, row)) for row in zip(*columns, strict=True))
 
 

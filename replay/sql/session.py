@@ -18,6 +18,7 @@ from replay.archive.store import Store
 from replay.sql.definitions import Definitions
 from replay.sql.errors import SqlError
 from replay.sql.events import Kind
+from replay.sql.exactly import require_held
 from replay.times import EVERYTHING, Span
 from schemas.catalog import Catalog
 
@@ -41,7 +42,9 @@ def ask(store: Store, catalog: Catalog, question: str, span: Span = EVERYTHING) 
             require_question(connection, question)
             define(connection, views, question)
             lock(connection, store)
-            return connection.sql(question).to_arrow_table()
+            found = connection.sql(question)
+            require_held(found)
+            return found.to_arrow_table()
 
     return _while_it_grows(lambda: Definitions(store, catalog, span), answer)
 

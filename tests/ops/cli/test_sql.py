@@ -87,6 +87,11 @@ def test_columns_of_one_name_keep_their_values(tape: Ran, monkeypatch: pytest.Mo
     assert parquet_of(tape, monkeypatch, asked).to_pylist() == [told]
 
 
+def test_nanoseconds_are_shown(tape: Ran) -> None:
+    asked = "SELECT make_timestamp_ns(1795253400123456789) AS at"
+    assert tape("sql", asked)[1].splitlines()[1] == "2026-11-21T09:30:00.123456789"
+
+
 def test_a_question_comes_from_a_file_or_an_example(tape: Ran, tmp_path: Path) -> None:
     file = tmp_path / "asked.sql"
     file.write_text("SELECT count(*) AS n FROM order_denied")
@@ -109,6 +114,7 @@ def test_a_question_comes_from_a_file_or_an_example(tape: Ran, tmp_path: Path) -
         ),
         pytest.param(("SELECT 'infinity'::timestamptz",), "cast such times", id="no time"),
         pytest.param(("SELECT ['-infinity'::date]", "--output", "csv"), "cast", id="no date"),
+        pytest.param(("SELECT 1::uhugeint AS n",), "column n", id="no such type"),
         pytest.param(("--file", "/nowhere/asked.sql"), "/nowhere/asked.sql", id="no file"),
         pytest.param(("--example", "x"), "no example x", id="no example"),
         pytest.param(("SELECT 1", "--date", "today"), "not a day", id="no day"),
