@@ -87,7 +87,7 @@ class Book:
         self.missing: dict[str, None] = {}  # orders with fewer fills seen than the venue counts
         self.positions: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self.parents: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
-        self.stamps_ms: deque[int] = deque()
+        self.stamps_ms: deque[int] = deque()  # of the last second before the newest
         self.today = Today()
         self.holdings = Holdings()
         self.recv_window_ms_max = 0
@@ -130,9 +130,9 @@ class Book:
         return None
 
     def usage(self, order: OrderApproved, venue_ts_ms: int) -> Usage:
-        """What counts against the caps when this order is decided on."""
-        while self.stamps_ms and self.stamps_ms[0] <= venue_ts_ms - SECOND_MS:
-            self.stamps_ms.popleft()
+        """What counts against the caps when this order is decided on. It changes nothing: a replay
+        asks only about orders that were sent.
+        """
         day = venue_ts_ms // DAY_MS
         today = self.today if self.today.day == day else Today(day)
         beside = self.holdings.of(order.instrument)
@@ -140,7 +140,7 @@ class Book:
         working = self._working[order.instrument, order.side]
         bought = order.side == "BUY"
         return Usage(
-            len(self.stamps_ms),
+            sum(ms > venue_ts_ms - SECOND_MS for ms in self.stamps_ms),
             today.orders,
             today.notional,
             len(self.live),
@@ -207,6 +207,8 @@ class Book:
         self.recv_window_ms_max = max(self.recv_window_ms_max, event.recv_window_ms)
         day = event.venue_ts_ms // DAY_MS
         today = self.today if self.today.day == day else Today(day)
+        while self.stamps_ms and self.stamps_ms[0] <= event.venue_ts_ms - SECOND_MS:
+            self.stamps_ms.popleft()
         self.stamps_ms.append(event.venue_ts_ms)
         value = EXACTLY.add(today.notional, notional(approved))
         self.today = Today(day, today.orders + 1, value)

@@ -320,7 +320,9 @@ class OrderFold:
         for page in reports:
             if isinstance(page, PageReport):
                 following = full(inquiry, request_id, page.last_id, others)
-                self.inquiries[inquiry.cl_ord_id] = following
+                stuck = page.last_id == inquiry.after  # the same page again: it leads nowhere
+                again = unanswered(inquiry, cause.ts_recv_ns)
+                self.inquiries[inquiry.cl_ord_id] = again if stuck else following
                 return
         inquiry = not_found(inquiry, request_id, cause.ts_recv_ns, others)
         if entry.order_id is not None:  # it has been there: two silent replicas do not undo that

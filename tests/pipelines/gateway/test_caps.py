@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.exact import ZERO
+from pipelines.gateway import saved
 from pipelines.gateway.book import SECOND_MS
 from pipelines.gateway.caps import CapsRefused, Usage, check, notional, parse_caps
 from pipelines.gateway.fold import OrderFold
@@ -116,7 +117,10 @@ class Desk:
     def order(self, side: str, qty: Decimal) -> None:
         self.number += 1
         order = approved(f"C{self.number}", side=side, order_qty=qty, parent_qty=qty)
-        if check(order, self.fold.book.usage(order, self.now_ms), QUOTE, TIGHT) is not None:
+        before = saved.dump(self.fold)
+        refused = check(order, self.fold.book.usage(order, self.now_ms), QUOTE, TIGHT)
+        assert saved.dump(self.fold) == before, "a replay does not ask about what was not sent"
+        if refused is not None:
             return
         self.fold.apply(order)
         self.fold.apply(sent(order.cl_ord_id, ts_ms=self.now_ms))

@@ -261,6 +261,18 @@ def test_full_answers_are_followed_to_their_end_before_an_order_is_absent() -> N
     assert len(resolved.request_ids) == 2 * (1 + 4 + 2)
 
 
+def test_a_venue_that_repeats_a_full_answer_is_not_asked_on_and_on() -> None:
+    story = Story()
+    story.tell(failure(arrived=True))
+    page: list[Report] = [stands("FILLED", "1", "X"), PageReport("V-X")]
+    ask(story, "OPEN_ORDERS", 1, [], SECOND_NS)
+    for number in (1, 2):
+        assert ask(story, "CLOSED_ORDERS", number, page, SECOND_NS) == ""
+    [inquiry] = story.fold.inquiries.values()
+    assert (inquiry.asked, inquiry.after, inquiry.request_ids) == (0, None, ())
+    assert inquiry.not_before_ns > SECOND_NS, "its round begins anew, later"
+
+
 def test_an_order_on_a_later_page_is_found() -> None:
     story = Story()
     story.tell(failure(arrived=True))
