@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import logging
 import os
 import pkgutil
@@ -20,6 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from connectors import log_lines
+from ops.cli._output import printable
 from schemas.errors import TapeError, one_line
 
 FINDING = 1
@@ -37,7 +39,7 @@ class _Commands(TyperGroup):
         except TapeError as error:
             if os.environ.get("TAPE_DEBUG"):
                 traceback.print_exc()
-            print(f"tape: {one_line(error)}", file=sys.stderr)
+            print(f"tape: {printable(one_line(error))}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except BrokenPipeError:
             # The reader (`| head`) has had enough; flushing what is left must not fail either.
@@ -82,6 +84,7 @@ def build() -> typer.Typer:
 
 
 def _begin() -> None:
+    _require_text()
     level = os.environ.get("TAPE_LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         raise TapeError(f"TAPE_LOG_LEVEL is {level}, not a level (DEBUG, INFO, WARNING, ERROR)")
@@ -91,8 +94,22 @@ def _begin() -> None:
     log_lines.to_stderr(level, form)
 
 
+def _require_text() -> None:
+    """Of what came from outside; a library would end with a traceback, one by one."""
+    given = {f"argument {number}": word for number, word in enumerate(sys.argv) if number}
+    given |= {name: word for name, word in os.environ.items() if name.startswith("TAPE_")}
+    for name, word in given.items():
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise TapeError(f"{name} is not text in UTF-8") from None
+
+
 def main() -> None:
     """Runs the command line and exits: 0 clean, 1 a finding, 2 could not run, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an encoding without a character
     try:
         build()(prog_name="tape")
     except Exception:

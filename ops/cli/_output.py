@@ -6,9 +6,13 @@ import enum
 import json
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+
+_CONTROLS: Final = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
 
 
 class Form(enum.StrEnum):
@@ -23,7 +27,20 @@ Output = Annotated[Form, typer.Option("--output", help="text for people, json fo
 
 def emit(form: Form, value: Any, text: str) -> None:
     """Prints `text`, or `value` as JSON, to stdout; what is not JSON (a path) by its string."""
-    print(json.dumps(value, indent=2, default=str) if form is Form.JSON else text, flush=True)
+    if form is Form.JSON:
+        print(json.dumps(value, indent=2, default=str), flush=True)
+    else:
+        show(text)
+
+
+def show(text: str) -> None:
+    """Prints lines for a person."""
+    print(printable(text), flush=True)
+
+
+def printable(text: str) -> str:
+    """Without the control characters by which words from outside could steer a terminal."""
+    return text.translate(_CONTROLS)
 
 
 def warn(warning: str) -> None:

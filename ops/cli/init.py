@@ -54,10 +54,9 @@ def lines_of(file: Path) -> Iterator[str]:
     """The lines of a file or of stdin. Raises `TapeError` if there is no such file."""
     from schemas.errors import TapeError
 
-    if str(file) == "-":
-        return iter(sys.stdin)
     try:
-        return iter(file.read_text().splitlines())
+        told = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return iter(told.decode("utf-8").splitlines())
     except OSError as error:
         raise TapeError(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.cli._output import columns, show
 from ops.cli._times import Date, From, To, span_of
 from schemas.errors import TapeError
 
@@ -107,16 +108,15 @@ def _question(text: str | None, file: Path | None, example: str | None) -> str:
 
     if example is not None:
         return shipped(example).sql
-    if file is None:
-        return sys.stdin.read() if text == "-" else str(text)
+    if file is None and text != "-":
+        return str(text)
     try:
-        return file.read_text("utf-8")
+        return (file.read_bytes() if file else sys.stdin.buffer.read()).decode("utf-8")
     except UnicodeDecodeError:
-        raise NoQuestion(f"{file} is not text in UTF-8") from None
+        raise NoQuestion(f"{file or 'what stdin says'} is not text in UTF-8") from None
 
 
 def _list_examples() -> None:
-    from ops.cli._output import columns
     from replay.sql.shipped import examples
 
     print(columns([(each.name, each.question) for each in examples()]))
@@ -130,9 +130,7 @@ def _print(answer: pa.Table, output: AnswerForm) -> None:
             raise NoQuestion("parquet is not for a terminal: add > FILE")
         sys.stdout.buffer.write(render.as_parquet(answer))
         return
-    texts = {
-        AnswerForm.TABLE: render.as_table,
-        AnswerForm.JSON: render.as_json,
-        AnswerForm.CSV: render.as_csv,
-    }
-    print(texts[output](answer), flush=True)
+    if output is AnswerForm.TABLE:
+        show(render.as_table(answer))
+    else:
+        print((render.as_json if output is AnswerForm.JSON else render.as_csv)(answer), flush=True)

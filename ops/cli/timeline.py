@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ops.cli._output import show
 from ops.cli._times import Date, From, To, span_of
 
 
@@ -55,4 +56,4 @@ def timeline(
     if output is Form.JSON:
         print(json.dumps(as_json(found), indent=2), flush=True)
     else:
-        print(review_of(found) if review else as_markdown(found), flush=True)
+        show(review_of(found) if review else as_markdown(found))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops import cli
+from ops.cli._output import Form, emit
 from ops.settings import ROOT
 from schemas.errors import TapeError
 
@@ -134,6 +135,60 @@ def test_a_wrong_word_on_the_line_is_exit_code_2(
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 2
+
+
+def test_control_characters_from_outside_are_shown_and_not_obeyed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> None:
+        emit(Form.TEXT, None, "a\x1b[2J\r\x9b1m\tb\nc")
+        raise TapeError("no \x1b[31m such")
+
+    assert _exit_code(monkeypatch, told) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "a\\x1b[2J\\x0d\\x9b1m\tb\nc\n"
+    assert printed.err == "tape: no \\x1b[31m such\n"
+
+
+BYTE = b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "stdin", "said"),
+    [
+        pytest.param((b"sql", BYTE), {}, b"", "argument 2 is not text", id="argument"),
+        pytest.param((b"config",), {b"TAPE_RUN_DIR": BYTE}, b"", "TAPE_RUN_DIR is not", id="env"),
+        pytest.param((b"sql", b"-"), {}, b"SELECT '\xff'", "stdin says is not text", id="sql"),
+        pytest.param((b"try", b"-"), {}, BYTE, "- is not text", id="try"),
+    ],
+)
+def test_bytes_that_are_no_text_are_one_line(
+    tmp_path: Path,
+    arguments: tuple[bytes, ...],
+    env: dict[bytes, bytes],
+    stdin: bytes,
+    said: str,
+) -> None:
+    done = subprocess.run(
+        [bytes(ROOT / "tape"), *arguments],
+        env={**os.environb, b"TAPE_RUN_DIR": bytes(tmp_path), **env},
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert said in done.stderr.decode()
+
+
+def test_an_encoding_without_a_character_shows_its_number(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(ROOT / "tape"), "sql", "SELECT '€' AS a", "--archive", str(tmp_path)],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.split()[:2]) == (0, ["a", "\\u20ac"])
 
 
 def test_listing_the_commands_imports_none_of_the_heavy_parts() -> None:
