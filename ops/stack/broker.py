@@ -133,7 +133,9 @@ def launch(broker: Broker) -> subprocess.Popen[bytes]:
 
 
 def answers(broker: Broker) -> bool:
-    """Whether the broker serves clients: it has registered itself and tells its own address."""
+    """Whether the broker serves clients: it has registered itself and tells its own address, and is
+    this one, not another that took its port while it started.
+    """
     if not is_taken(broker.ports.kafka):
         return False
     from confluent_kafka import KafkaException
@@ -149,7 +151,17 @@ def answers(broker: Broker) -> bool:
         metadata = AdminClient(options).list_topics(timeout=2)
     except KafkaException:
         return False
-    return any(node.port == broker.ports.kafka for node in metadata.brokers.values())
+    known = any(node.port == broker.ports.kafka for node in metadata.brokers.values())
+    return known and metadata.cluster_id == _formatted_as(broker.folder / "data")
+
+
+def _formatted_as(data: Path) -> str | None:
+    """The cluster id that the storage was given."""
+    try:
+        rows = (data / "meta.properties").read_text().splitlines()
+    except OSError:
+        return None
+    return dict(row.partition("=")[::2] for row in rows).get("cluster.id")
 
 
 def cluster_id(drawn: bytes) -> str:

@@ -10,6 +10,7 @@ a loader of its own cannot be kept linked (`ops.stack.learned`), and those are n
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import subprocess
@@ -36,6 +37,7 @@ MAIN = (
 )
 API = "/apis/ccompat/v7"
 GRACE_S = 60.0  # a run that learns writes what it learned
+_HEADER = "Tape-Part"
 
 
 class Registry(NamedTuple):
@@ -89,22 +91,31 @@ def launch(registry: Registry) -> subprocess.Popen[bytes]:
         if not name.startswith(("APICURIO_", "QUARKUS_", "REGISTRY_"))
     }
     mark = processes.marker(registry.folder)
+    named = f'-Dquarkus.http.header."{_HEADER}".value={name_of(registry.folder)}'
     (registry.folder / "class-path").write_text(f'-cp "{class_path(registry.program)}"\n')
     quicker = learned.use("registry")
     if registry.learn and not quicker:
         quicker = learned.learn("registry", registry.folder)
-    command = [str(registry.java), *HEAP, temporary(registry.folder), *quicker, mark, *MAIN]
+    command = [str(registry.java), *HEAP, temporary(registry.folder), *quicker, mark, named, *MAIN]
     return processes.spawn(command, registry.folder, registry.log, {**kept, **options(registry)})
 
 
+def name_of(folder: Path) -> str:
+    """What the registry of this folder calls itself in each answer."""
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+
+
 def answers(registry: Registry) -> bool:
-    """Whether the registry lists its subjects."""
+    """Whether the registry lists its subjects: this one, not another that took its port while it
+    started.
+    """
     if not is_taken(registry.port):
         return False
     connection = http.client.HTTPConnection(HOST, registry.port, timeout=2)
     try:
         connection.request("GET", f"{API}/subjects")
-        return connection.getresponse().status == 200
+        answer = connection.getresponse()
+        return answer.status == 200 and answer.headers[_HEADER] == name_of(registry.folder)
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -1,5 +1,6 @@
 """The local stack, on the run's own broker and registry."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from ops import stack as local_stack
-from ops.stack import StackInfo
+from ops.stack import Ports, StackInfo, broker, registry
 
 
 def test_starting_what_runs_changes_nothing(stack: StackInfo, stack_dir: Path) -> None:
@@ -16,6 +17,28 @@ def test_starting_what_runs_changes_nothing(stack: StackInfo, stack_dir: Path) -
     parts = local_stack.status(stack_dir)
     assert [part.pids for part in parts] == before
     assert all(part.answers and len(part.pids) == 1 for part in parts)
+
+
+def test_what_answers_at_a_parts_address_is_that_part(
+    stack: StackInfo, stack_dir: Path, tmp_path: Path
+) -> None:
+    """Two stacks that start at once see the same ports free: one would take the other's parts for
+    its own.
+    """
+    kept = json.loads((stack_dir / "stack.json").read_text())["ports"]
+    own = _parts(stack_dir, Ports(**kept))
+    (tmp_path / "kafka" / "data").mkdir(parents=True)
+    (tmp_path / "kafka" / "data" / "meta.properties").write_text("cluster.id=AnotherOne\n")
+    other = _parts(tmp_path, Ports(**kept))
+    assert (broker.answers(own[0]), registry.answers(own[1])) == (True, True)
+    assert (broker.answers(other[0]), registry.answers(other[1])) == (False, False)
+
+
+def _parts(run_dir: Path, ports: Ports) -> tuple[broker.Broker, registry.Registry]:
+    return (
+        broker.Broker(run_dir / "kafka", Path(), [], ports),
+        registry.Registry(run_dir / "registry", Path(), Path(), ports.registry),
+    )
 
 
 @pytest.mark.kills_broker
