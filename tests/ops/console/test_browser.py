@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ops.settings import ROOT
+from ops.stack.processes import wait_for
 from tests.browser import DESKTOP, PHONE, Seen, Theme, chromium, visit
 from tests.ops.console.looks import Columns, captured, columns, extents, script
 from tests.ops.console.stub import Stub
@@ -275,7 +276,7 @@ def test_candles_of_another_interval_are_asked_for_live_and_past(
     page.keyboard.press("ArrowUp")
     expect(page).to_have_url(f"{archived.url}?instrument={PAGE['instrument']}&interval=10")
     expect(picker).to_have_value("10")
-    assert archived.page["interval_s"] == 10
+    assert wait_for(lambda: archived.page["interval_s"] == 10, 10)  # the picker shows it first
     page.click("#minute-back")
     expect(page.locator("#banner-past")).to_contain_text("You look at the past")
     assert archived.asked[-1]["interval"] == "10"
