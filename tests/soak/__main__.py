@@ -1,9 +1,9 @@
 """The full fault counts, in pieces: `make soak`, or `python -m tests.soak --minutes 9 --only WORD`.
 
-Runs on a broker of its own. What is done is kept in `.run/soak`, so that a run that was stopped
-goes on where it was; a scenario whose code was changed begins anew. What is done so far goes to
-`docs/reliability.md`; what was done with other code than there is keeps its row, marked, and is
-named. A failure prints the scenario and the seed that repeats it. A count that must
+Runs on a broker of its own. What is done is kept in `docs/reliability.json`, so that a run that
+was stopped goes on where it was; a scenario whose code was changed begins anew. What is done so far
+goes to `docs/reliability.md`; what was done with other code than there is keeps its row, marked,
+and is named. A failure prints the scenario and the seed that repeats it. A count that must
 be 0 and is not fails the run, with its scenario.
 """
 
@@ -33,9 +33,13 @@ CHANGED = "changed since"
 
 @contextmanager
 def own_stack() -> Iterator[StackInfo]:
-    folder = FOLDER / "stack"
+    """The one before is kept beside it, as evidence of a round that failed."""
+    folder, before = FOLDER / "stack", FOLDER / "stack-before"
+    FOLDER.mkdir(parents=True, exist_ok=True)
     local_stack.stop(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
     try:
         yield local_stack.start(folder, ports=local_stack.FREE)
     finally:
@@ -77,6 +81,7 @@ def main() -> int:
     with own_stack() as stack:
         while (todo := remaining(state, asked.only)) and time.monotonic() < limit:
             run_piece(todo[0], state, stack)
+            write_page(state)
     write_page(state)
     for piece in PIECES:
         if state.outdated(piece.name, piece.about):
@@ -96,7 +101,7 @@ def judged(state: State) -> int:
     if rare := [*uncounted(state.counts), *shortfalls(state.counts)]:
         print(f"too rare to count as survived: {'; '.join(rare)}")
         return 1
-    print(f"all done in {state.seconds / 60:.0f} minutes, {said(state.counts)}: see {PAGE.name}")
+    print(f"all done: {said(state.counts)}: see {PAGE.name}")
     return 0
 
 
@@ -109,12 +114,12 @@ def write_page(state: State) -> None:
 
 def results(state: State) -> str:
     lines = [
-        f"Seeds from {SEED}, {state.seconds / 60:.0f} minutes. Beside each fault the commit at "
-        "which it was run last, and the digest of the files it is about; "
+        f"Seeds from {SEED}. Beside each fault how long it took, the commit at which it was run "
+        "last, and the digest of the files it is about; "
         f"*{CHANGED}*: they were others when this was written.",
         "",
-        "| fault | rounds | commit | code |",
-        "|---|---|---|---|",
+        "| fault | rounds | minutes | commit | code |",
+        "|---|---|---|---|---|",
         *(_row(state, piece) for piece in PIECES),
         "",
         "| counted | |",
@@ -128,7 +133,8 @@ def _row(state: State, piece: Piece) -> str:
     done = state.done.get(piece.name) or Done("", "")
     left = f" of {piece.wanted:,}" if done.rounds < piece.wanted else ""
     mark = f", *{CHANGED}*" if state.outdated(piece.name, piece.about) else ""
-    return f"| {piece.name} | {done.rounds:,}{left} | {done.commit} | {done.code}{mark} |"
+    took = f"{done.seconds / 60:.0f}" if done.seconds else "-"
+    return f"| {piece.name} | {done.rounds:,}{left} | {took} | {done.commit} | {done.code}{mark} |"
 
 
 if __name__ == "__main__":

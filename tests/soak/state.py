@@ -1,4 +1,6 @@
-"""What was done, piece by piece, and for which code: kept in `.run/soak`."""
+"""What was done, piece by piece, and for which code: kept in `docs/reliability.json`, with the
+repository, so that any clone goes on where another was stopped.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".run" / "soak"
+KEPT = ROOT / "docs" / "reliability.json"
 
 
 @dataclass
@@ -49,14 +52,10 @@ class State:
             merge(found, done.counts)
         return found
 
-    @property
-    def seconds(self) -> float:
-        return sum(done.seconds for done in self.done.values())
-
     def save(self) -> None:
         fresh = FOLDER / "state.json.new"
-        fresh.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        fresh.replace(FOLDER / "state.json")
+        fresh.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n")
+        fresh.replace(KEPT)
 
 
 def commit() -> str:
@@ -75,13 +74,9 @@ def code_hash(about: Iterable[str]) -> str:
 
 
 def loaded() -> State:
-    """The state of earlier runs, if there is one."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    try:
-        found = json.loads((FOLDER / "state.json").read_text())
-        return State({name: Done(**done) for name, done in found["done"].items()})
-    except (OSError, ValueError, TypeError, LookupError):
-        return State()
+    """The state of earlier runs."""
+    found = json.loads(KEPT.read_text())
+    return State({name: Done(**done) for name, done in found["done"].items()})
 
 
 def merge(counts: dict[str, int], more: Mapping[str, int] | Counter[str]) -> None:

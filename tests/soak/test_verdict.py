@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.totals import WANTED
 from tests.soak import __main__ as soak
 from tests.soak.pieces import PIECES
-from tests.soak.state import Done, State, code_hash
+from tests.soak.state import Done, State, code_hash, loaded
 from tests.soak.verdict import ZERO
 
 KILLS = "kill switch, Kafka broken"
@@ -49,8 +49,9 @@ def test_a_soak_that_is_well_says_its_counts(
 ) -> None:
     state.done[CRASHES].seconds = 120.0
     assert soak.main() == 0
+    assert f"| {CRASHES} | 300 | 2 | c0ffee |" in soak.PAGE.read_text()
     assert said(capsys) == (
-        "all done in 2 minutes, 0 lost, 0 duplicated, 0 different, 0 disordered, 0 too late, "
+        "all done: 0 lost, 0 duplicated, 0 different, 0 disordered, 0 too late, "
         "0 not free and no alarm: see reliability.md"
     )
 
@@ -96,9 +97,9 @@ def test_what_was_run_with_other_code_keeps_its_row_and_is_marked(
     soak.main()
     rows = soak.PAGE.read_text().splitlines()
     assert [row for row in rows if row.endswith("*changed since* |")] == [
-        f"| {KILLS} | 100 | badcafe | 0ld, *changed since* |"
+        f"| {KILLS} | 100 | - | badcafe | 0ld, *changed since* |"
     ]
-    assert f"| {CRASHES} | 300 | c0ffee | {state.done[CRASHES].code} |" in rows
+    assert f"| {CRASHES} | 300 | - | c0ffee | {state.done[CRASHES].code} |" in rows
     told = said(capsys).splitlines()
     assert [line for line in told if "changed since" in line] == [
         f"{KILLS}: changed since badcafe, out of date"
@@ -111,3 +112,15 @@ def test_what_was_never_counted_is_no_zero(
     del state.done[CRASHES].counts["duplicated"]
     assert soak.main() == 1
     assert "duplicated: never counted" in said(capsys)
+
+
+def test_the_page_shows_what_is_kept() -> None:
+    page, kept = (soak.ROOT / "docs" / "reliability.md").read_text(), loaded()
+    for name, done in kept.done.items():
+        assert f"| {done.commit} | {done.code}" in row(page, name), name
+        assert row(page, name).split(" | ")[1].split(" ")[0] == f"{done.rounds:,}", name
+    assert all(f"| {name} | {number:,} |" in page for name, number in kept.counts.items())
+
+
+def row(page: str, name: str) -> str:
+    return next(line for line in page.splitlines() if line.startswith(f"| {name} |"))
