@@ -114,18 +114,28 @@ class Registry:
         self.request("PUT", path, {"compatibility": compatibility})
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON. Raises `Refusal`, or `RegistryError` where there is no answer."""
+        """The answer's JSON. Raises `Refusal`, or `RegistryError` where there is no answer.
+
+        A connection that ends without one is no reason to end a process: it is asked once more,
+        as RFC 9112 (9.3.1) allows, for a schema sent twice is registered once.
+        """
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, self._headers, method=method)
         try:
-            with self._opener.open(request, timeout=self._timeout_s) as response:
-                return json.load(response)
+            try:
+                return self._answer(request)
+            except ConnectionResetError:
+                return self._answer(request)
         except urllib.error.HTTPError as error:
             with error:
                 raise Refusal(error.code, _message(error)) from None
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise RegistryError(f"no answer from the registry at {self.url}: {reason}") from None
+
+    def _answer(self, request: urllib.request.Request) -> Any:
+        with self._opener.open(request, timeout=self._timeout_s) as response:
+            return json.load(response)
 
 
 def subject_of(topic: str, fullname: str, prefix: str = "") -> str:

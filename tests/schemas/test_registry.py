@@ -27,6 +27,7 @@ class FakeRegistry:
         self.requests: list[tuple[str, str, str]] = []
         self.answers: dict[str, tuple[int, Any]] = {}
         self.cut_off = 0  # bytes announced and never sent
+        self.unanswered = 0  # requests whose connection ends without an answer
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,6 +35,9 @@ class FakeRegistry:
                 login = self.headers.get("Authorization", "")
                 fake.requests.append((self.command, self.path, login))
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if fake.unanswered > 0:
+                    fake.unanswered -= 1
+                    return
                 status, body = fake.answers.get(
                     f"{self.command} {self.path}", (404, {"error_code": 40401, "message": "none"})
                 )
@@ -113,6 +117,20 @@ def test_a_refusal_is_one_line(fake: FakeRegistry, answer: tuple[int, Any], mess
 def test_a_registry_that_does_not_listen_is_named() -> None:
     with pytest.raises(RegistryError, match=r"no answer from the registry at http://127.0.0.1:1: "):
         Registry("http://127.0.0.1:1").schema(1)
+
+
+@pytest.mark.parametrize("unanswered", [1, 2])
+def test_a_connection_that_ends_without_an_answer_is_no_answer_yet(
+    fake: FakeRegistry, unanswered: int
+) -> None:
+    fake.answers["GET /schemas/ids/77"] = (200, {"schema": TICK})
+    fake.unanswered = unanswered
+    if unanswered == 1:
+        assert Registry(fake.url).schema(77) == TICK
+    else:
+        with pytest.raises(RegistryError, match=r"no answer .*closed connection without response"):
+            Registry(fake.url).schema(77)
+    assert len(fake.requests) == 2
 
 
 def test_an_answer_that_breaks_off_is_one_line(fake: FakeRegistry) -> None:
