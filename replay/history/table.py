@@ -44,6 +44,10 @@ _SIDES: Final[dict[str, Side]] = {
     **dict.fromkeys(("", "unknown"), "UNKNOWN"),
 }
 _INSTRUMENT: Final = re.compile(r"[A-Za-z0-9_/-]+\.[A-Z][A-Z0-9_-]*").fullmatch
+BACK_NS_MAX: Final = 1_000_000_000
+"""How much older than a row above it a row may be: a venue's parts tell the time a little apart.
+More is a table in another order, such as the newest first."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SPLIT: Final = re.compile(r"(.+?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?")
 
@@ -75,14 +79,14 @@ def source_of(path: Path, instrument: str, columns: Mapping[str, str]) -> Source
 
 def parser(source: Source, columns: Mapping[str, str]) -> Parse:
     """Rows to trades or quotes. Without a column of ids a trade's is the file's digest and its row:
-    equal whenever the same file is read.
+    equal whenever the same file is read. Rows come in the order of their times.
     """
     places: dict[str, int] = {}
     made = _quote if source.topic == QUOTES else _trade
-    count = 0
+    count = newest_ns = 0
 
     def parse(row: list[str]) -> Row | None:
-        nonlocal count
+        nonlocal count, newest_ns
         if not places:
             places.update(_places(row, columns))
             return None
@@ -90,7 +94,11 @@ def parser(source: Source, columns: Mapping[str, str]) -> Parse:
         if len(row) <= max(places.values()):
             raise BadRow(f"{len(row)} columns are too few")
         told = {name: row[place].strip() for name, place in places.items()}
-        return made(told, f"{source.sha256[:12]}-{count}")
+        found = made(told, f"{source.sha256[:12]}-{count}")
+        if found.ts_ns < newest_ns - BACK_NS_MAX:
+            raise BadRow(f"time {told['time']!r} is older than a row above: sort the table by time")
+        newest_ns = max(newest_ns, found.ts_ns)
+        return found
 
     return parse
 

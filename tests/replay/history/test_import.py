@@ -246,6 +246,17 @@ def test_a_table_that_cannot_be_read(tmp_path: Path, columns: str, line: str, sa
         csv_imported(tmp_path / "archive", path, columns)
 
 
+def test_a_table_with_the_newest_first_is_refused(tmp_path: Path) -> None:
+    """Its trades would be replayed backwards."""
+    lines = [f"{1_772_456_400 - second},1,1" for second in range(5)]
+    path = file(tmp_path, "t,p,q", *lines, name="desk.csv")
+    with pytest.raises(BadHistory, match="line 4: time '1772456398' is older than a row above"):
+        csv_imported(tmp_path / "archive", path, "time=t,price=p,quantity=q")
+    assert not list(tmp_path.glob("archive/**/*.parquet"))
+    path = file(tmp_path, "t,p,q", *reversed(lines), name="desk.csv")
+    assert csv_imported(tmp_path / "archive", path, "time=t,price=p,quantity=q") is not None
+
+
 # ---- what is wrong -------------------------------------------------------------------------------
 
 
