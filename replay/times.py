@@ -8,6 +8,7 @@ from typing import NamedTuple
 from schemas.errors import TapeError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class Span(NamedTuple):
@@ -26,7 +27,7 @@ class BadTime(TapeError):
 
 def milliseconds(text: str) -> int:
     """Milliseconds since 1970 of an RFC 3339 time; without an offset it is UTC. Raises
-    `BadTime`; so does a time before 1970, where no log can have begun.
+    `BadTime`; so does a time before 1970, where no log can have begun, and one after 9999.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -36,6 +37,8 @@ def milliseconds(text: str) -> int:
         moment = moment.replace(tzinfo=UTC)
     if moment < _EPOCH:
         raise BadTime(f"{text} lies before 1970-01-01")
+    if moment > _LAST:
+        raise BadTime(f"{text} lies after 9999-12-31 UTC")
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 

@@ -143,6 +143,11 @@ def time_ns(text: str) -> int:
     its digits. Raises `BadRow`.
     """
     unit = NS_PER_DIGIT.get(len(text)) if text.isascii() and text.isdigit() else None
-    if unit is None:
+    return known_ns(-1 if unit is None else int(text) * unit, text)
+
+
+def known_ns(at_ns: int, text: str) -> int:
+    """Nanoseconds since 1970, where 64 bits hold them. Raises `BadRow`."""
+    if not 0 <= at_ns < 1 << 63:
         raise BadRow(f"time {text!r} is no time since 1970 in s, ms, us or ns")
-    return int(text) * unit
+    return at_ns

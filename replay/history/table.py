@@ -19,6 +19,7 @@ from replay.history.rows import (
     Source,
     Trade,
     amount,
+    known_ns,
     quote,
     time_ns,
     whole,
@@ -49,7 +50,7 @@ BACK_NS_MAX: Final = 1_000_000_000
 More is a table in another order, such as the newest first."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SPLIT: Final = re.compile(r"(.+?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?")
+_SPLIT: Final = re.compile(r"([^.,]+?)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:\d\d)?")
 
 
 def columns_of(text: str) -> dict[str, str]:
@@ -131,10 +132,11 @@ def _time(text: str) -> int:
     if text.isdigit():
         return time_ns(text)
     found = _SPLIT.fullmatch(text)
-    whole, fraction, zone = found.groups(default="") if found else (text, "", "")
+    whole, fraction, zone = found.groups(default="") if found else ("", "", "")
     try:
         moment = datetime.fromisoformat(whole + zone)
     except ValueError:
         raise BadRow(f"time {text!r} is neither RFC 3339 nor a number since 1970") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000 + int(fraction.ljust(9, "0"))
+    seconds = (moment - _EPOCH) // timedelta(seconds=1)
+    return known_ns(seconds * 1_000_000_000 + int(f"{fraction:0<9}"), text)

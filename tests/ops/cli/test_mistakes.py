@@ -145,6 +145,8 @@ def test_days_and_times_are_understood() -> None:
     assert milliseconds("1970-01-01T01:00:00+01:00") == 0
     with pytest.raises(BadTime, match="before 1970-01-01"):
         milliseconds("1970-01-01T00:59:59+01:00")
+    with pytest.raises(BadTime, match="after 9999-12-31"):
+        milliseconds("9999-12-31T23:59:59-14:00")
 
 
 def test_sigterm_runs_what_an_interrupt_would() -> None:
