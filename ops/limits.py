@@ -1,7 +1,7 @@
 """A desk's limits as a file for people (YAML), and as the event that puts them in force.
 
-Numbers are read as text, never through a float. Everything unknown, missing or senseless is refused
-by name.
+Numbers are read as text, never through a float. Everything unknown, missing, senseless or there
+twice is refused by name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipelines.risk.limits import ORDER_KINDS, POSITION, SUM_KINDS, problems
 from schemas.errors import NotExact, TapeError, one_line
 from schemas.events import InstrumentTerms, Limit, LimitKind, LimitsChanged
 from schemas.numbers import exact
+from schemas.yaml_files import Texts
 
 KINDS: Final = frozenset((*ORDER_KINDS, *SUM_KINDS, POSITION))
 _TERMS: Final = (
@@ -52,7 +53,7 @@ def load_limits(file: Path, version: int, person: str, reason: str, ts_ns: int) 
 def parse(text: str, version: int, person: str, reason: str, ts_ns: int) -> LimitsChanged:
     """The event. Raises `BadLimits` with everything that is wrong, in one line."""
     try:
-        found = yaml.load(text, Loader=yaml.BaseLoader)
+        found = yaml.load(text, Loader=Texts)
     except yaml.YAMLError as error:
         raise BadLimits(f"not YAML: {one_line(error)}") from None
     whole = _mapping(found, "the file")

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -40,6 +43,10 @@ from schemas.errors import TapeError
 from schemas.secret import Secret
 
 ROOT = Path(__file__).resolve().parent.parent
+
+Code = Annotated[str, AfterValidator(str.upper)]
+"""A venue or an asset; as part of a variable's name it comes in small letters."""
+AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
@@ -109,9 +116,11 @@ class MarketSettings(_Section):
     """The `market` pipeline; `..._of` name a venue. Part of its version: what it decides by."""
 
     frame_bytes_max: int = Field(default=1_000_000, ge=1)
-    frame_bytes_max_of: dict[str, int] = Field(default_factory=lambda: {"COINBASE": 15_000_000})
+    frame_bytes_max_of: dict[Code, AtLeastOne] = Field(
+        default_factory=lambda: {"COINBASE": 15_000_000}
+    )
     stale_ms: int = Field(default=10_000, ge=1)
-    stale_ms_of: dict[str, int] = Field(default_factory=dict)
+    stale_ms_of: dict[Code, AtLeastOne] = Field(default_factory=dict)
     mark_interval_ms: int = Field(default=100, ge=1)
     dead_letters: DeadLetterSettings = DeadLetterSettings()
 
@@ -224,7 +233,7 @@ class DeskSettings(_Section):
     limits: Path | None = None
     archive: bool = False
     simulated: bool = True
-    balances: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(
+    balances: dict[Code, Annotated[Decimal, Field(ge=0)]] = Field(
         default_factory=lambda: {"USDT": Decimal(100_000), "BTC": Decimal(1), "ETH": Decimal(10)}
     )
     venue_port: int = Field(default=8791, ge=1, le=65535)
@@ -309,7 +318,10 @@ class MonitoringSettings(_Section):
 
 
 class _File(TomlConfigSettingsSource):
-    """The settings file. Files that it names lie relative to it."""
+    """The settings file, its numbers as written. Files that it names lie relative to it."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return tomllib.loads(file_path.read_text("utf-8"), parse_float=Decimal)
 
     def __call__(self) -> dict[str, Any]:
         found, file = super().__call__(), self.toml_file_path
@@ -322,6 +334,13 @@ class _File(TomlConfigSettingsSource):
             ):
                 values[name] = str(file.absolute().parent / values[name])
         return found
+
+
+class _Environment(EnvSettingsSource):
+    """Variables; a list or a table is JSON, its numbers as written."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        return json.loads(value, parse_float=Decimal)
 
 
 class Settings(BaseSettings):
@@ -370,7 +389,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (
             init_settings,
-            env_settings,
+            _Environment(settings_cls),
             _File(settings_cls, toml_file=config_file()),
         )
 

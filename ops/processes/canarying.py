@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from replay.canary.decisions import CannotDecide, Decision, Turn, turns
 from replay.canary.run import Comparison, compare
 from replay.times import EVERYTHING, Span
 from schemas.errors import TapeError, one_line
+from schemas.yaml_files import Plain
 
 CURRENT = "current"
 FILES = (".yaml", ".yml", ".toml")
@@ -160,7 +162,10 @@ def _table(file: Path, text: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        found = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
+        if file.suffix == ".toml":
+            found = tomllib.loads(text, parse_float=Decimal)
+        else:
+            found = yaml.load(text, Loader=Plain)
     except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{file}: {one_line(error)}") from None
     if not isinstance(found, dict):

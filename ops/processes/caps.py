@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from pipelines.gateway.caps import Caps, CapsRefused, parse_caps
 from schemas.errors import one_line
+from schemas.yaml_files import Plain
 
 
 def load_caps(file: Path | None) -> Caps:
@@ -15,9 +18,16 @@ def load_caps(file: Path | None) -> Caps:
     if file is None:
         raise CapsRefused("no hard caps: set TAPE_GATEWAY__CAPS to their file (docs/gateway.md)")
     try:
-        found = yaml.safe_load(file.read_text("utf-8"))
+        found = _written(yaml.load(file.read_text("utf-8"), Loader=Plain))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CapsRefused(f"{file} cannot be read: {one_line(error)}") from None
     if not isinstance(found, dict):
         raise CapsRefused(f"{file} is not a table of caps")
     return parse_caps(found)
+
+
+def _written(value: Any) -> Any:
+    """Broken numbers as the texts that they were."""
+    if isinstance(value, dict):
+        return {name: _written(one) for name, one in value.items()}
+    return f"{value:f}" if isinstance(value, Decimal) else value

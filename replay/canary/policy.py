@@ -13,7 +13,8 @@ from pipelines.exact import ZERO, plain
 from replay.canary.measures import Book
 from replay.canary.run import Comparison
 from replay.ratio import ratio
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
+from schemas.yaml_files import Texts
 
 
 class BadPolicy(TapeError):
@@ -44,12 +45,14 @@ class Policy(BaseModel):
 def load_policy(file: Path) -> Policy:
     """Raises `BadPolicy`. Numbers are read as written, never as floats."""
     try:
-        values = yaml.load(file.read_text(), Loader=yaml.BaseLoader)
+        values = yaml.load(file.read_text(), Loader=Texts)
         return Policy(**({"max_changed_share": None} | (values or {})))
     except OSError as error:
         raise BadPolicy(f"{file}: {error.strerror}") from None
-    except (yaml.YAMLError, TypeError, UnicodeDecodeError):
+    except (TypeError, UnicodeDecodeError):
         raise BadPolicy(f"{file} is not a YAML file of limits") from None
+    except yaml.YAMLError as error:
+        raise BadPolicy(f"{file} is not a YAML file of limits: {one_line(error)}") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

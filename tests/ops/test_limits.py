@@ -59,6 +59,13 @@ def test_the_page_explains_every_limit_and_reason() -> None:
         pytest.param("POSITION_QTY_MAX: 20", "LOSS_DAILY_MAX: 20", "names an instr", id="sum"),
         pytest.param("desk:\n  PRICE", "desk: 5\nx:\n  PRICE", "x is not known", id="no mapping"),
         pytest.param("currency: USDT", "currency: [", "not YAML", id="no YAML"),
+        pytest.param(
+            "  ORDERS_OPEN_MAX: 20\n",
+            "  ORDERS_OPEN_MAX: 20\n  LOSS_DAILY_MAX: 99999\n",
+            "LOSS_DAILY_MAX again in line 16",
+            id="a limit twice",
+        ),
+        pytest.param("  ETHUSDT", "  BTCUSDT", "BTCUSDT.BINANCE again", id="an instrument twice"),
         pytest.param("0.01\n", "0.00000000001\n", "does not fit", id="too many digits"),
     ],
 )

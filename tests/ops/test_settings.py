@@ -1,6 +1,7 @@
 """Settings: environment over file over default, addresses of the local stack, masked secrets."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,37 @@ def test_environment_wins_over_file_and_a_flag_over_both(
     loaded = settings.load(shards=4)
     assert (loaded.topic_prefix, loaded.shards) == ("env.", 4)
     assert loaded.registry_url() == "http://file"
+
+
+def test_no_number_is_rounded(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A float would keep 17 digits of these, quantities have up to 28."""
+    amount = "100000000.1234567891"
+    config.write_text(
+        f'[[strategy.signals]]\nname = "a"\nuses = "book-imbalance"\noptions.size = {amount}\n'
+        f"[desk.balances]\nUSDT = {amount}\n"
+    )
+    found = settings.load()
+    assert found.strategy.signals[0].options["size"] == Decimal(amount)
+    assert found.desk.balances == {"USDT": Decimal(amount)}
+    config.write_text("")
+    listed = f'[{{"name": "a", "uses": "book-imbalance", "options": {{"size": {amount}}}}}]'
+    monkeypatch.setenv("TAPE_STRATEGY__SIGNALS", listed)
+    monkeypatch.setenv("TAPE_DESK__BALANCES", f'{{"USDT": {amount}}}')
+    monkeypatch.setenv("TAPE_DESK__BALANCES__BTC", amount)
+    found = settings.load()
+    assert found.strategy.signals[0].options["size"] == Decimal(amount)
+    assert found.desk.balances == {"USDT": Decimal(amount), "BTC": Decimal(amount)}
+
+
+def test_venues_and_assets_in_names_of_variables(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text("[market.stale_ms_of]\nCOINBASE = 1\nBINANCE = 2\n")
+    monkeypatch.setenv("TAPE_MARKET__STALE_MS_OF__COINBASE", "3")
+    monkeypatch.setenv("TAPE_DESK__BALANCES__BTC", "4")
+    found = settings.load()
+    assert found.market.stale_ms_of == {"COINBASE": 3, "BINANCE": 2}
+    assert found.desk.balances == {"BTC": 4}
 
 
 def test_a_section_is_merged_from_file_and_environment(

@@ -134,7 +134,17 @@ def test_settings_are_laid_over_settings(settings: Settings, tmp_path: Path) -> 
     assert over.run_dir == settings.run_dir
 
 
-@pytest.mark.parametrize("text", ["- 1", "market: {nothing: 1}", "a: [", "market: 1"])
+@pytest.mark.parametrize("name", ["over.yaml", "over.toml"])
+def test_their_numbers_are_not_rounded(settings: Settings, tmp_path: Path, name: str) -> None:
+    text = {"over.yaml": "desk: {balances: {USDT: %s}}", "over.toml": "desk.balances.USDT = %s"}
+    (tmp_path / name).write_text(text[name] % "100000000.1234567891")
+    over = overlaid(settings, tmp_path / name)
+    assert over.desk.balances["USDT"] == Decimal("100000000.1234567891")
+
+
+@pytest.mark.parametrize(
+    "text", ["- 1", "market: {nothing: 1}", "a: [", "market: 1", "shards: 2\nshards: 3"]
+)
 def test_files_that_hold_no_settings(settings: Settings, tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError):
         overlaid(settings, Path(overlay(tmp_path, text)))

@@ -299,7 +299,8 @@ def test_latency_is_a_ratio_of_processor_time() -> None:
         pytest.param("max_changed_shares: 1", "Extra inputs", id="unknown limit"),
         pytest.param("max_changed_share: 2", "less than or equal to 1", id="not a share"),
         pytest.param("- 1", "not a YAML file of limits", id="a list"),
-        pytest.param("a: [", "not a YAML file of limits", id="no YAML"),
+        pytest.param("a: [", "not a YAML file of limits: .* line 1", id="no YAML"),
+        pytest.param("a: 1\na: 2", "not a YAML file of limits: a again in line 2", id="twice"),
     ],
 )
 def test_bad_policies(tmp_path: Path, text: str, said: str) -> None:
