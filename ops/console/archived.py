@@ -57,8 +57,13 @@ class Made(NamedTuple):
 class Archived:
     """Asked by one thread at a time; it reads what the archive holds when it is asked."""
 
-    def __init__(self, store: Store, replays: Callable[[], list[Replayed]] = list) -> None:
-        self._store, self._replays = store, replays
+    def __init__(
+        self,
+        store: Store,
+        replays: Callable[[], list[Replayed]] = list,
+        fresh: Callable[[], State] = State,
+    ) -> None:
+        self._store, self._replays, self._fresh = store, replays, fresh
         self._lock = Lock()
         self._states: OrderedDict[int, Made] = OrderedDict()
         self._keys: dict[FileName, set[str]] = {}
@@ -105,7 +110,7 @@ class Archived:
                     f"{text_of(at_ms)} is not in the archive, which goes from {reach}"
                 )
             log, codec = self._opened()
-            made = Made(log.files, past(log, codec, at_ms))
+            made = Made(log.files, past(log, codec, at_ms, self._fresh))
             made.state.use(used_at(log, codec, at_ms))
             self._states[at_ms] = made
         made.state.replayed(self._replays())

@@ -38,12 +38,14 @@ class Follower:
         opened: Callable[[], tuple[Log, Codec]],
         again_s: float = AGAIN_S,
         replays: Callable[[], list[Replayed]] = list,
+        fresh: Callable[[], State] = State,
     ) -> None:
         self._opened, self._again_s, self._replays = opened, again_s, replays
+        self._fresh = fresh
         self._stop = Event()
         self._thread = Thread(target=self._run, name="console-log", daemon=True)
         self.lock = Lock()
-        self.state = State()
+        self.state = fresh()
         self.ready = Event()
         self.why = "reading the log"
         self.updates = 0
@@ -85,7 +87,7 @@ class Follower:
     def _read(
         self, reader: Reader, using: Using, codec: Codec, at: dict[Tp, int], ends: dict[Tp, int]
     ) -> None:
-        telling, fresh, limit = Telling(codec), State(), time.monotonic() + FILL_S
+        telling, fresh, limit = Telling(codec), self._fresh(), time.monotonic() + FILL_S
         while not self._stop.is_set():
             found = reader.poll(POLL, POLL_S)
             if not found:

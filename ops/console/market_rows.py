@@ -9,7 +9,6 @@ from ops.console.instants import FRAMES_MS, market_since, seconds
 from ops.console.market import Book, Instrument
 from ops.console.state import State
 from pipelines.exact import plain
-from pipelines.market.settings import DEFAULTS
 from replay.times import text_of
 
 DEPTH: Final = 10
@@ -65,7 +64,7 @@ def feeds(state: State, at_ms: int) -> list[dict[str, Any]]:
             heard = None if said is None else _last_heard(said[1], said[0].at_ms)
         if heard is None:
             continue
-        stale_ms = DEFAULTS.stale_ms_of.get(venue, DEFAULTS.stale_ms)
+        stale_ms = state.settings.stale_ms_of.get(venue, state.settings.stale_ms)
         age_ms = max(at_ms - heard, 0)
         rows.append({
             "venue": venue,

@@ -62,9 +62,9 @@ def _start(log: Log, tp: Tp, since_ms: int, at_ms: int) -> int:
     return max(low, start, end - MOST.get(tp.topic, end))
 
 
-def past(log: Log, codec: Codec, at_ms: int) -> State:
+def past(log: Log, codec: Codec, at_ms: int, fresh: Callable[[], State] = State) -> State:
     """The state as it was when log time had reached `at_ms`. Raises `TapeError`."""
-    state, starts = State(), places(log, at_ms)
+    state, starts = fresh(), places(log, at_ms)
     ends = {tp: log.offset_at(tp, at_ms + 1) for tp in starts}
     telling = Telling(codec)
     for tp, messages in until(log, starts, ends):

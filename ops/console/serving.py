@@ -21,7 +21,9 @@ from ops.console.archived import Archived
 from ops.console.following import Follower
 from ops.console.killing import Killer, make_token
 from ops.console.rendered import Rendered, now_ms
+from ops.console.state import State
 from ops.figures.serving import answer
+from ops.processes.catalog import market_settings
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.kill import Killed, kill
 from ops.replays import Noted
@@ -65,12 +67,18 @@ def run_console(settings: Settings, host: str, port: int, show: Callable[[str], 
 @contextmanager
 def followed(settings: Settings) -> Iterator[Follower]:
     """A state that follows the settings' log."""
-    follower = Follower(lambda: opened(settings), replays=Noted(settings.run_dir))
+    noted, judged = Noted(settings.run_dir), judging(settings)
+    follower = Follower(lambda: opened(settings), replays=noted, fresh=judged)
     follower.start()
     try:
         yield follower
     finally:
         follower.stop()
+
+
+def judging(settings: Settings) -> Callable[[], State]:
+    """An empty state that judges feeds as the settings' `market` does."""
+    return partial(State, market_settings(settings))
 
 
 def opened(settings: Settings) -> tuple[Log, Codec]:
@@ -82,7 +90,7 @@ def parts_of(settings: Settings, follower: Follower, token: str) -> Parts:
     killing: Callable[[Halt], Killed] = partial(kill, settings, within_s=WITHIN_S)
     return Parts(
         Rendered(follower),
-        Archived(archive_of(settings), Noted(settings.run_dir)),
+        Archived(archive_of(settings), Noted(settings.run_dir), judging(settings)),
         Explained(lambda: opened(settings)).order,
         Killer(killing),
         token,

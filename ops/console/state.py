@@ -13,6 +13,7 @@ from ops.console.market import Market
 from ops.console.newest import Place
 from ops.console.trading import Trading
 from ops.replays import Replayed
+from pipelines.market.settings import DEFAULTS, MarketSettings
 from pipelines.risk.used import Used
 
 MARKET: Final = ("md.trade.v1", "md.book.v1", "md.quote.v1", "md.feed-status.v1")
@@ -35,11 +36,13 @@ NEWEST_COUNTS: Final = frozenset({"md.quote.v1", SNAPSHOTS, CLOCK})
 
 
 class State:
-    """`versions`: how often each (section, instrument) changed; no instrument: of the whole desk.
-    `log_ms`: the newest log time seen. `used`: of risk's limits; None: not known.
+    """`settings`: what `market` judges feeds by. `versions`: how often each (section, instrument)
+    changed; no instrument: of the whole desk. `log_ms`: the newest log time seen. `used`: of risk's
+    limits; None: not known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: MarketSettings = DEFAULTS) -> None:
+        self.settings = settings
         self.market = Market()
         self.trading = Trading()
         self.desk = Desk()

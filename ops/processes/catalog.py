@@ -21,6 +21,7 @@ from schemas.errors import TapeError
 
 if TYPE_CHECKING:
     from pipelines.execution.settings import Execution
+    from pipelines.market.settings import MarketSettings
     from pipelines.strategy.signal import LoadedSignal
 
 
@@ -43,11 +44,23 @@ def market(settings: Settings) -> Pipeline:
     import connectors.epochs.tables  # noqa: F401  # not amid the first burst of frames
     from connectors.venues import FOLDERS, venue
     from pipelines.market.logic import MarketLogic
+
+    parsers = {code: venue(code).parse() for code in FOLDERS}
+    patterns = (
+        "pipelines/market/*.py",
+        "connectors/venues/*_parse.py",
+        "connectors/venues/*/parse.py",
+    )
+    version = version_of(patterns, settings.market.model_dump(mode="json"))
+    return Pipeline("market", MarketLogic(parsers, market_settings(settings)), version)
+
+
+def market_settings(settings: Settings) -> MarketSettings:
+    """Those of the `market` pipeline, for whoever judges a feed as it does."""
     from pipelines.market.settings import MarketSettings
 
     chosen = settings.market
-    parsers = {code: venue(code).parse() for code in FOLDERS}
-    logic = MarketSettings(
+    return MarketSettings(
         frame_bytes_max=chosen.frame_bytes_max,
         frame_bytes_max_of=chosen.frame_bytes_max_of,
         stale_ms=chosen.stale_ms,
@@ -55,13 +68,6 @@ def market(settings: Settings) -> Pipeline:
         mark_interval_ms=chosen.mark_interval_ms,
         dead_letters=DeadLetterLimit(**chosen.dead_letters.model_dump()),
     )
-    patterns = (
-        "pipelines/market/*.py",
-        "connectors/venues/*_parse.py",
-        "connectors/venues/*/parse.py",
-    )
-    version = version_of(patterns, chosen.model_dump(mode="json"))
-    return Pipeline("market", MarketLogic(parsers, logic), version)
 
 
 def strategy(settings: Settings, file: Path | None = None) -> Pipeline:

@@ -14,18 +14,23 @@ import pytest
 
 from connectors.log.interface import Message, OutRecord, Tp
 from connectors.log.memory import MemoryLog
+from ops.console.archived import Archived
 from ops.console.document import SECTIONS, page
+from ops.console.following import Follower
 from ops.console.reading import Telling, apply, past, places, until
+from ops.console.rendered import View
 from ops.console.risk_again import RiskAgain, begin
+from ops.console.serving import judging
 from ops.console.state import State
 from ops.console.using import used_at
-from ops.settings import ROOT
+from ops.settings import ROOT, load
 from pipelines.batches import local_codec
 from pipelines.risk.used import Used
 from replay.archive.run import archive
 from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
+from replay.times import text_of
 from schemas.catalog import load_catalog
 from schemas.codec import Codec
 from schemas.events import BookChanged, FeedWentStale, FrameReceived
@@ -118,6 +123,21 @@ def test_a_line_that_fell_silent_is_stale(fed_log: MemoryLog) -> None:
     at_ms = newest_ms(fed_log)
     found = page(past(fed_log, CODEC, at_ms), ETH, at_ms, live=True)["feeds"]
     assert [(one["line"], one["state"]) for one in found] == [("A", "UP"), ("B", "STALE")]
+
+
+def test_a_feed_is_stale_when_market_says_so(
+    fed_log: MemoryLog, fed_root: Path, tmp_path: Path
+) -> None:
+    """By the desk's own settings, in the past as now."""
+    at_ms = newest_ms(fed_log) - 1_000
+    settings = load(run_dir=tmp_path, market={"stale_ms_of": {"BINANCE": 60_000}})
+    fresh = judging(settings)
+    archived = Archived(FolderStore(fed_root), fresh=fresh)
+    following = Follower(lambda: (fed_log, CODEC), fresh=fresh)
+    for state in (past(fed_log, CODEC, at_ms, fresh), following.state):
+        assert state.settings.stale_ms_of == {"BINANCE": 60_000}
+    then = archived.page(View(ETH, 60), text_of(at_ms))["feeds"]
+    assert [one["state"] for one in then] == ["UP", "UP"]
 
 
 def test_a_page_is_the_promised_document(traded_log: MemoryLog) -> None:
