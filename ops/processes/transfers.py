@@ -16,13 +16,13 @@ from connectors.control import ControlWriter, Decided, decided, identify
 from connectors.log.interface import Log
 from connectors.log.places import place_of
 from connectors.venue_watch.venue import Venue
+from ops.processes.bookings import BadTransfer, booked, known_as
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.names import look
 from ops.processes.venue_watch import venue_of
 from ops.settings import Settings
 from pipelines.exact import EXACTLY, ZERO, plain
 from schemas.codec import Codec
-from schemas.errors import TapeError
 from schemas.events import PositionAdjusted, TransferAnnounced
 
 EVENTS: Final = "oms.order-event.v1"
@@ -30,10 +30,6 @@ READ_S: Final = 10.0
 LIMITS: Final = ("limits",)
 LISTED: Final = ("asset", "instrument")  # the limits alone say what is traded
 SEE: Final = "see `tape limits show`, or book it all the same with --unlisted"
-
-
-class BadTransfer(TapeError):
-    """A transfer that cannot be announced."""
 
 
 class Word(NamedTuple):
@@ -149,8 +145,8 @@ def adjust(
     whose = {"strategy": strategy} if strategy else {}
     _judge(settings, doubtful, instrument=instrument, account=account, **whose)
     venue, name = settings.gateway.venue, adjustment_id or uuid.uuid4().hex
-    about = (name, account, strategy, venue, instrument, qty, price)
-    [found] = _say(account, word, settings, [PositionAdjusted(*about, *word, time.time_ns())])
+    fields = (name, account, strategy, venue, instrument, qty, price)
+    [found] = _say(account, word, settings, [PositionAdjusted(*fields, *word, time.time_ns())])
     return found
 
 
@@ -184,4 +180,8 @@ def _say(account: str, word: Word, settings: Settings, events: Sequence[Any]) ->
     log, codec = kafka_log(settings), codec_of(settings)
     writer = ControlWriter(settings.kafka_options(), codec, settings.topic_prefix)
     identify(log, codec, writer, settings.environment)
-    return [Decided(writer.write(one, account), one.ts_ns // 1_000_000, one) for one in events]
+    known = booked(log, codec)
+    return [
+        known_as(known, one) or Decided(writer.write(one, account), one.ts_ns // 1_000_000, one)
+        for one in events
+    ]

@@ -100,6 +100,32 @@ def test_what_is_known_is_booked_without_a_word(tape: Ran, desk: Control) -> Non
     assert (moved.account, moved.asset, moved.qty) == (ACCOUNT, "USDT", Decimal(-5))
 
 
+def test_the_same_again_under_its_id_is_booked_once(tape: Ran, desk: Control) -> None:
+    """As after a command of which nobody saw the end."""
+    line = (*ANNOUNCE.split(), "USDT", "-5", *WHY, "--id", "T7", "--output", "json")
+    first, again = tape(*line), tape(*line)
+    assert first == again
+    assert first[0] == 0
+    assert len(booked(desk)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(f"{ANNOUNCE} USDT 6", id="another amount"),
+        pytest.param(f"{ANNOUNCE} BTC 5", id="another asset"),
+        pytest.param(f"{ADJUST} 5", id="a position"),
+    ],
+)
+def test_an_id_is_of_one_booking(tape: Ran, desk: Control, line: str) -> None:
+    """Whoever reads the log would leave the second one out, without a word."""
+    assert tape(*ANNOUNCE.split(), "USDT", "5", *WHY, "--id", "T7")[0] == 0
+    code, out, err = tape(*line.split(), *WHY, "--id", "T7")
+    assert (code, out, len(booked(desk))) == (2, "", 1)
+    assert err.startswith("tape: id T7 is that of another booking, ops.control.v1/0/")
+    assert err.endswith(f": {ACCOUNT}, BINANCE, USDT, 5\n")
+
+
 def test_what_left_the_limits_can_be_booked_with_a_warning(tape: Ran, desk: Control) -> None:
     sold = tape("adjust", ACCOUNT, "LUNAUSDT.BINANCE", "-1", "--unlisted", *WHY)
     fees = tape(*ANNOUNCE.split(), "BNB", "2", "--unlisted", *WHY)
