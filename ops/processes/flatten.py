@@ -20,6 +20,7 @@ from ops.processes.control import decide
 from ops.settings import Settings
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.execution.follow import moved
+from pipelines.gateway.admission import AGE_NS_MAX
 from pipelines.gateway.scopes import Scope, within
 from pipelines.orders.order import Order, Refusal, follow
 from schemas.codec import Codec
@@ -35,6 +36,9 @@ EVENTS: Final = "oms.order-event.v1"
 BOOKED: Final = "recon.position.v1"
 READ_S: Final = 10.0
 EVERY_S: Final = 0.2
+SETTLED_S: Final = AGE_NS_MAX / 1e9 + 2.0
+"""After so long nothing that was decided before is on its way any more: a gateway sends nothing on
+older data, and what it sends lies on the log by then."""
 Cell = tuple[str, str, str]
 
 
@@ -116,13 +120,13 @@ def flatten(
     within_s: float,
     decided: Callable[[], None],
 ) -> list[Remaining]:
-    """What is left when nothing is, or when the time is over. `decided` is called when it lies on
-    the log. Raises `TapeError`.
+    """What is left when the time is over, or nothing: that is looked at until orders that were on
+    their way have settled. `decided` is called when it lies on the log. Raises `TapeError`.
     """
-    limit = time.monotonic() + within_s
     now_ns = time.time_ns()
     decide(settings, TradingFlattened(*scope, "OPERATOR", person, reason, None, now_ns))
     decided()
+    begun = time.monotonic()
     log, codec = kafka_log(settings), codec_of(settings)
     limits = limits_in_force(log, codec)
     terms = {one.instrument: one for one in limits.event.instruments} if limits else {}
@@ -130,7 +134,7 @@ def flatten(
     while True:
         positions.read()
         left = list(positions.remaining(scope))
-        if not left or time.monotonic() >= limit:
+        if time.monotonic() >= begun + (within_s if left else SETTLED_S):
             return left
         time.sleep(EVERY_S)
 

@@ -24,6 +24,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Control:
     made.serve(monkeypatch, control, flatten, names)
     for module in (control, flatten):
         monkeypatch.setattr(module, "decide", lambda _, event: made.put(event))
+    monkeypatch.setattr(flatten, "SETTLED_S", 0.0)
     monkeypatch.setenv("TAPE_RUN_DIR", str(tmp_path))
     return made
 

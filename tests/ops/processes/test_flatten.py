@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,9 +12,12 @@ import pytest
 from connectors.control import CONTROL
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
+from ops.processes import flatten
 from ops.processes.flatten import BOOKED, EVENTS, Positions, Remaining
+from ops.settings import load
 from pipelines.batches import local_codec
 from schemas.events import InstrumentTerms, OrderFilled, PositionAdjusted
+from tests.ops.processes.known import Control
 from tests.pipelines.orders.events import event
 from tests.pipelines.risk.rig import limits_of
 
@@ -95,3 +100,21 @@ def test_another_scope_is_not_waited_for(book: Book) -> None:
     book.tell(EVENTS, one)
     assert len(book.left((one.account, one.strategy, one.instrument))) == 1
     assert book.left((None, "another", None)) == []
+
+
+def test_an_order_that_was_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decided before, it shows on the log when the first look has found nothing."""
+    control, one = Control(), fill("0.5", "1")
+    submitted = event("OrderSubmitting", cl_ord_id=one.cl_ord_id, order_qty=one.last_qty)
+    shown = iter([submitted, one, fill("0.5", "2", "SELL")])
+
+    def sleep(_: float) -> None:
+        if told := next(shown, None):
+            control.log.append(OutRecord(EVENTS, 0, b"", CODEC.encode(told), 1))
+
+    control.serve(monkeypatch, flatten)
+    monkeypatch.setattr(flatten, "decide", lambda *_: 0)
+    monkeypatch.setattr(flatten, "SETTLED_S", 0.2)
+    monkeypatch.setattr(flatten, "time", SimpleNamespace(**vars(time) | {"sleep": sleep}))
+    assert flatten.flatten(load(), ALL, "ada", "why", 60.0, lambda: None) == []
+    assert next(shown, None) is None
