@@ -45,8 +45,9 @@ def alone(settings: Settings, store: Store) -> Iterator[None]:
     try:
         lock = hold(folder, "archive")
     except ShardBusy:
-        who = owner(folder, "archive")
-        raise ArchiveBusy(f"process {who} is archiving already: wait for it, or stop it") from None
+        runs = owner(folder, "archive")
+        who = f"process {runs.pid}" if runs else "another process"
+        raise ArchiveBusy(f"{who} is archiving already: wait for it, or stop it") from None
     except OSError as error:
         raise ArchiveError(f"{folder}: {error.strerror}") from None
     with lock:

@@ -24,7 +24,7 @@ from ops.figures.tracing import spans_of
 from ops.processes.caps import load_caps
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
-from ops.processes.lock import hold
+from ops.processes.lock import hold, hold_later
 from ops.settings import Settings
 from pipelines.gateway.caps import Caps
 from schemas.errors import TapeError
@@ -44,7 +44,7 @@ def run_gateway(settings: Settings, *, takeover: bool, live: bool) -> None:
     caps = load_caps(settings.gateway.caps)
     check_live(settings, caps, live=live)
     name = f"gateway-{caps.account}"
-    lock = None if takeover else hold(settings.run_dir, name)
+    lock = (hold_later if takeover else hold)(settings.run_dir, name)
     try:
         health = answer(settings, name)
         put = spans_of(settings, name)
@@ -52,8 +52,7 @@ def run_gateway(settings: Settings, *, takeover: bool, live: bool) -> None:
     except WriterError as error:
         die(error.exit_code, str(error))
     finally:
-        if lock is not None:
-            lock.close()
+        lock.close()
 
 
 async def _run(parts: Parts, health: Health, put: Put | None) -> None:

@@ -21,7 +21,7 @@ from ops.figures.pipeline import Shown
 from ops.processes.catalog import Pipeline, pipeline
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import Abort
-from ops.processes.lock import hold
+from ops.processes.lock import hold, hold_later
 from ops.settings import Settings
 from pipelines.flow import build_flow
 from pipelines.items import Decided, Encoded
@@ -81,11 +81,13 @@ def run_pipeline(
 ) -> Session:
     """Runs until SIGTERM or SIGINT. Raises `TapeError`; an error at the log ends the process."""
     signal.signal(signal.SIGTERM, _stop_before_opening)
-    lock = None if takeover else hold(settings.run_dir, f"{name}-{number}")
+    asked: list[int] = []  # for a snapshot, by who found the lock before there was a session
+    signal.signal(signal.SIGUSR1, lambda number, _: asked.append(number))
+    lock = (hold_later if takeover else hold)(settings.run_dir, f"{name}-{number}")
     session, flow = open_pipeline(name, number, shards, intent, settings)
     stop_on_signals(session)
+    session.snapshot_requested = bool(asked)
     run_flow(flow, session)
     logger.info("%s-%d stopped after epoch %d", name, number, session.sequence)
-    if lock is not None:
-        lock.close()
+    lock.close()
     return session

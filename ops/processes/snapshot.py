@@ -28,10 +28,10 @@ class NoSnapshot(TapeError):
 
 def take_snapshot(name: str, number: int, shards: int, settings: Settings) -> SnapshotRef:
     """The newest snapshot, written now. Raises `TapeError`."""
-    pid = owner(settings.run_dir, f"{name}-{number}")
-    if pid is not None:
-        return asked(pid, name, number, shards, settings)
-    with hold(settings.run_dir, f"{name}-{number}"):
+    runs = owner(settings.run_dir, f"{name}-{number}")
+    if runs is not None and not runs.brief:
+        return asked(runs.pid, name, number, shards, settings)
+    with hold(settings.run_dir, f"{name}-{number}", brief=True):
         session, flow = open_pipeline(name, number, shards, Intent(), settings)
         session.stop_requested = True
         run_flow(flow, session)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from connectors.epochs.errors import EpochsMerged
 from ops.cli._times import span_of, start_of
 from ops.processes.catalog import NoSuchPipeline, pipeline
 from ops.processes.factory import check_interval, interval_in
-from ops.processes.lock import ShardBusy, hold, owner
+from ops.processes.lock import Owner, ShardBusy, hold, hold_later, owner
 from ops.processes.shards import NoSuchShard, ShardUnnamed, chosen, ordinal
 from ops.settings import load
 from ops.signals import with_signals
@@ -104,12 +107,51 @@ def test_only_a_negative_interval_passes() -> None:
 
 def test_one_process_holds_a_shard_and_is_named(tmp_path: Path) -> None:
     held = hold(tmp_path, "market-0")
-    assert owner(tmp_path, "market-0") == os.getpid()
+    assert owner(tmp_path, "market-0") == Owner(os.getpid(), False)
     with pytest.raises(ShardBusy, match=str(os.getpid())):
         hold(tmp_path, "market-0")
     held.close()
     assert owner(tmp_path, "market-0") is None
     hold(tmp_path, "market-0").close()
+
+
+def test_a_brief_owner_is_waited_for(tmp_path: Path) -> None:
+    """One that takes a snapshot of a shard that does not run, while a supervisor starts it."""
+    held = hold(tmp_path, "market-0", brief=True)
+    assert owner(tmp_path, "market-0") == Owner(os.getpid(), True)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(hold, tmp_path, "market-0")
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        held.close()
+        waiting.result(10).close()
+
+
+def test_who_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
+    hold(tmp_path, "market-0").close()
+    looking = (tmp_path / "locks" / "market-0.lock").open()
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    looking.seek(0)
+    (tmp_path / "locks" / "market-0.lock").write_text("")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(hold, tmp_path, "market-0")
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        looking.close()
+        waiting.result(10).close()
+
+
+def test_a_takeover_has_the_lock_when_its_predecessor_is_gone(tmp_path: Path) -> None:
+    first = hold(tmp_path, "market-0")
+    second = hold_later(tmp_path, "market-0")
+    assert owner(tmp_path, "market-0") is not None
+    first.close()
+    limit = time.monotonic() + 10
+    while owner(tmp_path, "market-0") is None:
+        assert time.monotonic() < limit
+    with pytest.raises(ShardBusy):
+        hold(tmp_path, "market-0")
+    second.close()
 
 
 def test_a_version_is_its_settings_and_signals_and_nothing_else() -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from connectors.log.places import read_whole
+from ops.processes.lock import owner
 from ops.settings import ROOT
 from ops.stack import StackInfo
 from tests.connectors.simulated.rig import KEYS
@@ -170,6 +172,9 @@ def test_a_snapshot_of_a_stopped_and_of_a_running_shard(desk: Desk) -> None:
     first = desk.tape("snapshot", "market", "--output", "json")
     assert first.code == 0, first.err
     process = desk.start("run", "market")
+    while owner(desk.folder / "run", "market-0") is None:
+        assert process.poll() is None
+    process.send_signal(signal.SIGUSR1)  # before there is a session that could take one
     desk.wait_opened(process, "market")
     desk.produce(seconds=0.5, start_s=10.0)
     desk.wait_drained("market", *MARKET)
@@ -190,6 +195,8 @@ def test_a_second_process_is_refused_and_a_takeover_fences_the_first(desk: Desk)
     desk.produce(seconds=0.5, start_s=20.0)
     assert desk.ended(first).code == 70
     desk.wait_drained("market", *MARKET)
+    assert desk.tape("snapshot", "market").code == 0  # by the second: nobody fences it
+    assert second.poll() is None
     assert desk.stop(second).code == 0
     assert desk.tape("replay", "market").code == 0
 
