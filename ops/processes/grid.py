@@ -18,6 +18,7 @@ NAMES: Final = ("name", "instrument", "venue")
 """What an entry of a list is called by."""
 
 INTEGER: Final = re.compile(r"-?[0-9]+").fullmatch
+BROKEN: Final = re.compile(r"-?[0-9]+\.[0-9]+").fullmatch
 Set = Mapping[str, str]
 
 
@@ -70,7 +71,7 @@ def _step(place: Any, step: str, name: str) -> Any:
 
 
 def _value(before: Any, text: str, name: str) -> Any:
-    """Of the type that the setting has; where it has none yet, a whole number or a text."""
+    """Of the type that the setting has; where it has none yet, a number or a text."""
     if isinstance(before, bool):
         if text not in {"true", "false"}:
             raise BadGrid(f"--grid {name}: {text} is neither true nor false")
@@ -79,8 +80,11 @@ def _value(before: Any, text: str, name: str) -> Any:
         return number(text, name)
     if isinstance(before, dict | list):
         raise BadGrid(f"--grid {name}: names a table, not one setting")
-    whole = INTEGER(text) and not isinstance(before, str)
-    return int(text) if whole else text
+    if isinstance(before, str):
+        return text
+    if INTEGER(text):
+        return int(text)
+    return number(text, name) if BROKEN(text) else text
 
 
 def number(text: str, name: str) -> Decimal:

@@ -55,6 +55,11 @@ def test_a_set_changes_what_it_names_and_nothing_else() -> None:
     assert after.desk.feeds == before.desk.feeds
     size = changed(before, {"strategy.signals.book-imbalance.options.size": "2"})
     assert size["strategy"]["signals"][1]["options"]["size"] == "2", "a text stays one"
+    options = {"enter": "0.5", "leave": "0", "other": "x"}
+    named = {f"strategy.signals.book-imbalance.options.{key}": options[key] for key in options}
+    unset = changed(before, named)["strategy"]["signals"][1]["options"]
+    assert [unset[key] for key in options] == [Decimal("0.5"), 0, "x"]
+    assert type(unset["leave"]) is int
     with pytest.raises(BadGrid, match="there is no ETHUSDT"):
         changed(before, {f"{tick}.child_qty_max": "1"})
 
