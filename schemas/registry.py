@@ -34,6 +34,7 @@ OPTIONS: Final = (
     "timeout",
 )
 _TIMEOUT_S: Final = 10.0
+_TIMEOUT_S_MAX: Final = 3_600.0
 _AT_ONCE: Final = 4
 _LISTED_MAX: Final = 1_000
 _JSON: Final = "application/vnd.schemaregistry.v1+json"
@@ -74,7 +75,7 @@ class Registry:
         self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
         self._headers = {"Accept": f"{_JSON}, application/json", "Content-Type": _JSON}
         self._headers.update(_authorization(options, parts.username, parts.password))
-        self._timeout_s = float(options.get("timeout", _TIMEOUT_S))
+        self._timeout_s = _timeout_s(options.get("timeout", _TIMEOUT_S))
         self._opener = urllib.request.build_opener(*_tls(parts.scheme, options))
 
     def subjects(self) -> frozenset[str] | None:
@@ -261,6 +262,16 @@ def _authorization(
     if not login:
         return {}
     return {"Authorization": f"Basic {base64.b64encode(str(login).encode()).decode('ascii')}"}
+
+
+def _timeout_s(said: Any) -> float:
+    try:
+        timeout_s = float(said)
+    except (TypeError, ValueError):
+        timeout_s = 0.0
+    if not 0.0 < timeout_s <= _TIMEOUT_S_MAX:
+        raise RegistryError(f"registry option timeout is {said!r}, not seconds above 0")
+    return timeout_s
 
 
 def _tls(scheme: str, options: Mapping[str, Any]) -> list[urllib.request.BaseHandler]:

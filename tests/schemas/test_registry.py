@@ -185,6 +185,10 @@ def test_logins_are_sent_and_never_shown(
     ("url", "options", "message"),
     [
         pytest.param("http://h", {"proxies": "x"}, "registry option proxies is unknown", id="key"),
+        *(
+            pytest.param("http://h", {"timeout": said}, "registry option timeout is ", id=str(said))
+            for said in ("soon", 0, -1, "nan", "inf")
+        ),
         pytest.param("ftp://h", {}, "ftp://h is not a registry's address", id="scheme"),
         pytest.param("localhost:8081", {}, "is not a registry's address", id="no scheme"),
         pytest.param("https://h", {"ssl.ca.location": "/none"}, "ssl options", id="no file"),
