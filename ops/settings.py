@@ -394,10 +394,20 @@ class Settings(BaseSettings):
         )
 
     def bootstrap_servers(self) -> str:
-        """The broker's address: the setting, else what `tape up` recorded in the run folder."""
-        return self.kafka.bootstrap_servers or self._recorded(
+        """The broker's address: the setting, else what `tape up` recorded in the run folder. Raises
+        `SettingsError`.
+        """
+        servers = self.kafka.bootstrap_servers or self._recorded(
             "bootstrap_servers", "TAPE_KAFKA__BOOTSTRAP_SERVERS"
         )
+        for one in servers.split(","):
+            try:
+                _ = urlsplit(f"//{one.strip()}").port
+            except ValueError:
+                raise SettingsError(
+                    f"kafka.bootstrap_servers: {one.strip()!r} is not like HOST:PORT"
+                ) from None
+        return servers
 
     def registry_url(self) -> str:
         """The registry's address: the setting, else what `tape up` recorded in the run folder."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from schemas import avsc
 from schemas.catalog import Catalog, SchemaVersion, schema_version
@@ -67,11 +67,7 @@ class Registry:
                 f"registry option {', '.join(sorted(unknown))} is unknown; "
                 f"there are {', '.join(OPTIONS)}"
             )
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            # Never the whole of it: a user and a password may stand in it.
-            named = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "the registry.url"
-            raise RegistryError(f"{named} is not a registry's address like http://127.0.0.1:8081")
+        parts = _parts(url)
         self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
         self._headers = {"Accept": f"{_JSON}, application/json", "Content-Type": _JSON}
         self._headers.update(_authorization(options, parts.username, parts.password))
@@ -262,6 +258,19 @@ def _authorization(
     if not login:
         return {}
     return {"Authorization": f"Basic {base64.b64encode(str(login).encode()).decode('ascii')}"}
+
+
+def _parts(url: str) -> SplitResult:
+    """Raises `RegistryError`, never with the whole of it: a user and a password may stand in it."""
+    named = "the registry.url"
+    try:
+        parts = urlsplit(url)
+        named = f"{parts.scheme}://{parts.hostname}" if parts.hostname else named
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:  # a port or brackets that are none
+        pass
+    raise RegistryError(f"{named} is not a registry's address like http://127.0.0.1:8081")
 
 
 def _timeout_s(said: Any) -> float:

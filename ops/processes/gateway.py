@@ -25,6 +25,7 @@ from ops.processes.caps import load_caps
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.exits import die
 from ops.processes.lock import hold, hold_later
+from ops.references import SettingsError
 from ops.settings import Settings
 from pipelines.gateway.caps import Caps
 from schemas.errors import TapeError
@@ -118,6 +119,16 @@ def check_live(settings: Settings, caps: Caps, *, live: bool) -> None:
 
 
 def real_hosts(*urls: str) -> str:
-    """Those that are not this machine; empty if all are."""
-    hosts = {str(urlsplit(url).hostname) for url in urls}
-    return ", ".join(sorted(hosts - {*LOOPBACK}))
+    """Those that are not this machine; empty if all are. Raises `SettingsError`."""
+    return ", ".join(sorted({*map(_host, urls)} - {*LOOPBACK}))
+
+
+def _host(url: str) -> str:
+    """Raises `SettingsError`."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise SettingsError(f"a venue's address is {url!r}, not like http://HOST:PORT")
+    return host

@@ -181,6 +181,16 @@ def test_a_file_in_the_working_folder_is_found(
     assert settings.load().shards == 5
 
 
+@pytest.mark.parametrize("wrong", ["[::1", "a:b", "h:99999"])
+def test_an_address_of_a_broker_that_is_none(
+    config: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("TAPE_KAFKA__BOOTSTRAP_SERVERS", f"localhost:9092, {wrong}")
+    with pytest.raises(SettingsError, match="is not like HOST:PORT") as refused:
+        settings.load().bootstrap_servers()
+    assert repr(wrong) in str(refused.value)
+
+
 def test_addresses_are_those_that_up_recorded(tmp_path: Path) -> None:
     loaded = settings.load(run_dir=tmp_path)
     with pytest.raises(SettingsError, match="tape up"):

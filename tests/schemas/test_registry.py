@@ -189,6 +189,8 @@ def test_logins_are_sent_and_never_shown(
             pytest.param("http://h", {"timeout": said}, "registry option timeout is ", id=str(said))
             for said in ("soon", 0, -1, "nan", "inf")
         ),
+        pytest.param("http://u:p@[", {}, "the registry.url is not a registry's", id="brackets"),
+        pytest.param("http://h:99999", {}, "http://h is not a registry's address", id="port"),
         pytest.param("ftp://h", {}, "ftp://h is not a registry's address", id="scheme"),
         pytest.param("localhost:8081", {}, "is not a registry's address", id="no scheme"),
         pytest.param("https://h", {"ssl.ca.location": "/none"}, "ssl options", id="no file"),
