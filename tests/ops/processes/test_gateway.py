@@ -141,6 +141,7 @@ def kept(desk: Desk) -> str:
         pytest.param({"TRADING_KEY": "canary"}, "trading key is not JSON", id="no key"),
         pytest.param({"TAPE_GATEWAY__CAPS": "none.yaml"}, "none.yaml", id="no caps"),
         pytest.param({"TAPE_GATEWAY__URL": "https://api.binance.com"}, "--live", id="not live"),
+        pytest.param({"TAPE_GATEWAY__URL": "http://["}, "not like http://HOST", id="no address"),
         pytest.param({"TAPE_GATEWAY__VENUE": "NOWHERE"}, "NOWHERE", id="no port"),
     ],
 )
