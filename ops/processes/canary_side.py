@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import redirect_stdout
 
 from ops.processes.canarying import Here, Task
 from ops.settings import load
@@ -14,10 +15,14 @@ from schemas.errors import TapeError, one_line
 
 
 def main(task: str) -> int:
-    """Exit code 2, with one line on stderr, where it cannot run."""
+    """Exit code 2, with one line on stderr, where it cannot run. What a version prints by itself
+    goes there as well.
+    """
+    said = sys.stdout
     try:
-        for turn in Here(load()).turns(Task.from_json(task)):
-            print(json.dumps(turn), flush=True)
+        with redirect_stdout(sys.stderr):
+            for turn in Here(load()).turns(Task.from_json(task)):
+                print(json.dumps(turn), file=said, flush=True)
     except TapeError as error:
         print(one_line(error), file=sys.stderr)
         return error.exit_code

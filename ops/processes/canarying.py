@@ -223,6 +223,9 @@ def python_of(root: Path) -> Path:
 
 
 def turn_of(line: str) -> Turn:
-    """A line of another side."""
-    turn = Turn(*json.loads(line))
-    return turn._replace(decisions=[Decision(*decision) for decision in turn.decisions])
+    """A line of another side. Raises `CannotDecide`."""
+    try:
+        turn = Turn(*json.loads(line))
+        return turn._replace(decisions=[Decision(*decision) for decision in turn.decisions])
+    except (ValueError, TypeError):
+        raise CannotDecide(f"the other side says {line[:80]!r}, which is no epoch") from None

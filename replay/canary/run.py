@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from replay.canary.align import Change, Kind, NotTheSame, changes, decision_count
@@ -76,10 +77,9 @@ def compare(
 ) -> Comparison:
     """Raises `NotTheSame` where one side ends before another, and what the sides raise."""
     found = Comparison()
-    try:
-        for sides in zip(baseline, again, candidate, strict=True):
-            found.add(*sides)
-            on_epoch(found.epochs)
-    except ValueError:
-        raise NotTheSame("one side ran over more epochs than the other") from None
+    for before, once_more, after in zip_longest(baseline, again, candidate):
+        if before is None or once_more is None or after is None:
+            raise NotTheSame("one side ran over more epochs than the other")
+        found.add(before, once_more, after)
+        on_epoch(found.epochs)
     return found

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,8 +14,17 @@ import pytest
 import yaml
 
 from ops.desk.prepare import desk_file
-from ops.processes import canarying
-from ops.processes.canarying import NoSuchSide, Task, canary, overlaid, side, worktree
+from ops.processes import canary_side, canarying
+from ops.processes.canarying import (
+    Here,
+    NoSuchSide,
+    Task,
+    canary,
+    overlaid,
+    side,
+    turn_of,
+    worktree,
+)
 from ops.processes.sources import Source
 from ops.references import SettingsError
 from ops.settings import ROOT, Settings, load, load_file
@@ -22,7 +32,7 @@ from pipelines.batches import local_codec
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
 from replay.canary.align import Kind
-from replay.canary.decisions import CannotDecide
+from replay.canary.decisions import CannotDecide, Turn
 from replay.canary.policy import Policy, breaches
 from tests.replay import traded
 
@@ -125,6 +135,24 @@ def test_a_ref_gets_a_worktree_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_folder_that_is_no_checkout_is_refused(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(NoSuchSide, match="no checkout"):
         list(side(settings, str(tmp_path)).turns(Task("risk")))
+
+
+def test_a_side_that_prints_something_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turn = Turn(0, "v", 7, 1, 2, 3, [])
+
+    def printing(_self: Here, _task: Task) -> Iterator[Turn]:
+        print("debug")
+        yield turn
+
+    monkeypatch.setattr(Here, "turns", printing)
+    assert canary_side.main(Task("risk").to_json()) == 0
+    printed = capsys.readouterr()
+    assert [turn_of(line) for line in printed.out.splitlines()] == [turn]
+    assert printed.err == "debug\n"
+    with pytest.raises(CannotDecide, match="'debug', which is no epoch"):
+        turn_of("debug")
 
 
 def test_settings_are_laid_over_settings(settings: Settings, tmp_path: Path) -> None:
