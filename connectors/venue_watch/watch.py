@@ -185,7 +185,9 @@ class Watch:
         return found, times
 
     async def _list(self, listing: Listing) -> None:
-        """Page by page to the end, while the limit allows it; else in a later round."""
+        """Page by page to the end, while the limit allows it; else in a later round. Raises
+        `Unanswered` where a full page brings nothing new: it would be asked for for ever.
+        """
         first, complete = self._wanted.first(listing), False
         name = f"{self._instance}/{self.rounds}"
         while not complete:
@@ -197,8 +199,11 @@ class Watch:
             seen = self._seen(name, listing, first, trades, times)
             await self._write(seen)
             self._spans.listed(name, seen)
-            if trades.rows:
-                first = trades.rows[-1].trade_id
+            newest = trades.rows[-1].trade_id if trades.rows else None
+            if not complete and newest in (None, first):
+                raise Unanswered(f"{request.path}: the same page again")
+            if newest is not None:
+                first = newest
                 self._wanted.read_to(listing, first)
         self._wanted.listed(listing)
 

@@ -18,6 +18,7 @@ from connectors.gateway.keys import KeyRefused, parse_key
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from connectors.orderport import order_port
+from connectors.orderport.binance_spot import account
 from connectors.partitioner import murmur2_partition
 from connectors.simulated.server import VenueServer
 from connectors.venue_watch.venue import Venue
@@ -168,6 +169,27 @@ def test_a_breaks_trades_are_listed_until_it_is_cleared(tmp_path: Path) -> None:
 
     run(main())
     assert len({tuple(found) for _, found in tape.trades()}) == 1
+
+
+def test_a_page_that_leads_nowhere_is_not_asked_for_on_and_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would use up what the gateway may ask of the venue."""
+    tape = Tape()
+    monkeypatch.setattr(account, "ROWS_MAX", 1)  # one trade fills a page
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server, Client(server) as client:
+            quote(server, "99", "5", "101", "5")
+            await client.order("BUY", "0.5")
+            async with watching(server, tape):
+                await until(lambda: len(tape.trades()) > 1, "listed")
+                await rounds_go_on(tape)
+
+    run(main())
+    [trade_id] = tape.trades()[0][1]
+    assert tape.trades()[:2] == [(None, [trade_id]), (trade_id, [trade_id])]
+    assert len(tape.trades()) < 100
 
 
 @pytest.mark.parametrize("key", [API_KEY, WITHDRAW_KEY])
