@@ -109,8 +109,10 @@ def _decided_by(past: Past, steps: Sequence[Step]) -> None:
     """Names the limits that risk decided under and the caps that the gateway sent under."""
     limits = {version for s in steps if (version := getattr(s.found.event, "limits_version", 0))}
     instances = {n for s in steps if (n := getattr(s.found.event, "instance", ""))}
-    control = past.topic(CONTROL) if limits else iter(())
-    by_version = {o.event.limits_version: o for o in control if isinstance(o.event, LimitsChanged)}
+    control = [*past.topic(CONTROL)] if limits else []
+    told_limits = [one for one in control if isinstance(one.event, LimitsChanged)]
+    # Of two with one version the first counts.
+    by_version = {one.event.limits_version: one for one in reversed(told_limits)}
     told = past.topic(EVENTS) if instances else iter(())
     ready = {o.event.instance: o.event for o in told if isinstance(o.event, GatewayReady)}
     for step in steps:

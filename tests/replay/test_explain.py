@@ -36,6 +36,7 @@ from schemas.catalog import load_catalog
 from schemas.codec import Codec
 from schemas.events import (
     EpochCommitted,
+    LimitsChanged,
     OrderAccepted,
     OrderDenied,
     OrderFilled,
@@ -241,6 +242,15 @@ def test_versions_are_those_of_the_epochs_that_decided(past: Past, traded_log: M
     sent = by_name["OrderSubmitting"]
     assert sent.versions["gateway"] == sent.found.event.instance
     assert len(sent.versions["caps_version"]) == 16
+
+
+def test_limits_are_those_that_were_first_with_their_version() -> None:
+    """Two people may set limits at the same moment: risk takes the first."""
+    log = traded.load()
+    tp, _, limits = next(told(log, LimitsChanged))
+    log.append(OutRecord(*tp, b"desk", CODEC.encode(limits._replace(person="bob")), 1))
+    found = steps(explain(Past(log, CODEC), direct(log).cl_ord_id))
+    assert {s.versions["limits_by"] for s in found if "limits_by" in s.versions} == {"ada"}
 
 
 def test_every_epoch_is_the_one_that_wrote_the_record(
