@@ -3,10 +3,14 @@
 -- order; of an account and a strategy with the same one, the stricter), NOTIONAL_ABOVE_MAX and
 -- ORDER_DUPLICATE by the strictest that holds. A `new_limit` of NULL: there is none any more.
 CREATE MACRO denials_under(version) AS TABLE
-WITH known AS (
-    SELECT coalesce(list(limits_version), []) AS versions FROM limits_changed
+WITH set_first AS (
+    -- Two people may set one version at the same moment: the first counts.
+    FROM limits_changed
+    QUALIFY row_number() OVER (PARTITION BY limits_version ORDER BY _offset) = 1
+), known AS (
+    SELECT coalesce(list(limits_version), []) AS versions FROM set_first
 ), bound AS (
-    SELECT limits_version, unnest(limits, recursive := true) FROM limits_changed
+    SELECT limits_version, unnest(limits, recursive := true) FROM set_first
 ), denied AS (
     SELECT
         * REPLACE (map_from_entries([(f.name, f.value::VARCHAR) FOR f IN facts]) AS facts),

@@ -72,10 +72,13 @@ LIFTED = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each version was set by two people at once, of whom the first counts."""
     log = MemoryLog({name: topic.partitions for name, topic in CODEC.catalog.topics.items()})
     limits, denied = (recorded(kind) for kind in (LimitsChanged, OrderDenied))
     for version, values in VERSIONS.items():
         append(log, "ops.control.v1", limits._replace(limits_version=version, limits=values))
+        overtaken = (limit(POSITION, "99"), limit(NOTIONAL, "1"), limit(WINDOW, "1"))
+        append(log, "ops.control.v1", limits._replace(limits_version=version, limits=overtaken))
     for name, (reason, by, facts) in DENIALS.items():
         told = denied._replace(cl_ord_id=name, reason=reason, limits_version=by)
         told = told._replace(facts=tuple(Fact(*one) for one in facts.items()))
