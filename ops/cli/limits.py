@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.cli._output import Form, Output, columns, emit
+from ops.cli._output import Form, Output, columns, emit, warn
 
 if TYPE_CHECKING:
     from connectors.control import Decided
@@ -31,11 +31,14 @@ def set_limits(
     output: Output = Form.TEXT,
 ) -> None:
     """Put the limits of a file in force; they replace all that were there."""
-    from ops.processes.limits import change_limits
+    from ops.processes.limits import change_limits, doubts
     from ops.settings import load
     from schemas.json_form import to_json
 
-    changed = change_limits(file, person, reason, load())
+    settings = load()
+    changed = change_limits(file, person, reason, settings)
+    for doubt in doubts(changed.event, settings):
+        warn(doubt)
     event = changed.event
     text = f"limits {event.limits_version} are in force from ops.control.v1/0/{changed.offset} on"
     emit(output, {"offset": changed.offset, **to_json(event)}, text)
