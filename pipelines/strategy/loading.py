@@ -110,13 +110,13 @@ def _importing(what: str, folder: Path | None = None) -> Iterator[None]:
         sys.path.insert(0, str(folder))
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends itself must not end a pipeline
         raise SignalNotLoaded(f"{what} cannot be imported: {_cause(error)}") from None
     finally:
         sys.path[:] = before
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {error.msg}"
     ours = str(Path(__file__).parent)

@@ -182,6 +182,7 @@ def test_what_is_wrong_is_said(folder: Path, uses: str, options: Any, says: str)
         ("x = 1\nx = (\n", r"line 2: '\(' was never closed"),
         ("\n1 / 0\n", "line 2 of signals.py: ZeroDivisionError"),
         ("import helper\n", "line 1 of helper.py: ValueError: no"),
+        ("import sys\nsys.exit()\n", "line 2 of signals.py: SystemExit"),
     ],
 )
 def test_a_file_that_does_not_import(folder: Path, text: str, says: str) -> None:
