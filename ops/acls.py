@@ -20,9 +20,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from ops.topics import connect
-from schemas.access import Rule, rules
+from schemas.access import Rule, rules, transactional
 from schemas.catalog import Catalog
 from schemas.errors import TapeError
+from schemas.topics import Topic
 
 TIMEOUT_S: Final = 30.0
 _TYPES: Final = {
@@ -38,7 +39,9 @@ class AccessError(TapeError):
 
 
 class Difference(NamedTuple):
-    """`what`: `missing` on the broker, or `foreign`: allowed there though no file asks for it."""
+    """`what`: `missing` on the broker, `foreign`: allowed there though no file asks for it, or
+    `denied`: forbidden there, which is stronger than any rule that allows it.
+    """
 
     what: str
     rule: Rule
@@ -50,8 +53,8 @@ def diff(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> list
 
 
 def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> list[Difference]:
-    """Adds what is missing, and returns what differed. What is foreign stays: whoever allowed it
-    may take it back. Raises `AccessError`.
+    """Adds what is missing, and returns what differed. What is foreign or denied stays: whoever
+    said so may take it back. Raises `AccessError`.
     """
     admin = connect(options)
     found = _diff(admin, catalog, prefix)
@@ -73,29 +76,41 @@ def _wait_for(admin: AdminClient, wanted: Collection[Rule]) -> None:
 
 
 def _diff(admin: AdminClient, catalog: Catalog, prefix: str) -> list[Difference]:
-    asked, held = rules(list(catalog.topics.values()), prefix), _held(admin)
-    known = set(held)
-    topics = [prefix + name for name in catalog.topics]
+    asked, held = rules(topics := list(catalog.topics.values()), prefix), _held(admin)
+    ours, known = set(asked), set(held)
     missing = [Difference("missing", rule) for rule in asked if rule not in known]
-    ours = set(asked)
     foreign = [rule for rule in held if rule not in ours and _touches(rule, topics, prefix)]
-    return [*missing, *(Difference("foreign", rule) for rule in sorted(foreign))]
+    denials = _held(admin, AclPermissionType.DENY)
+    denied = [rule for rule in denials if _touches(rule, topics, prefix)]
+    return [
+        *missing,
+        *(Difference("foreign", rule) for rule in sorted(foreign)),
+        *(Difference("denied", rule) for rule in sorted(denied)),
+    ]
 
 
-def _touches(rule: Rule, topics: Collection[str], prefix: str) -> bool:
+def _touches(rule: Rule, topics: Collection[Topic], prefix: str) -> bool:
     """Whether a rule is about our topics, or about transactions of our writers."""
     if rule.resource == "TOPIC":
-        return any(rule.covers("TOPIC", topic) for topic in topics)
-    writers = {f"{prefix}{name}-0" for name in ("market", "strategy", "risk", "gateway")}
-    return any(rule.covers("TRANSACTIONAL_ID", name) for name in writers)
+        return any(rule.covers("TOPIC", prefix + topic.topic) for topic in topics)
+    own = (f"{prefix}{role}-" for role in transactional(topics))
+    return rule.resource == "TRANSACTIONAL_ID" and any(_meets(rule, begin) for begin in own)
 
 
-def _held(admin: AdminClient) -> list[Rule]:
-    """What the broker allows beyond looking, resources of other kinds left out."""
-    pattern, allowed = ResourcePatternType.ANY, AclPermissionType.ALLOW
+def _meets(rule: Rule, begin: str) -> bool:
+    """Whether a rule is about any name that begins so."""
+    wide = rule.name == "*" or (rule.prefixed and begin.startswith(rule.name))
+    return wide or rule.name.startswith(begin)
+
+
+def _held(
+    admin: AdminClient, permission: AclPermissionType = AclPermissionType.ALLOW
+) -> list[Rule]:
+    """What the broker allows, or forbids, beyond looking; resources of other kinds left out."""
+    pattern = ResourcePatternType.ANY
     any_: Any = None  # of every name, principal and host
     anything = AclBindingFilter(
-        ResourceType.ANY, any_, pattern, any_, any_, AclOperation.ANY, allowed
+        ResourceType.ANY, any_, pattern, any_, any_, AclOperation.ANY, permission
     )
     bindings = _result(
         admin.describe_acls(anything, request_timeout=TIMEOUT_S), "reading access rules"
@@ -108,6 +123,7 @@ def _held(admin: AdminClient) -> list[Rule]:
             each.name,
             each.operation.name,
             each.resource_pattern_type == ResourcePatternType.PREFIXED,
+            each.host,
         )
         for each in bindings
         if each.restype in kinds
@@ -122,7 +138,7 @@ def _binding(rule: Rule) -> AclBinding:
         rule.name,
         pattern,
         rule.principal,
-        "*",
+        rule.host,
         AclOperation[rule.operation],
         AclPermissionType.ALLOW,
     )

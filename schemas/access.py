@@ -13,18 +13,22 @@ from schemas.topics import Topic
 
 Resource = Literal["TOPIC", "GROUP", "TRANSACTIONAL_ID"]
 Operation = Literal["READ", "WRITE", "DESCRIBE"]
+EVERYWHERE: Final = "*"
 DESK: Final = "desk"  # people's commands read everything
 CLIENT_GROUPS: Final = ("tape-reader", "tape-admin")  # librdkafka asks about them, none is joined
 
 
 class Rule(NamedTuple):
-    """An operation that a principal may do; a `prefixed` name stands for all that begin with it."""
+    """An operation that a principal may do, from every `host` or one; a `prefixed` name stands for
+    all that begin with it.
+    """
 
     principal: str
     resource: Resource
     name: str
     operation: Operation
     prefixed: bool = False
+    host: str = EVERYWHERE
 
     def covers(self, resource: str, name: str) -> bool:
         """Whether the rule is about this resource."""
@@ -33,7 +37,8 @@ class Rule(NamedTuple):
 
     def __str__(self) -> str:
         name = f"{self.name}*" if self.prefixed else self.name
-        return f"{self.principal} may {self.operation} {self.resource} {name}"
+        place = "" if self.host == EVERYWHERE else f" from {self.host}"
+        return f"{self.principal} may {self.operation} {self.resource} {name}{place}"
 
 
 def rules(topics: Collection[Topic], prefix: str = "") -> list[Rule]:
@@ -51,6 +56,11 @@ def rules(topics: Collection[Topic], prefix: str = "") -> list[Rule]:
 def roles(topics: Collection[Topic]) -> list[str]:
     """Every process that a file names."""
     return sorted({DESK, *(role for t in topics for role in (*t.producers, *t.consumers))})
+
+
+def transactional(topics: Collection[Topic]) -> list[str]:
+    """The roles that write in transactions."""
+    return sorted({role for topic in topics if topic.transactional for role in topic.producers})
 
 
 def may_write(topics: Mapping[str, Topic], role: str) -> list[str]:

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def apply(prefix: Prefix = None, output: Output = Form.TEXT) -> None:
-    """Add missing rules. Exit code 1 if others than the files' are allowed something."""
+    """Add missing rules. Exit code 1 if there are others than the files'."""
     _compare("apply", prefix, output)
 
 
@@ -41,7 +41,7 @@ def _compare(what: str, prefix: str | None, output: Form) -> None:
     chosen = settings.topic_prefix if prefix is None else prefix
     found = getattr(acls, what)(settings.kafka_options(), load_catalog(), chosen)
     _print(output, found, "added" if what == "apply" else "missing")
-    if any(what == "diff" or each.what == "foreign" for each in found):
+    if any(what == "diff" or each.what != "missing" for each in found):
         raise typer.Exit(1)
 
 

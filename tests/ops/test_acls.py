@@ -11,11 +11,9 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
-    AclOperation,
+    AclBindingFilter,
     AclPermissionType,
     AdminClient,
-    ResourcePatternType,
-    ResourceType,
 )
 
 from connectors.log.errors import NotAllowed, WriteForbidden
@@ -25,6 +23,7 @@ from ops import acls, topics
 from ops.stack import StackInfo
 from schemas.access import Rule, rules
 from schemas.catalog import Catalog, load_catalog
+from tests.faults.nursery import wait_for
 from tests.guarded import Guarded
 
 CATALOG = load_catalog()
@@ -110,26 +109,57 @@ def test_what_a_role_does_not_read_is_not_shown(guarded: Guarded, prefix: str) -
     reads.close()
 
 
-def test_what_nobody_asked_for_is_named(stack: StackInfo, prefix: str) -> None:
+ALLOW, DENY = AclPermissionType.ALLOW, AclPermissionType.DENY
+
+
+@pytest.mark.parametrize(
+    ("rule", "permission", "found"),
+    [
+        pytest.param(Rule("User:m", "TOPIC", "risk.", "WRITE", True), ALLOW, "foreign", id="topic"),
+        *(
+            pytest.param(
+                Rule("User:m", "TRANSACTIONAL_ID", name, "WRITE", prefixed), ALLOW, "foreign",
+                id=f"could fence {name}",
+            )
+            for name, prefixed in [("gateway-", True), ("gateway-sim-1", False), ("gate", True)]
+        ),
+        pytest.param(
+            Rule("User:risk", "TOPIC", NAMES[0], "WRITE", host="10.0.0.1"), ALLOW, "foreign",
+            id="from one host",
+        ),
+        pytest.param(
+            Rule("User:*", "TOPIC", NAMES[0], "READ", host="10.0.0.1"), DENY, "denied", id="denied"
+        ),
+    ],
+)  # fmt: skip
+def test_what_nobody_asked_for_is_named(
+    stack: StackInfo, prefix: str, rule: Rule, permission: AclPermissionType, found: str
+) -> None:
     options = {"bootstrap.servers": stack.bootstrap_servers}
-    name = f"{prefix}risk."
-    binding = AclBinding(
-        ResourceType.TOPIC,
-        name,
-        ResourcePatternType.PREFIXED,
-        "User:mallory",
-        "*",
-        AclOperation.WRITE,
-        AclPermissionType.ALLOW,
-    )
+    rule = rule._replace(name=prefix + rule.name)
+    told = acls._binding(rule)
+    patterns = (told.restype, told.name, told.resource_pattern_type, told.principal, told.host)
     admin = AdminClient({**options})
-    for future in admin.create_acls([binding]).values():
+    for future in admin.create_acls([AclBinding(*patterns, told.operation, permission)]).values():
         future.result(15)
-    rule = Rule("User:mallory", "TOPIC", name, "WRITE", prefixed=True)
-    acls._wait_for(admin, {rule})
-    for compare in (acls.diff, acls.apply):
-        assert compare(options, SOME, prefix) == [acls.Difference("foreign", rule)]
-    assert str(rule) == f"User:mallory may WRITE TOPIC {name}*"
+    try:
+        wait_for(lambda: rule in acls._held(admin, permission), "the broker goes by it")
+        for compare in (acls.diff, acls.apply):
+            assert compare(options, SOME, prefix) == [acls.Difference(found, rule)]
+    finally:
+        one = AclBindingFilter(*patterns, told.operation, permission)
+        for gone in admin.delete_acls([one]).values():
+            gone.result(15)
+        wait_for(lambda: rule not in acls._held(admin, permission), "it is taken back")
+
+
+def test_a_rule_that_holds_at_one_host_is_not_the_one_asked_for(
+    stack: StackInfo, prefix: str
+) -> None:
+    rule = Rule("User:risk", "TOPIC", f"{prefix}{NAMES[0]}", "WRITE")
+    assert rule in rules(list(SOME.topics.values()), prefix)
+    assert rule != rule._replace(host="10.0.0.1")
+    assert str(rule._replace(host="10.0.0.1")) == f"{rule} from 10.0.0.1"
 
 
 def test_a_cluster_without_an_authorizer_says_so() -> None:
