@@ -130,5 +130,5 @@ def _host(url: str) -> str:
     except ValueError:
         host = None
     if not host:
-        raise SettingsError(f"a venue's address is {url!r}, not like http://HOST:PORT")
+        raise SettingsError("gateway.url or gateway.socket_url is not like http://HOST:PORT")
     return host

@@ -86,7 +86,8 @@ def run_pipeline(
     lock = (hold_later if takeover else hold)(settings.run_dir, f"{name}-{number}")
     session, flow = open_pipeline(name, number, shards, intent, settings)
     stop_on_signals(session)
-    session.snapshot_requested = bool(asked)
+    if asked:
+        session.snapshot_requested = True
     run_flow(flow, session)
     logger.info("%s-%d stopped after epoch %d", name, number, session.sequence)
     lock.close()
