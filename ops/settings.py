@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from ops.references import (
@@ -37,6 +33,7 @@ from ops.references import (
     require_known,
     resolved,
 )
+from ops.setting_sources import Environment, File
 from ops.wrong_settings import checked
 from replay.archive.options import S3Options
 from schemas.errors import TapeError
@@ -317,32 +314,6 @@ class MonitoringSettings(_Section):
         )
 
 
-class _File(TomlConfigSettingsSource):
-    """The settings file, its numbers as written. Files that it names lie relative to it."""
-
-    def _read_file(self, file_path: Any) -> dict[str, Any]:
-        return tomllib.loads(file_path.read_text("utf-8"), parse_float=Decimal)
-
-    def __call__(self) -> dict[str, Any]:
-        found, file = super().__call__(), self.toml_file_path
-        for section, name in (("gateway", "caps"), ("desk", "limits")):
-            values = found.get(section)
-            if (
-                isinstance(file, Path)
-                and isinstance(values, dict)
-                and isinstance(values.get(name), str)
-            ):
-                values[name] = str(file.absolute().parent / values[name])
-        return found
-
-
-class _Environment(EnvSettingsSource):
-    """Variables; a list or a table is JSON, its numbers as written."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        return json.loads(value, parse_float=Decimal)
-
-
 class Settings(BaseSettings):
     """Everything a command can be told without a flag."""
 
@@ -389,8 +360,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (
             init_settings,
-            _Environment(settings_cls),
-            _File(settings_cls, toml_file=config_file()),
+            Environment(settings_cls),
+            File(settings_cls, toml_file=config_file()),
         )
 
     def bootstrap_servers(self) -> str:
@@ -522,6 +493,6 @@ def load_file(file: Path, **overrides: Any) -> Settings:
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return named["init_settings"], _File(settings_cls, toml_file=file)
+            return named["init_settings"], File(settings_cls, toml_file=file)
 
     return checked(file, lambda: _Alone(**overrides))
