@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.totals import WANTED
 from tests.soak import __main__ as soak
 from tests.soak.pieces import PIECES
-from tests.soak.state import Done, State, code_hash, loaded
+from tests.soak.state import ROOT, Done, State, code_hash, loaded
 from tests.soak.verdict import ZERO
 
 KILLS = "kill switch, Kafka broken"
@@ -115,7 +115,7 @@ def test_what_was_never_counted_is_no_zero(
 
 
 def test_the_page_shows_what_is_kept() -> None:
-    page, kept = (soak.ROOT / "docs" / "reliability.md").read_text(), loaded()
+    page, kept = (ROOT / "docs" / "reliability.md").read_text(), loaded()
     for name, done in kept.done.items():
         assert f"| {done.commit} | {done.code}" in row(page, name), name
         assert row(page, name).split(" | ")[1].split(" ")[0] == f"{done.rounds:,}", name
