@@ -106,7 +106,7 @@ def _meets(rule: Rule, begin: str) -> bool:
 def _held(
     admin: AdminClient, permission: AclPermissionType = AclPermissionType.ALLOW
 ) -> list[Rule]:
-    """What the broker allows, or forbids, beyond looking; resources of other kinds left out."""
+    """What the broker allows beyond looking, or forbids; resources of other kinds left out."""
     pattern = ResourcePatternType.ANY
     any_: Any = None  # of every name, principal and host
     anything = AclBindingFilter(
@@ -116,6 +116,7 @@ def _held(
         admin.describe_acls(anything, request_timeout=TIMEOUT_S), "reading access rules"
     )
     kinds = {kind: name for name, kind in _TYPES.items()}
+    passive = _PASSIVE if permission == AclPermissionType.ALLOW else frozenset()
     return [
         Rule(
             each.principal,
@@ -127,7 +128,7 @@ def _held(
         )
         for each in bindings
         if each.restype in kinds
-        and not (each.restype != ResourceType.GROUP and each.operation in _PASSIVE)
+        and not (each.restype != ResourceType.GROUP and each.operation in passive)
     ]
 
 

@@ -127,8 +127,12 @@ ALLOW, DENY = AclPermissionType.ALLOW, AclPermissionType.DENY
             Rule("User:risk", "TOPIC", NAMES[0], "WRITE", host="10.0.0.1"), ALLOW, "foreign",
             id="from one host",
         ),
-        pytest.param(
-            Rule("User:*", "TOPIC", NAMES[0], "READ", host="10.0.0.1"), DENY, "denied", id="denied"
+        *(
+            pytest.param(
+                Rule("User:*", "TOPIC", NAMES[0], operation, host="10.0.0.1"), DENY, "denied",
+                id=f"denied to {operation}",
+            )
+            for operation in ("READ", "DESCRIBE")
         ),
     ],
 )  # fmt: skip
@@ -153,11 +157,11 @@ def test_what_nobody_asked_for_is_named(
         wait_for(lambda: rule not in acls._held(admin, permission), "it is taken back")
 
 
-def test_a_rule_that_holds_at_one_host_is_not_the_one_asked_for(
-    stack: StackInfo, prefix: str
-) -> None:
-    rule = Rule("User:risk", "TOPIC", f"{prefix}{NAMES[0]}", "WRITE")
-    assert rule in rules(list(SOME.topics.values()), prefix)
+def test_rules_in_words() -> None:
+    wide = Rule("User:mallory", "TOPIC", "t.risk.", "WRITE", prefixed=True)
+    assert str(wide) == "User:mallory may WRITE TOPIC t.risk.*"
+    rule = Rule("User:risk", "TOPIC", f"t.{NAMES[0]}", "WRITE")
+    assert rule in rules(list(SOME.topics.values()), "t.")
     assert rule != rule._replace(host="10.0.0.1")
     assert str(rule._replace(host="10.0.0.1")) == f"{rule} from 10.0.0.1"
 
