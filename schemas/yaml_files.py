@@ -10,10 +10,14 @@ from typing import Any, Final
 
 import yaml
 
-_WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_BROKEN: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+")
-_FLAGS: Final = re.compile(r"true|false")
-_NOTHING: Final = re.compile(r"null|~|")
+_TAG: Final = "tag:yaml.org,2002:"
+_FORMS: Final = {
+    "int": r"[-+]?(0|[1-9][0-9]*)",
+    "bool": r"true|false",
+    "null": r"null|~|",
+    "merge": r"<<",
+}
+_BROKEN: Final = r"[-+]?(0|[1-9][0-9]*)\.[0-9]+"
 
 
 class _Once:
@@ -36,15 +40,22 @@ class Texts(_Once, yaml.BaseLoader):
 
 
 class Plain(_Once, yaml.SafeLoader):
-    """Texts, but for whole numbers, Decimals, `true`, `false` and `null`: none of the other forms
-    of YAML 1.1, in which 010 is eight, 1:30 is ninety and `no` is false.
+    """Texts, but for whole numbers, `true`, `false` and `null`: none of the other forms of YAML
+    1.1, in which 010 is eight, 1:30 is ninety and `no` is false.
     """
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
 
 
-for _tag, _form in (("int", _WHOLE), ("float", _BROKEN), ("bool", _FLAGS), ("null", _NOTHING)):
-    whole = re.compile(rf"^(?:{_form.pattern})$")
-    Plain.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", whole, None)
-Plain.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), None)
-Plain.add_constructor("tag:yaml.org,2002:float", lambda _, node: Decimal(node.value))
+class Decimals(Plain):
+    """As `Plain`, and broken numbers as the Decimals that stand there."""
+
+
+def _reads(loader: type[Plain], tag: str, form: str) -> None:
+    loader.add_implicit_resolver(_TAG + tag, re.compile(rf"(?:{form})\Z"), None)
+
+
+for _tag, _form in _FORMS.items():
+    _reads(Plain, _tag, _form)
+_reads(Decimals, "float", _BROKEN)
+Decimals.add_constructor(f"{_TAG}float", lambda _, node: Decimal(node.value))

@@ -29,7 +29,7 @@ from replay.canary.decisions import CannotDecide, Decision, Turn, turns
 from replay.canary.run import Comparison, compare
 from replay.times import EVERYTHING, Span
 from schemas.errors import TapeError, one_line
-from schemas.yaml_files import Plain
+from schemas.yaml_files import Decimals
 
 CURRENT = "current"
 FILES = (".yaml", ".yml", ".toml")
@@ -165,7 +165,7 @@ def _table(file: Path, text: str) -> dict[str, Any]:
         if file.suffix == ".toml":
             found = tomllib.loads(text, parse_float=Decimal)
         else:
-            found = yaml.load(text, Loader=Plain)
+            found = yaml.load(text, Loader=Decimals)
     except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{file}: {one_line(error)}") from None
     if not isinstance(found, dict):

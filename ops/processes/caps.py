@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -18,16 +16,9 @@ def load_caps(file: Path | None) -> Caps:
     if file is None:
         raise CapsRefused("no hard caps: set TAPE_GATEWAY__CAPS to their file (docs/gateway.md)")
     try:
-        found = _written(yaml.load(file.read_text("utf-8"), Loader=Plain))
+        found = yaml.load(file.read_text("utf-8"), Loader=Plain)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CapsRefused(f"{file} cannot be read: {one_line(error)}") from None
     if not isinstance(found, dict):
         raise CapsRefused(f"{file} is not a table of caps")
     return parse_caps(found)
-
-
-def _written(value: Any) -> Any:
-    """Broken numbers as the texts that they were."""
-    if isinstance(value, dict):
-        return {name: _written(one) for name, one in value.items()}
-    return f"{value:f}" if isinstance(value, Decimal) else value

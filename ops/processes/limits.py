@@ -8,13 +8,12 @@ from typing import Final
 
 from connectors.control import ControlWriter, Decided, identify, limits_in_force
 from ops.limits import BadLimits, load_limits
+from ops.processes import names
 from ops.processes.clients import codec_of, kafka_log
-from ops.processes.names import look
 from ops.settings import Settings
 from schemas.errors import TapeError
 from schemas.events import LimitsChanged
 
-KINDS: Final = ("account", "strategy")
 OTHERS: Final = ("gateways", "caps file", "configuration")
 
 
@@ -55,15 +54,11 @@ def doubts(event: LimitsChanged, settings: Settings) -> list[str]:
     """Accounts and strategies with limits of which nobody else has heard: misspelt, theirs hold
     nothing back.
     """
-    pairs = {pair for one in event.limits for pair in zip(KINDS, one[1:3], strict=True)}
-    named = sorted((kind, name) for kind, name in pairs if name is not None)
-    if not named:
-        return []
-    seen = look(settings)
-    found = (seen.doubt(kind, name, OTHERS) for kind, name in named)
-    return [
-        f"limits that may hold nothing back: {one.said}" for one in found if one and one.misspelt
-    ]
+    accounts = {("account", one.account) for one in event.limits if one.account is not None}
+    strategies = {("strategy", one.strategy) for one in event.limits if one.strategy is not None}
+    before = "limits that may hold nothing back"
+    found = names.doubts(settings, sorted(accounts | strategies), before, OTHERS)
+    return [one.said for one in found if one.misspelt]
 
 
 def newest_limits(settings: Settings) -> Decided:

@@ -8,7 +8,7 @@ each on a thread of its own. One that says nothing in time is no ground for a do
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -58,11 +58,23 @@ def scope_doubts(settings: Settings, scope: Scope) -> tuple[Doubt, ...]:
     """Why what is decided for a scope may hold nothing back. Never raises, and takes `WITHIN_S` at
     most.
     """
-    given = [(kind, name) for kind, name in zip(KINDS, scope, strict=True) if name is not None]
-    if not given:
+    return doubts(settings, zip(KINDS, scope, strict=True), "this scope may cover nothing")
+
+
+def doubts(
+    settings: Settings,
+    given: Iterable[tuple[str, str | None]],
+    before: str,
+    sources: Collection[str] = (),
+) -> tuple[Doubt, ...]:
+    """Of names by kind, those that none of the `sources` knows, all of them by default; `before`
+    is said first.
+    """
+    named = [(kind, name) for kind, name in given if name is not None]
+    if not named:
         return ()
-    seen, before = look(settings), "this scope may cover nothing"
-    found = (seen.doubt(kind, name) for kind, name in given)
+    seen = look(settings)
+    found = (seen.doubt(kind, name, sources) for kind, name in named)
     return tuple(one._replace(said=f"{before}: {one.said}") for one in found if one)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.yaml_files import Plain, Texts
+from schemas.yaml_files import Decimals, Plain, Texts
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,10 @@ from schemas.yaml_files import Plain, Texts
 )
 def test_forms(text: str, stock: Any, plain: Any) -> None:
     assert yaml.safe_load(f"a: {text}") == {"a": stock}
-    found = yaml.load(f"a: {text}", Loader=Plain)["a"]
+    found = yaml.load(f"a: {text}", Loader=Decimals)["a"]
     assert (found, type(found)) == (plain, type(plain))
+    if "." not in text:
+        assert yaml.load(f"a: {text}", Loader=Plain) == {"a": plain}
     if "'" not in text and "[" not in text:
         assert yaml.load(f"a: {text}", Loader=Texts) == {"a": text}
 
@@ -42,7 +44,7 @@ def test_forms(text: str, stock: Any, plain: Any) -> None:
 def test_no_name_stands_twice(text: str) -> None:
     stock = yaml.safe_load(text)
     assert stock.get("x", stock)["a"] == 3
-    for loader in (Plain, Texts):
+    for loader in (Plain, Decimals, Texts):
         with pytest.raises(yaml.YAMLError, match="a again in line 3"):
             yaml.load(text, Loader=loader)
 
@@ -50,3 +52,7 @@ def test_no_name_stands_twice(text: str) -> None:
 def test_what_is_merged_may_be_overridden() -> None:
     text = "x: &x {a: 1, b: 2}\ny: {<<: *x, a: 3}\n"
     assert yaml.load(text, Loader=Plain)["y"] == {"a": 3, "b": 2}
+
+
+def test_broken_numbers_are_texts_where_nobody_asks_for_decimals() -> None:
+    assert yaml.load("a: 0.10", Loader=Plain) == {"a": "0.10"}

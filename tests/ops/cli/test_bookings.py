@@ -24,9 +24,7 @@ SEE = "see `tape limits show`, or book it all the same with --unlisted"
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Control:
     made = Control()
     made.serve(monkeypatch, names, transfers)
-    monkeypatch.setattr(transfers, "ControlWriter", lambda *_: made)
-    monkeypatch.setenv("TAPE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setenv("TAPE_RUN_DIR", str(tmp_path))
+    made.take(monkeypatch, tmp_path, transfers)
     return made
 
 

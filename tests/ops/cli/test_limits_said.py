@@ -20,10 +20,8 @@ WHO = ("--person", "ada", "--reason", "test")
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Control:
     made = Control()
     made.serve(monkeypatch, limits, names)
-    monkeypatch.setattr(limits, "ControlWriter", lambda *_: made)
+    made.take(monkeypatch, tmp_path, limits)
     monkeypatch.setenv("TAPE_CONFIG", str(desk_file("tape.toml")))
-    monkeypatch.setenv("TAPE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setenv("TAPE_RUN_DIR", str(tmp_path))
     return made
 
 

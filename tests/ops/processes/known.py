@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,12 @@ class Control:
         """Everything decided beside the limits."""
         found = self.log.read(CONTROL, 1, self.log.bounds(CONTROL)[1], 1.0)
         return [CODEC.decode(message.value()) for message in found]
+
+    def take(self, patch: pytest.MonkeyPatch, run_dir: Path, writes: Any) -> None:
+        """What this module writes lands here; the settings name a broker that is not there."""
+        patch.setattr(writes, "ControlWriter", lambda *_: self)
+        patch.setenv("TAPE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+        patch.setenv("TAPE_RUN_DIR", str(run_dir))
 
     def serve(self, patch: pytest.MonkeyPatch, *modules: Any) -> None:
         """The modules read this log."""

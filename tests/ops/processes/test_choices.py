@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -119,25 +120,24 @@ def test_a_brief_owner_is_waited_for(tmp_path: Path) -> None:
     """One that takes a snapshot of a shard that does not run, while a supervisor starts it."""
     held = hold(tmp_path, "market-0", brief=True)
     assert owner(tmp_path, "market-0") == Owner(os.getpid(), True)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(hold, tmp_path, "market-0")
-        with pytest.raises(TimeoutError):
-            waiting.result(0.2)
-        held.close()
-        waiting.result(10).close()
+    held_back_until(held.close, tmp_path)
 
 
 def test_who_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
     hold(tmp_path, "market-0").close()
     looking = (tmp_path / "locks" / "market-0.lock").open()
     fcntl.flock(looking, fcntl.LOCK_SH)
-    looking.seek(0)
     (tmp_path / "locks" / "market-0.lock").write_text("")
+    held_back_until(looking.close, tmp_path)
+
+
+def held_back_until(let_go: Callable[[], None], run_dir: Path) -> None:
+    """Whoever wants the lock waits, and has it then."""
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(hold, tmp_path, "market-0")
+        waiting = pool.submit(hold, run_dir, "market-0")
         with pytest.raises(TimeoutError):
-            waiting.result(0.1)
-        looking.close()
+            waiting.result(0.2)
+        let_go()
         waiting.result(10).close()
 
 
