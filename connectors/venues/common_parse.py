@@ -114,12 +114,22 @@ def may_be_negative(payload: bytes) -> bool:
 
 
 def check_signs(payload: bytes) -> None:
-    """Raises `BadFrame` where any number sent as text is negative: none in market data may be."""
+    """Raises `BadFrame` where any number sent as text is negative: for frames of prices and
+    quantities alone, of which none may be. Of a frame with others as well, see `unsigned`.
+    """
     if b"\\" in payload:
         payload = msgspec.json.encode(msgspec.json.decode(payload))  # without escapes
     at = payload.find(b'"-')
     if at >= 0:
         raise bad_price(payload[at + 1 : at + 30].split(b'"', 1)[0].decode("ascii", "replace"))
+
+
+def unsigned(text: str) -> Decimal:
+    """One price or quantity. Raises `NotExact`, and `BadFrame` where it is negative."""
+    number = exact(text)
+    if text.startswith("-"):
+        raise bad_price(text[:29])
+    return number
 
 
 def bad_price(text: str) -> BadFrame:

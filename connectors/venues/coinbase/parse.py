@@ -26,6 +26,7 @@ from connectors.venues.common_parse import (
     levels,
     nanoseconds,
     refused,
+    unsigned,
 )
 from pipelines.market.parsed import (
     Heartbeat,
@@ -144,7 +145,6 @@ def _parse(frame: FrameReceived, outer: _Frame) -> list[Parsed]:
     if outer.channel is not None and outer.sequence_num is None:
         return [Refused("MISSING_FIELD", "a frame without sequence_num")]
     if outer.channel in READERS:
-        check_signs(frame.payload)
         return READERS[outer.channel](frame.payload, _Recv(frame.ts_recv_ns, frame.line))
     if outer.channel in USELESS:
         return [Ignored(str(outer.channel))]
@@ -155,6 +155,7 @@ def _parse(frame: FrameReceived, outer: _Frame) -> list[Parsed]:
 
 def _read_trades(payload: bytes, recv: _Recv) -> list[Parsed]:
     """In the order of their ids, which are numbers."""
+    check_signs(payload)
     sent = [trade for event in _trades(payload).events for trade in event.trades]
     return [_trade(trade, recv) for trade in sorted(sent, key=lambda trade: int(trade.trade_id))]
 
@@ -179,18 +180,21 @@ def _trade(sent: _Trade, recv: _Recv) -> Market:
 
 
 def _read_tickers(payload: bytes, recv: _Recv) -> list[Parsed]:
+    """Beside the quote stands the change of a day in percent, which may be negative."""
     frame = _tickers(payload)
     at = nanoseconds(frame.timestamp)
     return [_quote(ticker, at, recv) for event in frame.events for ticker in event.tickers]
 
 
 def _quote(sent: _Ticker, ts_event_ns: int, recv: _Recv) -> Market:
-    instrument, bid, ask = f"{sent.product_id}.{VENUE}", exact(sent.best_bid), exact(sent.best_ask)
+    instrument = f"{sent.product_id}.{VENUE}"
+    bid, ask = unsigned(sent.best_bid), unsigned(sent.best_ask)
+    bid_qty, ask_qty = unsigned(sent.best_bid_quantity), unsigned(sent.best_ask_quantity)
     if not bid or not ask:
         raise bad_price(f"{sent.best_bid} {sent.best_ask}")
     if bid >= ask:
         raise crossed(bid, ask)
-    sides = (bid, exact(sent.best_bid_quantity), ask, exact(sent.best_ask_quantity))
+    sides = bid, bid_qty, ask, ask_qty
     event = QuoteChanged(VENUE, instrument, None, *sides, ts_event_ns, *recv)
     return Market(
         event, VENUE, f"{instrument}|quote", Order.FOLLOWED, 0, 0, whole=True, strict=False
@@ -198,6 +202,7 @@ def _quote(sent: _Ticker, ts_event_ns: int, recv: _Recv) -> Market:
 
 
 def _read_depth(payload: bytes, recv: _Recv) -> list[Parsed]:
+    check_signs(payload)
     frame = _depth(payload)
     at = nanoseconds(frame.timestamp)
     return [_book(event, at, recv) for event in frame.events]

@@ -80,6 +80,38 @@ def test_ticker() -> None:
     assert item.whole
 
 
+REAL_TICKER = (
+    b'{"channel":"ticker","timestamp":"2026-08-09T21:05:48.229198328Z","sequence_num":6,"events":[{'
+    b'"type":"snapshot","tickers":[{"type":"ticker","product_id":"BTC-USD","price":"65086.18",'
+    b'"volume_24_h":"2867.54532609","low_24_h":"64675.22","high_24_h":"65252.99",'
+    b'"low_52_w":"57717.55","high_52_w":"126296","price_percent_chg_24_h":"0.09601107287722",'
+    b'"best_bid":"65083.66","best_ask":"65083.67","best_bid_quantity":"0.20371215",'
+    b'"best_ask_quantity":"0.24290402"}]}]}'
+)
+
+
+def read_ticker(payload: bytes) -> list[Parsed]:
+    return parse(FrameReceived("COINBASE", "A", "c", 17, payload))
+
+
+def test_a_falling_day_is_no_bad_price() -> None:
+    falling = REAL_TICKER.replace(b'"0.09601107287722"', b'"-4.15736120951"')
+    assert falling != REAL_TICKER
+    assert read_ticker(falling) == read_ticker(REAL_TICKER)
+
+
+@pytest.mark.parametrize("sign", [b"-", rb"\u002d"])
+@pytest.mark.parametrize(
+    "field", ["best_bid", "best_ask", "best_bid_quantity", "best_ask_quantity"]
+)
+def test_a_negative_number_of_a_quote_is_refused(field: str, sign: bytes) -> None:
+    payload = REAL_TICKER.replace(b'"%b":"' % field.encode(), b'"%b":"%b' % (field.encode(), sign))
+    numbered, refused = read_ticker(payload)
+    assert numbered == Numbered("COINBASE", 6)
+    assert isinstance(refused, Refused)
+    assert refused.reason == "NEGATIVE_PRICE"
+
+
 def test_depth() -> None:
     updates = [
         {"side": "bid", "price_level": "5", "new_quantity": "1"},
