@@ -206,7 +206,7 @@ class Session:
         """A hole in the venue's own count: what it sends once, at the beginning, must come anew."""
         last, self._number = self._number, number
         if last is not None and number > last + 1:
-            self.end("PROTOCOL_ERROR", f"message {last + 1} is missing, {number} came")
+            self.end("PROTOCOL_ERROR", f"message {last + 1} is missing or of no use, {number} came")
 
     def _write(self, ts_recv_ns: int, payload: bytes) -> None:
         status = self.status

@@ -43,6 +43,7 @@ from schemas.events import BookChanged, FrameReceived, QuoteChanged, TradePrinte
 from schemas.numbers import exact
 
 VENUE: Final = "COINBASE"
+DEPTH_CHANNEL: Final = "l2_data"
 USELESS: Final = {"candles", "status", "ticker_batch", "futures_balance_summary"}
 
 
@@ -127,7 +128,9 @@ _subscriptions = msgspec.json.Decoder(_SubscriptionFrame).decode
 
 
 def parse(frame: FrameReceived) -> list[Parsed]:
-    """See `pipelines.market.parsed`. A refused frame still gives its number, where it has one."""
+    """See `pipelines.market.parsed`. A refused frame still gives its number, where it has one; but
+    depth does not, so that a hole shows: a book without it is another book.
+    """
     try:
         outer = _frame(frame.payload)
     except UNREADABLE as error:
@@ -138,7 +141,8 @@ def parse(frame: FrameReceived) -> list[Parsed]:
     try:
         return items + _parse(frame, outer)
     except UNREADABLE as error:
-        return [*items, refused(frame.payload, error)]
+        kept = [] if outer.channel == DEPTH_CHANNEL else items
+        return [*kept, refused(frame.payload, error)]
 
 
 def _parse(frame: FrameReceived, outer: _Frame) -> list[Parsed]:
@@ -246,12 +250,12 @@ def _read_subscriptions(payload: bytes, _recv: _Recv) -> list[Parsed]:
 READERS: Final[dict[str | None, Callable[[bytes, _Recv], list[Parsed]]]] = {
     "market_trades": _read_trades,
     "ticker": _read_tickers,
-    "l2_data": _read_depth,
+    DEPTH_CHANNEL: _read_depth,
     "heartbeats": _read_heartbeat,
     "subscriptions": _read_subscriptions,
 }
 # Subscriptions are answers, and depth is asked for under another name than it comes.
-CHANNELS: Final = (READERS.keys() | USELESS | {"level2"}) - {"subscriptions", "l2_data"}
+CHANNELS: Final = (READERS.keys() | USELESS | {"level2"}) - {"subscriptions", DEPTH_CHANNEL}
 
 
 def route(_payload: bytes) -> str | None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from connectors.venues.coinbase.parse import DEPTH_CHANNEL, VENUE, parse
 from connectors.venues.protocol import (
     BadSubscription,
     Control,
@@ -23,11 +24,15 @@ from connectors.venues.protocol import (
     Subscription,
     websocket,
 )
+from pipelines.market.parsed import Refused
+from schemas.events import FrameReceived
 
 HEARTBEATS = "heartbeats"
 _PRODUCT = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+")
 _NUMBER = re.compile(rb'"sequence_num":(\d{1,18})')
 HEAD_BYTES = 200  # it stands before the events
+_DEPTH = b'{"channel":"%b"' % DEPTH_CHANNEL.encode()
+CHECKED_BYTES_MAX = 1 << 16  # whole books of megabytes would hold up what arrives meanwhile
 _DATA = Control(Kind.DATA, alive=False)
 _ALIVE = Control(Kind.HEARTBEAT, alive=True)
 
@@ -65,11 +70,14 @@ class CoinbaseProtocol(NamedTuple):
     def read(self, payload: bytes) -> Control:
         """Told by the channel, which comes first in every frame seen; else by decoding.
 
-        Books come whole on connect only, so a hole in `sequence_num` is told as well.
+        Books come whole on connect only, so a hole in `sequence_num` is told as well. A change of a
+        book that cannot be read is a hole too.
         """
         found = _NUMBER.search(payload, 0, HEAD_BYTES)
         control = self._control(payload)
-        return control if found is None else control._replace(number=int(found[1]))
+        if found is None or _is_refused_depth(payload):
+            return control
+        return control._replace(number=int(found[1]))
 
     def _control(self, payload: bytes) -> Control:
         if payload.startswith(b'{"channel":"heartbeats"'):
@@ -79,6 +87,12 @@ class CoinbaseProtocol(NamedTuple):
         ):
             return _decoded(payload)
         return _DATA
+
+
+def _is_refused_depth(payload: bytes) -> bool:
+    if not payload.startswith(_DEPTH) or len(payload) > CHECKED_BYTES_MAX:
+        return False
+    return isinstance(parse(FrameReceived(VENUE, "", "", 0, payload))[0], Refused)
 
 
 def _request(channel: str, products: list[str]) -> Request:

@@ -166,7 +166,6 @@ BAD = [
     ("market_trades", {}, "MISSING_FIELD"),
     ("ticker", {"tickers": [TICKER | {"best_bid": "65083.67"}]}, "CROSSED_QUOTE"),
     ("ticker", {"tickers": [TICKER | {"best_bid": ""}]}, "WRONG_TYPE"),
-    ("l2_data", {"type": "other", "product_id": "X", "updates": []}, "WRONG_TYPE"),
     ("weather", {}, "UNKNOWN_STREAM"),
 ]
 
@@ -177,6 +176,12 @@ def test_a_refused_frame_keeps_its_number(channel: str, event: dict[str, Any], r
     assert numbered == Numbered("COINBASE", 5)
     assert isinstance(refused, Refused)
     assert refused.reason == reason
+
+
+def test_refused_depth_leaves_a_hole_in_the_count() -> None:
+    (refused,) = read("l2_data", {"type": "other", "product_id": "X", "updates": []})
+    assert isinstance(refused, Refused)
+    assert refused.reason == "WRONG_TYPE"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "d": ("l2_data", BOOK | {"type": "update"}),
     "q": ("ticker", {"tickers": [TICKER]}),
     "h": ("heartbeats", {}),
+    "x": ("l2_data", BOOK | {"type": "other"}),
+    "y": ("ticker", {}),
 }
 CASES = [
     # line, message, the connection's number   -> the pipeline passes on
@@ -41,6 +43,8 @@ CASES = [
     ("As0 Ad1 Ad3 Ad4 As5 Ad6", "As Ad gap2-3 As ok:GAP Ad", "a number is missing"),
     ("As0 Ah1 Ah3 Ad4 As5", "As gap2-3 As ok:GAP", "also where it was no depth"),
     ("Bs0 As0 Bh2 Ad1 Ad2", "Bs As Ad Ad", "missing on a line that is not followed"),
+    ("As0 Ax1 Ad2 Ad3 As4", "As dead:WRONG_TYPE gap1-2 As ok:GAP", "refused depth is missing"),
+    ("As0 Ay1 Ad2", "As dead:MISSING_FIELD Ad", "a refused quote is not"),
     ("Aq0 Aq2", "Aq Aq", "a quote says everything itself"),
     ("As0 Ad1 Ad3 Bs9 Bd10", "As Ad gap2-3 Bs ok:GAP Bd", "the other line heals a gap"),
     ("Aq0 Aq0", "Aq dead:DUPLICATE", "the same message twice"),
