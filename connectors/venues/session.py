@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from websockets.exceptions import ConnectionClosed as SocketClosed
@@ -25,6 +26,7 @@ from schemas.events import CloseReason, ConnectionClosed, ConnectionOpened, Fram
 
 log = logging.getLogger("tape.connector")
 
+SNAPSHOT_SOON_S = 30.0  # the first one may be older than the first change, and begin no book
 SNAPSHOT_EVERY_S = 600.0  # a book that lost its thread finds it again with the next one
 SNAPSHOT_APART_S = 1.0  # each weighs 20 to 50 of the thousands a minute that Binance allows
 POLITE = ("STOPPED", "LIFETIME_REACHED", "SUBSCRIBE_REFUSED")
@@ -149,11 +151,14 @@ class Session:
             self.end(*ending_of(closed)[:2])
 
     async def _take_snapshots(self) -> None:
-        """Once the stream is live, so that its changes bridge to the snapshot; then regularly."""
+        """Once the stream is live, so that its changes bridge to the snapshot; soon a second time,
+        then regularly.
+        """
         await self.live.wait()
+        rests_s = chain([SNAPSHOT_SOON_S], repeat(SNAPSHOT_EVERY_S))
         while self._plan.snapshots:
             failed = await self._take_each(self._plan.snapshots)
-            next_s = self._edges.monotonic_s() + SNAPSHOT_EVERY_S
+            next_s = self._edges.monotonic_s() + next(rests_s)
             await self._take_again(failed, next_s)
             await asyncio.sleep(next_s - self._edges.monotonic_s())
 

@@ -289,6 +289,7 @@ def test_snapshots_are_fetched_once_live_and_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The first answer is an error, which costs the snapshot and not the connection."""
+    monkeypatch.setattr("connectors.venues.session.SNAPSHOT_SOON_S", 0.01)
     monkeypatch.setattr("connectors.venues.session.SNAPSHOT_EVERY_S", 0.01)
     monkeypatch.setattr("connectors.venues.session.SNAPSHOT_APART_S", 0.0)
 
@@ -324,6 +325,34 @@ def test_snapshots_are_fetched_once_live_and_again(
 
     run(main())
     assert "no snapshot: GET" in caplog.text
+
+
+def test_a_second_snapshot_follows_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first may be older than the first change, and then no book is made of it."""
+    monkeypatch.setattr("connectors.venues.session.SNAPSHOT_SOON_S", 0.05)
+
+    async def main() -> None:
+        sink, asked = KeepingSink(), list[str]()
+
+        async def fetch(url: str) -> bytes:
+            asked.append(url)
+            return b"{}"
+
+        async def script(socket: ServerConnection) -> None:
+            await acknowledge(socket)
+            await socket.wait_closed()
+
+        async with little_venue(script) as url:
+            venue, edges = protocol()._replace(url=url), Edges(fetch=fetch)
+            connector = Connector("BINANCE", "A", ["BTCUSDT"], sink, protocol=venue, edges=edges)
+            running = asyncio.create_task(connector.run())
+            await until(lambda: len(asked) == 2, limit_s=5.0)
+            await a_while()
+            connector.stop()
+            await running
+        assert len(asked) == 2, "the third comes after SNAPSHOT_EVERY_S"
+
+    run(main())
 
 
 def test_a_snapshot_that_failed_is_fetched_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
