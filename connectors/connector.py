@@ -56,8 +56,9 @@ class Connector:
         protocol = protocol or registered.protocol()
         limits: Limits = protocol.limits
         attempts = RateLimit(limits.attempts, limits.attempts_window_s)
+        snapshots = RateLimit(limits.snapshots_per_minute, 60.0)
         self.shells = [
-            Shell(venue, line, plan, protocol, sink, attempts, edges, backoff)
+            Shell(venue, line, plan, protocol, sink, attempts, snapshots, edges, backoff)
             for plan in protocol.plan(symbols, channels, url)
         ]
 

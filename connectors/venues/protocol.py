@@ -35,7 +35,8 @@ class Limits(NamedTuple):
     """What the venue allows and what its silence means. Durations in seconds.
 
     `attempts` per `attempts_window_s` and `messages_per_s` count per address at most venues: two
-    lines share them, so a protocol states half of what the venue documents.
+    lines share them, so a protocol states half of what the venue documents. Of requests over REST
+    it states a quarter, for orders count there as well.
     """
 
     attempts: int
@@ -45,6 +46,7 @@ class Limits(NamedTuple):
     lifetime_s: float  # a new connection replaces this one after so long
     stale_s: float  # no heartbeat for so long: the connection is dead
     unread_s: float  # reading stopped for so long: leave before the venue throws us out
+    snapshots_per_minute: int = 1
     ack_s: float = 10.0
     open_s: float = 10.0
 

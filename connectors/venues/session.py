@@ -18,8 +18,9 @@ from websockets.exceptions import ConnectionClosed as SocketClosed
 from websockets.exceptions import WebSocketException
 
 from connectors.venues.backoff import Backoff
-from connectors.venues.edges import Edges, Sink
+from connectors.venues.edges import Edges, Sink, Throttled
 from connectors.venues.protocol import Control, Kind, Snapshot, Subscription, VenueProtocol
+from connectors.venues.rate import RateLimit
 from connectors.venues.socket import StampedConnection, open_socket
 from connectors.venues.state import State, Status
 from schemas.events import CloseReason, ConnectionClosed, ConnectionOpened, FrameReceived
@@ -28,7 +29,6 @@ log = logging.getLogger("tape.connector")
 
 SNAPSHOT_SOON_S = 30.0  # the first one may be older than the first change, and begin no book
 SNAPSHOT_EVERY_S = 600.0  # a book that lost its thread finds it again with the next one
-SNAPSHOT_APART_S = 1.0  # each weighs 20 to 50 of the thousands a minute that Binance allows
 POLITE = ("STOPPED", "LIFETIME_REACHED", "SUBSCRIBE_REFUSED")
 _OURS = {1002, 1003, 1007, 1009}  # close codes by which our side refuses what it was sent
 
@@ -67,6 +67,7 @@ class Session:
         sink: Sink,
         status: Status,
         lifetime_s: float,
+        snapshots: RateLimit,
         edges: Edges,
         backoff: Backoff,
     ) -> None:
@@ -74,7 +75,7 @@ class Session:
         self.live, self.due = asyncio.Event(), asyncio.Event()
         self._plan, self._protocol, self._limits = plan, protocol, protocol.limits
         self._sink, self._edges, self._lifetime_s = sink, edges, lifetime_s
-        self._backoff = backoff
+        self._snapshots, self._backoff = snapshots, backoff
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._pending: set[str] = set()
         self._all_sent = False
@@ -178,10 +179,16 @@ class Session:
         failed = []
         for snapshot in snapshots:
             await self._sink.room()
+            await self._allowed()
             if not await self._take(snapshot):
                 failed.append(snapshot)
-            await asyncio.sleep(SNAPSHOT_APART_S)
         return failed
+
+    async def _allowed(self) -> None:
+        """Wait until the venue allows a snapshot, whichever session of the process asks."""
+        while (wait_s := self._snapshots.wait_s(self._edges.monotonic_s())) > 0.0:
+            await asyncio.sleep(wait_s)
+        self._snapshots.take(self._edges.monotonic_s())
 
     async def _take(self, snapshot: Snapshot) -> bool:
         """Written as a frame of its own stream, the body unchanged within. A failure is logged: the
@@ -190,6 +197,8 @@ class Session:
         try:
             body = await self._edges.fetch(snapshot.url)
         except OSError as error:
+            if isinstance(error, Throttled):
+                self._snapshots.pause(self._edges.monotonic_s() + error.pause_s)
             log.warning("%s %s: no snapshot: %s", self.status.venue, self.status.line, error)
             return False
         if not self._ended.done():

@@ -24,7 +24,9 @@ LIFETIME_SPREAD = 0.05  # lines started together must not all change at once
 
 
 class Shell:
-    """One subscription of one line. `attempts` is shared by all shells of a process."""
+    """One subscription of one line. `attempts` and `snapshots` are shared by all shells of a
+    process.
+    """
 
     def __init__(
         self,
@@ -34,11 +36,13 @@ class Shell:
         protocol: VenueProtocol,
         sink: Sink,
         attempts: RateLimit,
+        snapshots: RateLimit,
         edges: Edges,
         backoff: Backoff,
     ) -> None:
         self._venue, self._line, self._plan, self._protocol = venue, line, plan, protocol
-        self._sink, self._attempts, self._edges, self._backoff = sink, attempts, edges, backoff
+        self._sink, self._attempts, self._snapshots = sink, attempts, snapshots
+        self._edges, self._backoff = edges, backoff
         self._stop = asyncio.Event()
         self._failures = 0
         self._running: dict[Session, asyncio.Task[Ending]] = {}
@@ -118,7 +122,7 @@ class Shell:
             1.0 - LIFETIME_SPREAD * self._edges.fraction()
         )
         about = self._plan, self._protocol, self._sink, status
-        session = Session(*about, lifetime_s, self._edges, self._backoff)
+        session = Session(*about, lifetime_s, self._snapshots, self._edges, self._backoff)
         self._running[session] = asyncio.create_task(session.run())
         return session
 

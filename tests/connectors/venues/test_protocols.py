@@ -55,6 +55,18 @@ def test_depth_changes_need_a_snapshot() -> None:
     assert COINBASE.plan(["BTC-USD"])[0].snapshots == (), "sent in the stream"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "weight", "allowed"),
+    [pytest.param(SPOT, 50, 6_000, id="spot"), pytest.param(USDM, 20, 2_400, id="futures")],
+)
+def test_snapshots_take_a_quarter_of_the_venues_weight(
+    protocol: VenueProtocol, weight: int, allowed: int
+) -> None:
+    [plan] = protocol.plan(["BTCUSDT"])
+    assert "limit=1000&" in plan.snapshots[0].url, "it weighs by its depth"
+    assert protocol.limits.snapshots_per_minute * weight <= allowed / 4
+
+
 def test_many_streams_are_several_requests_and_connections() -> None:
     symbols = [f"X{number}USDT" for number in range(400)]
     first, second = SPOT.plan(symbols)

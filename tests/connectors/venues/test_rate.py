@@ -18,6 +18,18 @@ def test_waits_until_the_oldest_leaves_the_window() -> None:
     assert limit.wait_s(10.0) == 4.0
 
 
+def test_a_pause_holds_all_until_it_is_over() -> None:
+    limit = RateLimit(2, 10.0)
+    limit.take(0.0)
+    limit.pause(30.0)
+    limit.pause(20.0)
+    assert limit.wait_s(4.0) == 26.0
+    assert limit.wait_s(30.0) == 0.0
+    limit.take(30.0)
+    limit.take(31.0)
+    assert limit.wait_s(31.0) == 9.0
+
+
 @given(st.integers(1, 5), st.lists(st.integers(0, 400), max_size=60))
 def test_no_window_holds_more_than_the_limit(count: int, gaps: list[int]) -> None:
     """Whole numbers, so that sums are exact."""

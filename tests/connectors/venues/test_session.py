@@ -291,7 +291,6 @@ def test_snapshots_are_fetched_once_live_and_again(
     """The first answer is an error, which costs the snapshot and not the connection."""
     monkeypatch.setattr("connectors.venues.session.SNAPSHOT_SOON_S", 0.01)
     monkeypatch.setattr("connectors.venues.session.SNAPSHOT_EVERY_S", 0.01)
-    monkeypatch.setattr("connectors.venues.session.SNAPSHOT_APART_S", 0.0)
 
     async def main() -> None:
         sink, asked = KeepingSink(), list[str]()
@@ -304,7 +303,7 @@ def test_snapshots_are_fetched_once_live_and_again(
             if not request.path.startswith("/depth"):
                 return None
             asked.append(request.path)
-            status = HTTPStatus.OK if len(asked) > 1 else HTTPStatus.TOO_MANY_REQUESTS
+            status = HTTPStatus.OK if len(asked) > 1 else HTTPStatus.SERVICE_UNAVAILABLE
             return socket.respond(status, '{"lastUpdateId":7}')
 
         async with serve(script, "127.0.0.1", 0, process_request=books) as server:
@@ -355,9 +354,8 @@ def test_a_second_snapshot_follows_soon(monkeypatch: pytest.MonkeyPatch) -> None
     run(main())
 
 
-def test_a_snapshot_that_failed_is_fetched_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_that_failed_is_fetched_again_soon() -> None:
     """Long before all are due again, and that one alone."""
-    monkeypatch.setattr("connectors.venues.session.SNAPSHOT_APART_S", 0.0)
 
     async def main() -> None:
         sink, asked = KeepingSink(), list[str]()
