@@ -5,6 +5,7 @@ subscribe message, the first within 5 seconds; channels fall silent after 60 to 
 updates unless `heartbeats` is subscribed too, which it therefore always is. That channel speaks
 once a second and is the only sign of life: other frames may flow while some channel has died.
 Each subscribe is answered by a `subscriptions` frame that lists everything subscribed so far.
+A product in USDC is answered as that in USD, but for two ("Advanced Trade WebSocket Channels").
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _NUMBER = re.compile(rb'"sequence_num":(\d{1,18})')
 HEAD_BYTES = 200  # it stands before the events
 _DEPTH = b'{"channel":"%b"' % DEPTH_CHANNEL.encode()
 CHECKED_BYTES_MAX = 1 << 16  # whole books of megabytes would hold up what arrives meanwhile
+_OWN_USDC = ("USDT-USDC", "EURC-USDC")
 _DATA = Control(Kind.DATA, alive=False)
 _ALIVE = Control(Kind.HEARTBEAT, alive=True)
 
@@ -50,8 +52,7 @@ class CoinbaseProtocol(NamedTuple):
     ) -> tuple[Subscription, ...]:
         products = list(dict.fromkeys(symbol.upper() for symbol in symbols))
         for product in products:
-            if not _PRODUCT.fullmatch(product):
-                raise BadSubscription(f"{product!r} is not a Coinbase product, such as BTC-USD")
+            _check(product)
         if not products:
             raise BadSubscription("no product to subscribe")
         address = websocket(url or self.url)
@@ -87,6 +88,14 @@ class CoinbaseProtocol(NamedTuple):
         ):
             return _decoded(payload)
         return _DATA
+
+
+def _check(product: str) -> None:
+    """Raises `BadSubscription` for what is no product, or is answered under another's name."""
+    if not _PRODUCT.fullmatch(product):
+        raise BadSubscription(f"{product!r} is not a Coinbase product, such as BTC-USD")
+    if product.endswith("-USDC") and product not in _OWN_USDC:
+        raise BadSubscription(f"{product!r} comes as {product[:-1]}: subscribe that")
 
 
 def _is_refused_depth(payload: bytes) -> bool:

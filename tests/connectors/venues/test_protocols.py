@@ -96,6 +96,13 @@ def test_bad_symbols_are_refused(protocol: VenueProtocol, symbols: list[str]) ->
         protocol.plan(symbols)
 
 
+def test_a_usdc_product_is_that_of_usd_on_public_channels() -> None:
+    with pytest.raises(BadSubscription, match="'BTC-USDC' comes as BTC-USD: subscribe that"):
+        COINBASE.plan(["ETH-USD", "btc-usdc"])
+    [plan] = COINBASE.plan(["USDT-USDC", "EURC-USDC"], ["ticker"])
+    assert plan.streams == ("heartbeats", "ticker:USDT-USDC", "ticker:EURC-USDC")
+
+
 @pytest.mark.parametrize("protocol", [SPOT, COINBASE])
 @pytest.mark.parametrize("url", ["nonsense", "http://host:1", "ws://", "ws://host:none", "ws://[1"])
 def test_bad_addresses_are_refused(protocol: VenueProtocol, url: str) -> None:
