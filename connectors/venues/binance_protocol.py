@@ -37,7 +37,7 @@ def read(payload: bytes) -> Control:
         return _DATA
     try:
         message = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _UNKNOWN
     return _control(message) if isinstance(message, dict) else _UNKNOWN
 

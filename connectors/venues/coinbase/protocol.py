@@ -115,7 +115,7 @@ def _request(channel: str, products: list[str]) -> Request:
 def _decoded(payload: bytes) -> Control:
     try:
         message = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _DATA
     if not isinstance(message, dict):
         return _DATA

@@ -129,6 +129,7 @@ ACKED = (
         ),
         pytest.param(SPOT, b'{"e":"serverShutdown","E":1}', Kind.LEAVING, True, id="shutdown"),
         pytest.param(SPOT, b"\xff\xfe", Kind.DATA, False, id="garbage"),
+        pytest.param(SPOT, b"[" * 100_000, Kind.DATA, False, id="deep"),
         pytest.param(SPOT, b"[1]", Kind.DATA, False, id="not an object"),
         pytest.param(SPOT, b"", Kind.DATA, False, id="empty"),
         pytest.param(COINBASE, ACKED, Kind.ACK, False, id="subscriptions"),
@@ -143,6 +144,14 @@ ACKED = (
         ),
         pytest.param(COINBASE, b'{"type":"error","message":"no"}', Kind.REFUSED, False, id="error"),
         pytest.param(COINBASE, b"\xff", Kind.DATA, False, id="coinbase garbage"),
+        pytest.param(COINBASE, b"[" * 100_000, Kind.DATA, False, id="coinbase deep"),
+        pytest.param(
+            COINBASE,
+            b'{"channel":"l2_data","sequence_num":1,"events":' + b"[" * 10_000,
+            Kind.DATA,
+            False,
+            id="coinbase deep depth",
+        ),
         pytest.param(
             COINBASE,
             b'{"channel":"subscriptions","events":[5]}',
