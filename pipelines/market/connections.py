@@ -134,10 +134,10 @@ def tick(state: MarketState, turn: Turn, event: ClockTick) -> None:
         else:
             silent.add((name, id))
     for name, id in sorted(silent):
-        _fall_silent(state, turn, state.feeds[name], id, event.ts_ns)
+        _fall_silent(state, turn, state.feeds[name], id)
 
 
-def _fall_silent(state: MarketState, turn: Turn, feed: Feed, id: str, ts_ns: int) -> None:
+def _fall_silent(state: MarketState, turn: Turn, feed: Feed, id: str) -> None:
     """A line is stale when none of its connections is heard."""
     connection = feed.connections[id]
     connection.silent = True
@@ -145,7 +145,7 @@ def _fall_silent(state: MarketState, turn: Turn, feed: Feed, id: str, ts_ns: int
     others = [other for other in feed.connections.values() if other.line is line]
     if all(other.silent for other in others):
         line.stale = True
-        turn.went_stale(feed, line.name, state.now_ms - connection.heard_ms, ts_ns)
+        turn.went_stale(feed, line.name, state.now_ms - connection.heard_ms)
     else:
         del feed.connections[id]
     _end(turn, feed, connection, "STALE")

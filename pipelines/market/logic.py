@@ -134,7 +134,7 @@ class MarketLogic:
             if event.__class__ is FrameReceived:
                 frame(state, turn, event)
             elif event.__class__ is ClockTick:
-                turn.ts_recv_ns = 0
+                turn.ts_recv_ns = event.ts_ns
                 tick(state, turn, event)
             elif event.__class__ is ConnectionClosed:
                 turn.ts_recv_ns = event.ts_recv_ns

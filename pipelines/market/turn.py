@@ -25,7 +25,7 @@ _new: Callable[..., Any] = tuple.__new__
 
 
 class Turn:
-    """The input at hand and its outputs so far. `ts_recv_ns` is 0 for a clock tick."""
+    """The input at hand and its outputs so far. `ts_recv_ns` is a clock tick's own time."""
 
     __slots__ = ("out", "position", "settings", "timestamp_ms", "ts_recv_ns")
 
@@ -68,8 +68,8 @@ class Turn:
             )
         )
 
-    def went_stale(self, feed: Feed, line: str, age_ms: int, ts_ns: int) -> None:
-        self._report(FeedWentStale(feed.venue, feed.name, line, age_ms, ts_ns))
+    def went_stale(self, feed: Feed, line: str, age_ms: int) -> None:
+        self._report(FeedWentStale(feed.venue, feed.name, line, age_ms, self.ts_recv_ns))
 
     def failed_over(self, feed: Feed, to_line: str, reason: FailoverReason) -> None:
         event = FeedFailedOver(feed.venue, feed.name, feed.leader, to_line, reason, self.ts_recv_ns)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipelines.logic import Input
+from pipelines.market.logic import CLOCK
 from pipelines.market.settings import DEFAULTS
+from schemas.events import FeedGapped, FeedRecovered, FeedWentStale
 from tests.pipelines.market.script import Scribe, play, played, told
 
 CASES = [
@@ -84,3 +86,12 @@ def test_a_tick_costs_the_same_however_many_feeds() -> None:
     looked_at = list(state.due)
     state, _ = played([*inputs, *Scribe().write("T2 T3 T4 T5")])
     assert state.due == looked_at
+
+
+def test_what_a_tick_shows_has_the_ticks_time() -> None:
+    """A gap that silence settles: nothing was received, so the clock's time is its age's basis."""
+    _, outputs = played(Scribe().write("A1 B1 A3 @8 A4 T11"))
+    told_by_it = [o.event for o in outputs if o.position.topic == CLOCK]
+    found = [e.ts_recv_ns for e in told_by_it if isinstance(e, FeedGapped | FeedRecovered)]
+    assert found == [11_000_000_000, 11_000_000_000]
+    assert [e.ts_ns for e in told_by_it if isinstance(e, FeedWentStale)] == [11_000_000_000]
