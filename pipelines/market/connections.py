@@ -97,6 +97,17 @@ def close(state: MarketState, turn: Turn, event: ConnectionClosed) -> None:
         if feed.partition == turn.position.partition and event.connection in feed.connections:
             connection = feed.connections.pop(event.connection)
             _end(turn, feed, connection, "CLOSED")
+            _await_next(state, turn, feed, connection)
+
+
+def _await_next(state: MarketState, turn: Turn, feed: Feed, closed: Connection) -> None:
+    """A line without a connection is stale in a while unless it gets one: until then the closed one
+    stays, as a silent one, and is still watched.
+    """
+    line = closed.line
+    if not line.stale and all(other.line is not line for other in feed.connections.values()):
+        heard_ms = max(closed.heard_ms, turn.timestamp_ms, state.now_ms)
+        feed.connections[closed.id] = Connection(closed.id, line, heard_ms, silent=True)
 
 
 def _end(
@@ -127,7 +138,7 @@ def tick(state: MarketState, turn: Turn, event: ClockTick) -> None:
         _, name, id = heappop(state.due)
         feed = state.feeds[name]
         connection = feed.connections.get(id)
-        if connection is None or connection.silent:
+        if connection is None or connection.line.stale:
             continue
         if connection.heard_ms + stale_ms(turn.settings, feed.venue) > now_ms:
             _watch(state, turn.settings, feed, connection)

@@ -64,7 +64,7 @@ def load(body: bytes, version: int, settings: MarketSettings) -> MarketState:
         Due(connection.heard_ms + stale_ms(settings, feed.venue), feed.name, connection.id)
         for feed in feeds.values()
         for connection in feed.connections.values()
-        if not connection.silent
+        if not connection.line.stale
     ]
     return MarketState(feeds, found["now_ms"], counts).index(due)
 

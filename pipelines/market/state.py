@@ -33,7 +33,9 @@ class Line:
 
 @dataclass(slots=True)
 class Connection:
-    """A line may have two while one replaces the other. `silent`: not heard for too long."""
+    """A line may have two while one replaces the other. `silent`: not heard for too long, or
+    closed as the last of its line, which is stale (`Line.stale`) only after that.
+    """
 
     id: str
     line: Line

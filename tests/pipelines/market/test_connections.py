@@ -21,7 +21,18 @@ CASES = [
     ("A1 B1 T11", "1 stale:A stale:B", "both"),
     ("A1 B1 A3 @8 A4 T11", "1 stale:B gap2-3 ok:GAP 3 4", "silence ends the wait for a line"),
     ("A1 B1 B- A3", "1 gap2-3 ok:GAP 3", "so does a close"),
-    ("A1 A- T11 T30", "1", "a closed line is not stale"),
+    ("A1 A- T10", "1", "its last connection closed less than the limit ago"),
+    ("A1 A- T11 T12 T30", "1 stale:A", "its last connection closed and none came"),
+    ("A1 @8 A- T11 T17", "1", "a close is a sign of life"),
+    ("A1 @8 A- T11 T18", "1 stale:A", "the last one"),
+    ("A1 A- T11 @12 A'2", "1 stale:A ok:STALE 2", "its next connection, late"),
+    ("A1 A- @10 A'2 T12 T19", "1 2", "its next connection, within the limit"),
+    ("A1 A'2 A- @8 A'3 T11 T17", "1 2 3", "a successor that came first"),
+    ("A1 A- A'2 A'- T11", "1 2 stale:A", "the successor closed too"),
+    ("A1 T11 A- T30", "1 stale:A", "closed when it was stale: told once"),
+    ("A1 A- @8 A2 T11 T17 T18", "1 2 stale:A", "it speaks after its close"),
+    ("A1 B1 A- @8 B2 T11 A'2", "1 A>B:CLOSED 2 stale:A ok:STALE", "the leader closed"),
+    ("A1 B1 A- B- T11", "1 stale:A stale:B", "all lines closed"),
     ("A1 A- B2 A'2 A'3 B3", "1 A>B:CLOSED 2 3", "no fail-back"),
     ("A1 A- A'2", "1 2", "a reconnect is no failover"),
     ("A1 @8 A'2 T12 T17", "1 2", "a predecessor that fell silent without a close"),
@@ -40,6 +51,15 @@ CASES = [
 @pytest.mark.parametrize(("text", "expected"), [pytest.param(*c[:2], id=c[2]) for c in CASES])
 def test_silence_and_failover(text: str, expected: str) -> None:
     assert play(text) == expected
+
+
+def test_closed_connections_leave_nothing_behind() -> None:
+    """A line that reconnects each second, within the limit and after it."""
+    ends = [f"@{at} A{chr(39) * at}{at} A{chr(39) * at}-" for at in range(1, 60)]
+    state, _ = played(Scribe().write(" ".join([*ends, "T60 T80 T100"])))
+    (feed,) = state.feeds.values()
+    assert len(feed.connections) == 1
+    assert not state.due
 
 
 def test_an_hour_of_backlog_makes_nothing_stale() -> None:
