@@ -3,8 +3,9 @@
 A connection delivers in order, so one that has gone past a missing message will not deliver it.
 Hence a hole is a gap as soon as every connection that is up on the stream has gone past it; until
 then the messages behind it are held. A connection counts for a stream from its first message on it
-and until it closes or falls silent (the clock says so), which bounds the wait; so does `held_max`.
-After a gap what was missing is gone: if it comes later, it counts as a repeat.
+and until it closes or falls silent (the clock says so), which bounds the wait; so does `held_max`,
+and so does the clock where this stream alone has died on a connection. After a gap what was missing
+is gone: if it comes later, it counts as a repeat.
 """
 
 from __future__ import annotations
@@ -120,17 +121,35 @@ def resolve(turn: Turn, stream: Stream) -> None:
     while stream.held and (last := stream.last) is not None:
         hopeless = all(at > last for at in stream.reached.values())
         if not hopeless and len(stream.held) <= limit:
+            _wait(turn, stream)
             return
         number = min(stream.held)
         item = stream.held[number]
         line = item.event.line if item.event is not None else ""
         turn.gapped(stream, line, last + 1, item.previous + 1)
         if stream.anchored:
-            stream.last, stream.gapped = None, True
+            stream.last, stream.since_ms, stream.gapped = None, None, True
             return
         stream.last = item.previous
         turn.recovered(stream.feed, stream.name, line, "GAP", item.sequence)
         _drain(turn, stream)
+
+
+def _wait(turn: Turn, stream: Stream) -> None:
+    if stream.since_ms is None:
+        stream.since_ms = max(turn.timestamp_ms, turn.state.now_ms)
+        turn.state.holes.add(stream.name)
+
+
+def give_up(turn: Turn, stream: Stream) -> None:
+    """What has been missing for so long will not come. A connection that has not gone past it
+    counts again from its next message on.
+    """
+    last = stream.last
+    assert last is not None
+    stream.reached = {id: at for id, at in stream.reached.items() if at > last}
+    _forget(stream)
+    resolve(turn, stream)
 
 
 def leave(turn: Turn, stream: Stream, connection: Connection) -> None:
@@ -238,7 +257,7 @@ def _hold(turn: Turn, stream: Stream, item: Market) -> None:
 
 def _drain(turn: Turn, stream: Stream) -> None:
     """Passes on what was held and now follows."""
-    held = stream.held
+    held, stream.since_ms = stream.held, None
     assert stream.last is not None
     for number in sorted(held):
         item = held[number]

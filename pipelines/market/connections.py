@@ -10,10 +10,10 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Literal, cast
 
-from pipelines.market.arbitration import leave, lose_chain
+from pipelines.market.arbitration import give_up, leave, lose_chain
 from pipelines.market.parsed import Numbered, Refused
 from pipelines.market.settings import MarketSettings
-from pipelines.market.state import Connection, Due, Feed, Line, MarketState
+from pipelines.market.state import Connection, Due, Feed, Line, MarketState, Stream
 from pipelines.market.turn import Turn
 from schemas.events import ClockTick, ConnectionClosed, FailoverReason
 
@@ -128,7 +128,9 @@ def sorted_feeds(state: MarketState) -> list[Feed]:
 
 
 def tick(state: MarketState, turn: Turn, event: ClockTick) -> None:
-    """Finds what has fallen silent. Looks only at connections not looked at for `stale_ms`."""
+    """Finds what has fallen silent or is missing for too long. Looks only at holes, and connections
+    not looked at for `stale_ms`.
+    """
     now_ms = event.ts_ns // 1_000_000
     if now_ms <= state.now_ms:
         return
@@ -146,6 +148,16 @@ def tick(state: MarketState, turn: Turn, event: ClockTick) -> None:
             silent.add((name, id))
     for name, id in sorted(silent):
         _fall_silent(state, turn, state.feeds[name], id)
+    for name in sorted(state.holes):
+        _look_at(state, turn, state.streams[name])
+
+
+def _look_at(state: MarketState, turn: Turn, stream: Stream) -> None:
+    """A hole is waited for as long as a line may be silent."""
+    if stream.since_ms is None:
+        state.holes.remove(stream.name)
+    elif stream.since_ms + stale_ms(turn.settings, stream.feed.venue) <= state.now_ms:
+        give_up(turn, stream)
 
 
 def _fall_silent(state: MarketState, turn: Turn, feed: Feed, id: str) -> None:

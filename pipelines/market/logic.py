@@ -124,11 +124,12 @@ class MarketLogic:
             items = self._parse(event)
             return {item.feed for item in items if isinstance(item, Market | Numbered | Heartbeat)}
         if isinstance(event, ClockTick):
-            return {due.feed for due in state.due if due.at_ms <= event.ts_ns // 1_000_000}
+            due = {due.feed for due in state.due if due.at_ms <= event.ts_ns // 1_000_000}
+            return due | {state.streams[name].feed.name for name in state.holes}
         return [feed.name for feed in sorted_feeds(state) if event.connection in feed.connections]
 
     def _run(self, state: MarketState, out: list[Output], inputs: Iterable[Row]) -> None:
-        turn, frame = Turn(self._settings, out), self._frame
+        turn, frame = Turn(self._settings, state, out), self._frame
         for position, timestamp_ms, event in inputs:
             turn.position, turn.timestamp_ms = position, timestamp_ms
             if event.__class__ is FrameReceived:

@@ -34,6 +34,7 @@ _DECIMALS: Final = {
 }
 _HEADS: Final = ("name", "venue", "partition", "leader", "lost")
 _PLAIN: Final = ("name", "last", "snapshot", "gapped", "diverged", "source", "marked_ms")
+_LATER: Final = ("since_ms",)  # older snapshots lack them, older code passes over them
 
 
 def _plain(value: object) -> object:
@@ -95,7 +96,7 @@ def _feed_in(found: dict[str, Any]) -> Feed:
 
 def _stream_out(stream: Stream) -> dict[str, Any]:
     return {
-        **{name: getattr(stream, name) for name in _PLAIN},
+        **{name: getattr(stream, name) for name in (*_PLAIN, *_LATER)},
         "order": stream.order.value,
         "topic": stream.topic,
         "key": stream.key,
@@ -119,6 +120,7 @@ def _stream_in(feed: Feed, found: dict[str, Any]) -> Stream:
     }
     held = {item.sequence: item for item in map(_held_in, found["held"])}
     places = {name: found[name] for name in (*_PLAIN, "topic", "key", "anchored", "reached")}
+    places |= {name: found[name] for name in _LATER if name in found}
     order = Order(found["order"])
     arbiter = ARBITERS[order]
     return Stream(feed=feed, order=order, arbiter=arbiter, seen=seen, held=held, **places)

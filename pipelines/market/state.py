@@ -60,6 +60,7 @@ class Stream:
     snapshot is awaited. For EACH, ids up to it are forgotten and count as seen.
     `reached`: by connection, how far it has delivered; only those that are up.
     `held`: messages waiting for one before them, or for a snapshot.
+    `since_ms`: log time since which they wait for one before them, else None.
     `source`: the connection followed (FOLLOWED only).
     `arbiter`: what `order` means, looked up once; hashing an Enum member costs Python calls.
     """
@@ -77,6 +78,7 @@ class Stream:
     diverged: bool = False
     source: str = ""
     marked_ms: int | None = None
+    since_ms: int | None = None
     reached: dict[str, int] = field(default_factory=dict)
     seen: dict[int, Seen] = field(default_factory=dict)
     held: dict[int, Market] = field(default_factory=dict)
@@ -120,13 +122,16 @@ class Due(NamedTuple):
 
 @dataclass(slots=True)
 class MarketState:
-    """`now_ms`: running maximum of the clock. `streams` and `due` follow from `feeds`."""
+    """`now_ms`: running maximum of the clock. `holes`: the streams that wait for a message, perhaps
+    some that no longer do. `streams`, `due` and `holes` follow from `feeds`.
+    """
 
     feeds: dict[str, Feed]
     now_ms: int
     dead_letters: Counts
     streams: dict[str, Stream] = field(default_factory=dict, repr=False)
     due: list[Due] = field(default_factory=list, repr=False, compare=False)
+    holes: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def index(self, due: Iterable[Due]) -> MarketState:
         """Fills in what follows from `feeds`."""
@@ -134,6 +139,7 @@ class MarketState:
             self.streams.update(feed.streams)
         self.due = list(due)
         heapify(self.due)
+        self.holes = {name for name, at in self.streams.items() if at.since_ms is not None}
         return self
 
     def part(self, names: Iterable[str]) -> MarketState:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pipelines.logic import Output, Position
 from pipelines.market.settings import MarketSettings
-from pipelines.market.state import Feed, Stream
+from pipelines.market.state import Feed, MarketState, Stream
 from schemas.events import (
     FailoverReason,
     FeedDiverged,
@@ -27,10 +27,10 @@ _new: Callable[..., Any] = tuple.__new__
 class Turn:
     """The input at hand and its outputs so far. `ts_recv_ns` is a clock tick's own time."""
 
-    __slots__ = ("out", "position", "settings", "timestamp_ms", "ts_recv_ns")
+    __slots__ = ("out", "position", "settings", "state", "timestamp_ms", "ts_recv_ns")
 
-    def __init__(self, settings: MarketSettings, out: list[Output]) -> None:
-        self.settings, self.out = settings, out
+    def __init__(self, settings: MarketSettings, state: MarketState, out: list[Output]) -> None:
+        self.settings, self.state, self.out = settings, state, out
         self.position = Position("", 0, 0)
         self.timestamp_ms = self.ts_recv_ns = 0
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pipelines.logic import Input
-from pipelines.market.logic import CLOCK
+from pipelines.market.logic import CLOCK, MarketLogic
 from pipelines.market.settings import DEFAULTS
 from schemas.events import FeedGapped, FeedRecovered, FeedWentStale
-from tests.pipelines.market.script import Scribe, play, played, told
+from tests.pipelines.batches import batch_of
+from tests.pipelines.market.script import PARSERS, Scribe, play, played, told
 
+QUOTES = "@8 Aq1 Bq1"  # both lines are heard
 CASES = [
     ("A1 T5 T10", "1", "silent for less than the limit"),
     ("A1 T5 T11", "1 stale:A", "silent for the limit"),
@@ -21,6 +25,16 @@ CASES = [
     ("A1 B1 T11", "1 stale:A stale:B", "both"),
     ("A1 B1 A3 @8 A4 T11", "1 stale:B gap2-3 ok:GAP 3 4", "silence ends the wait for a line"),
     ("A1 B1 B- A3", "1 gap2-3 ok:GAP 3", "so does a close"),
+    (f"A1 B1 A3 {QUOTES} T10", "1 q1", "a hole younger than the limit"),
+    (f"A1 B1 A3 {QUOTES} T11", "1 q1 gap2-3 ok:GAP 3", "B's quotes go on, its trades do not"),
+    (f"A1 B1 A3 {QUOTES} T11 A5", "1 q1 gap2-3 ok:GAP 3 gap4-5 ok:GAP 5", "nor are waited for"),
+    (f"A1 B1 A3 {QUOTES} T11 B2 B3 B4 A5", "1 q1 gap2-3 ok:GAP 3 4 5", "until they go on"),
+    (f"A1 B1 A3 {QUOTES} A5 T11", "1 q1 gap2-3 ok:GAP 3 gap4-5 ok:GAP 5", "two holes"),
+    (f"A1 B1 A3 @5 B2 A5 {QUOTES} T11", "1 2 A>B:GAP 3 q1", "the second is younger"),
+    (f"A1 B1 A3 @5 B2 A5 {QUOTES} T15", "1 2 A>B:GAP 3 q1 gap4-5 ok:GAP 5", "and waits as long"),
+    (f"As1 Bs1 Ad2-2 Bd2-2 Ad4-4 {QUOTES} T11 As4", "s1 d2-2 q1 gap3-4 s4 ok:GAP", "a book"),
+    ("A1 B1 A3 A- B- T11", "1 stale:A stale:B gap2-3 ok:GAP 3", "none is left to fill a hole"),
+    ("T100 @5 A1 B1 A3 T20 T109", "1", "a hole's time is the clock's, which was set back"),
     ("A1 A- T10", "1", "its last connection closed less than the limit ago"),
     ("A1 A- T11 T12 T30", "1 stale:A", "its last connection closed and none came"),
     ("A1 @8 A- T11 T17", "1", "a close is a sign of life"),
@@ -53,8 +67,22 @@ def test_silence_and_failover(text: str, expected: str) -> None:
     assert play(text) == expected
 
 
+def test_a_hole_waits_as_long_through_a_snapshot() -> None:
+    """A state saved before there was such a limit counts from its stream's next message."""
+    logic, text = MarketLogic(PARSERS), f"A1 B1 A3 {QUOTES} A4 T11 @12 A5 @20 Aq2 Bq2 T21 T22"
+    inputs = Scribe().write(text)
+    state, _ = logic.step(logic.initial(), batch_of(inputs[:7]))
+    body = logic.dump(state)
+    assert told(logic.step(logic.load(body, 1), batch_of(inputs[7:8]))[1]) == "gap2-3 ok:GAP 3 4"
+    before = re.sub(rb'"since_ms":[^,}]*,', b"", body)
+    assert before != body
+    loaded, outputs = logic.step(logic.load(before, 1), batch_of(inputs[7:-1]))
+    assert told(outputs) == "q2"
+    assert told(logic.step(loaded, batch_of(inputs[-1:]))[1]) == "gap2-3 ok:GAP 3 4 5"
+
+
 def test_closed_connections_leave_nothing_behind() -> None:
-    """A line that reconnects each second, within the limit and after it."""
+    """A line that reconnects each second."""
     ends = [f"@{at} A{chr(39) * at}{at} A{chr(39) * at}-" for at in range(1, 60)]
     state, _ = played(Scribe().write(" ".join([*ends, "T60 T80 T100"])))
     (feed,) = state.feeds.values()
