@@ -35,7 +35,9 @@ def chained(turn: Turn, stream: Stream, connection: Connection, item: Market) ->
         return None
     id, last, reached = connection.id, stream.last, stream.reached
     at = reached.get(id)
-    if at is None or number > at:
+    if at is None:
+        reached[id], stream.behind = number, 1
+    elif number > at:
         reached[id] = number
     elif strict:
         return _refused(stream, number, at)
@@ -62,7 +64,9 @@ def latest(turn: Turn, stream: Stream, connection: Connection, item: Market) -> 
     _, _, _, _, number, _, _, strict = item
     id, last, reached = connection.id, stream.last, stream.reached
     at = reached.get(id)
-    if at is None or number > at:
+    if at is None:
+        reached[id], stream.behind = number, 1
+    elif number > at:
         reached[id] = number
     elif strict:
         return _refused(stream, number, at)
@@ -182,6 +186,7 @@ def _refused(stream: Stream, number: int, at: int) -> Refused:
 
 
 def _pass_on(turn: Turn, stream: Stream, item: Market) -> None:
+    stream.behind = 0
     event = item.event
     if event is not None:
         output = (turn.position, turn.timestamp_ms, stream.topic, stream.key, event, "")
@@ -203,6 +208,9 @@ def _remember(turn: Turn, stream: Stream, connection: Connection, item: Market) 
 
 def _repeat(turn: Turn, stream: Stream, connection: Connection, item: Market) -> None:
     """Another connection's copy: it must say the same, and shows how far its line lags."""
+    if stream.behind and _is_anew(turn, stream):
+        _begin_anew(turn, stream, connection, item)
+        return
     line = connection.line
     line.repeats += 1
     seen = stream.seen.get(item.sequence)
@@ -218,6 +226,35 @@ def _repeat(turn: Turn, stream: Stream, connection: Connection, item: Market) ->
         _compare(turn, stream, seen, line.name, item)
     if stream.order is not Order.EACH:
         _forget(stream)
+
+
+def _is_anew(turn: Turn, stream: Stream) -> bool:
+    """Whether the venue's ids have begun anew: too much came at or below `last` to be repeats, and
+    no connection that is up has come to it. Counted from a connection's first message on: one that
+    merely lags was there before.
+    """
+    stream.behind += 1
+    last = stream.last
+    if stream.behind - 1 <= turn.settings.seen_max or last is None:
+        return False
+    return max(stream.reached.values()) < last
+
+
+def _begin_anew(turn: Turn, stream: Stream, connection: Connection, item: Market) -> None:
+    line, number, last = connection.line, item.sequence, stream.last
+    assert last is not None
+    line.firsts += 1
+    stream.seen.clear()
+    stream.held.clear()
+    stream.since_ms = None
+    turn.gapped(stream, line.name, last + 1, number)
+    if stream.anchored:
+        stream.last, stream.gapped = None, True
+        _hold(turn, stream, item)
+        return
+    stream.last = number
+    turn.recovered(stream.feed, stream.name, line.name, "GAP", number)
+    _pass_on(turn, stream, item)
 
 
 def _compare(turn: Turn, stream: Stream, seen: Seen, line: str, item: Market) -> None:

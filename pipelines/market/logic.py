@@ -212,13 +212,15 @@ def _keep(copies: dict[bytes, list[Parsed]], payload: bytes, items: list[Parsed]
 
 
 def _is_repeat(state: MarketState, items: list[Parsed]) -> bool:
-    """Whether the one item is of a place that its stream has passed, and no snapshot."""
+    """Whether the one item is of a place that its stream has passed, no snapshot, and surely not
+    where ids begin anew.
+    """
     (item,) = items
     assert isinstance(item, Market)
     stream = state.streams.get(item.stream)
     if stream is None or stream.last is None or (item.whole and stream.anchored):
         return False
-    return item.sequence <= stream.last
+    return item.sequence <= stream.last and not stream.behind
 
 
 def _open(state: MarketState, turn: Turn, frame: FrameReceived, item: Market) -> Stream:

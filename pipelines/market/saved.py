@@ -34,7 +34,7 @@ _DECIMALS: Final = {
 }
 _HEADS: Final = ("name", "venue", "partition", "leader", "lost")
 _PLAIN: Final = ("name", "last", "snapshot", "gapped", "diverged", "source", "marked_ms")
-_LATER: Final = ("since_ms",)  # older snapshots lack them, older code passes over them
+_LATER: Final = ("since_ms", "behind")  # older snapshots lack them, older code passes over them
 
 
 def _plain(value: object) -> object:

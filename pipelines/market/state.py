@@ -61,6 +61,7 @@ class Stream:
     `reached`: by connection, how far it has delivered; only those that are up.
     `held`: messages waiting for one before them, or for a snapshot.
     `since_ms`: log time since which they wait for one before them, else None.
+    `behind`: 0, or 1 and how many came in a row at or below `last` since a connection's first.
     `source`: the connection followed (FOLLOWED only).
     `arbiter`: what `order` means, looked up once; hashing an Enum member costs Python calls.
     """
@@ -79,6 +80,7 @@ class Stream:
     source: str = ""
     marked_ms: int | None = None
     since_ms: int | None = None
+    behind: int = 0
     reached: dict[str, int] = field(default_factory=dict)
     seen: dict[int, Seen] = field(default_factory=dict)
     held: dict[int, Market] = field(default_factory=dict)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.market.logic import MarketLogic
 from pipelines.market.settings import DEFAULTS
-from tests.pipelines.market.script import Scribe, play, played
+from tests.pipelines.batches import batch_of
+from tests.pipelines.market.script import PARSERS, Scribe, play, played, told
 
 CASES = [
     # lines deliver                          -> the pipeline passes on
@@ -47,6 +49,41 @@ def test_a_hole_is_given_up_when_too_much_is_held() -> None:
     settings = DEFAULTS._replace(held_max=3)
     assert play("A1 B1 A3 A4 A5 A6 B2 B3", settings) == "1 gap2-3 ok:GAP 3 4 5 6"
     assert play("A1 B1 A3 A4 A5 B2 B3 B4 B5 A6", settings) == "1 2 A>B:GAP 3 4 5 6"
+
+
+ANEW = [  # `seen_max` is 3
+    ("A8 A9 A- A'1 A'2 A'3", "8 9", "as few could be another line's repeats"),
+    ("A8 A9 A- A'1 A'2 A'3 A'4 A'5", "8 9 gap10-4 ok:GAP 4 5", "more cannot"),
+    ("A9 B9 A- B- A'1 B'1 A'2 B'2 A'3 B'3", "9 gap10-3 ok:GAP 3", "both lines"),
+    ("A9 B9 A- A'1 A'2 A'3 A'4 A'5 B10", "9 10", "the other is up and has come to the newest"),
+    ("B1 A1 A2 A3 A4 A5 A6 A- B2 B3 B4 B5 B6 B7", "1 2 3 4 5 6 7", "a line that lags"),
+    ("A9 A- A'1 A'2 A'- A''3 A''4 A''5", "9", "on several connections"),
+    ("A9 A- A'1 A'2 A'3 A'10 A'4 A'11", "9 10 dead:OUT_OF_ORDER 11", "not in a row"),
+    ("Aq9 A- A'q1 A'q2 A'q5 A'q7 A'q8", "q9 gap10-7 ok:GAP q7 q8", "quotes"),
+    ("As9 A- A'd1-1 A'd2-2 A'd3-3 A'd4-4 A'd5-5 A's4", "s9 gap10-4 s4 ok:GAP d5-5", "a book"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), [pytest.param(*c[:2], id=c[2]) for c in ANEW])
+def test_ids_that_begin_anew(text: str, expected: str) -> None:
+    assert play(text, DEFAULTS._replace(seen_max=3)) == expected
+
+
+def test_ids_that_begin_anew_are_counted_through_a_snapshot() -> None:
+    logic = MarketLogic(PARSERS, DEFAULTS._replace(seen_max=3))
+    inputs = Scribe().write("A8 A9 A- A'1 A'2 A'3 A'4 A'5")
+    for at in range(1, len(inputs)):
+        state, first = logic.step(logic.initial(), batch_of(inputs[:at]))
+        _, second = logic.step(logic.load(logic.dump(state), 1), batch_of(inputs[at:]))
+        assert told([*first, *second]) == "8 9 gap10-4 ok:GAP 4 5"
+
+
+def test_what_begins_anew_is_of_its_own_connection() -> None:
+    """The same bytes came before, and may still be known as what they said then."""
+    inputs = Scribe().write("A1 B1 A2 A3 A4 A5 A- B- @5 C1 C2 C3 C4")
+    _, outputs = played(inputs, DEFAULTS._replace(seen_max=3))
+    trade = outputs[-1].event
+    assert (trade.trade_id, trade.line, trade.ts_recv_ns) == ("4", "C", 5_000_000_000)
 
 
 def test_lag_is_counted_per_line() -> None:
