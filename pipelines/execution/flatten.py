@@ -14,8 +14,8 @@ from schemas.events import TradingFlattened, TradingResumed
 
 
 def follow(state: ExecutionState, item: Input) -> list[Key]:
-    """The state after the desk's word; gives the lines it concerns. Who resumes waits for nothing:
-    refusals of before are forgotten.
+    """The state after the desk's word; gives the lines it concerns. Who flattens or resumes waits
+    for nothing: refusals of before are forgotten.
     """
     event: TradingFlattened | TradingResumed = item.event
     scope: Scope = (event.account, event.strategy, event.instrument)
@@ -27,10 +27,8 @@ def follow(state: ExecutionState, item: Input) -> list[Key]:
     for key in concerned:
         line = state.lines[key]
         flat = begun(state, line, key).flat
-        if isinstance(event, TradingResumed):
-            line = line._replace(pause=None)
         # The one it is on keeps its count of parents.
-        state.lines[key] = line._replace(flat=(line.flat or flat) if flat else None)
+        state.lines[key] = line._replace(flat=(line.flat or flat) if flat else None, pause=None)
     return concerned
 
 
