@@ -90,8 +90,7 @@ def wanted_end(working: Working, event: Any) -> bool:
 def _paused(line: Line, side: Side, now_ms: int, execution: Execution) -> Line:
     before = line.pause
     count = before.refusals + 1 if before is not None and before.side == side else 1
-    wait_ms = min(execution.backoff_ms << min(count - 1, 32), execution.backoff_ms_max)
-    return line._replace(pause=Pause(side, now_ms + wait_ms, count))
+    return line._replace(pause=Pause(side, now_ms + execution.backoff(count), count))
 
 
 def _late(line: Line, event: OrderFilled, now_ms: int, terms: Terms) -> Line:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from pipelines.ages import younger
 from pipelines.exact import EXACTLY, ZERO
 from pipelines.execution.line import Line, Touch, Working
 from pipelines.execution.settings import Execution, Terms
@@ -37,11 +38,11 @@ def wanted(
     if line.flat is not None:
         execution = execution.leaving
     need = terms.in_lots(EXACTLY.subtract(line.aim.qty, line.position))
-    fresh = touch if touch and now_ms - touch.timestamp_ms <= execution.touch_age_ms_max else None
+    fresh = touch if touch and _is_fresh(touch, now_ms, execution) else None
     if line.working is not None:
         return _cancel(line.working, need, fresh, now_ms, execution, terms)
     side: Side = "BUY" if need > 0 else "SELL"
-    if fresh is None or not need or _paused(line, side, now_ms):
+    if fresh is None or not need or _paused(line, side, now_ms, execution):
         return None
     return _order(side, need.copy_abs(), limit_px(side, fresh, execution, terms), terms)
 
@@ -54,9 +55,16 @@ def _order(side: Side, need: Decimal, price: Decimal, terms: Terms) -> Wanted | 
     return Wanted(side, price, qty, need)
 
 
-def _paused(line: Line, side: Side, now_ms: int) -> bool:
+def _is_fresh(touch: Touch, now_ms: int, execution: Execution) -> bool:
+    return younger(touch.timestamp_ms, execution.touch_age_ms_max + 1, now_ms)
+
+
+def _paused(line: Line, side: Side, now_ms: int, execution: Execution) -> bool:
     pause = line.pause
-    return pause is not None and pause.side == side and now_ms < pause.until_ms
+    if pause is None or pause.side != side:
+        return False
+    wait_ms = execution.backoff(pause.refusals)
+    return younger(pause.until_ms - wait_ms, wait_ms, now_ms)
 
 
 def _cancel(
@@ -68,14 +76,14 @@ def _cancel(
     terms: Terms,
 ) -> CancelReason | None:
     asked_ms = working.cancel_ms
-    if asked_ms is not None and now_ms - asked_ms < execution.cancel_retry_ms:
+    if asked_ms is not None and younger(asked_ms, execution.cancel_retry_ms, now_ms):
         return None
     needed = need if working.side == "BUY" else need.copy_negate()
     if needed < working.order.reserved_qty:
         return "TARGET_CHANGED"
     if touch is None:
         return "MARKET_STALE"
-    late = now_ms - working.requested_ms >= execution.order_timeout_ms
+    late = not younger(working.requested_ms, execution.order_timeout_ms, now_ms)
     moved = working.price != limit_px(working.side, touch, execution, terms)
     return "ORDER_TIMED_OUT" if late and moved else None
 

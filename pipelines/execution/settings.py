@@ -78,6 +78,10 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if self.post_only and self.touch == "far":
             raise ValueError("post_only cannot take the far side of the touch")
 
+    def backoff(self, refusals: int) -> int:
+        """How long nothing is asked for after so many refusals in a row, ms."""
+        return min(self.backoff_ms << min(refusals - 1, 32), self.backoff_ms_max)
+
     @property
     def digest(self) -> bytes:
         """Part of the strategy's version."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Final
 
+from pipelines.ages import younger
 from pipelines.market.state import Stream
 from pipelines.market.turn import Turn
 from schemas.events import MarkPublished, QuoteChanged
 
 MARKS: Final = "md.mark.v1"
-STEP_BACK_MS: Final = 1_000
-"""A clock that goes back further was set; until it caught up there would be no marks."""
 
 _EXACTLY: Final = Context(prec=76, traps=[Inexact, InvalidOperation, Overflow])
 _HALF: Final = Decimal("0.5")
@@ -20,10 +19,8 @@ _HALF: Final = Decimal("0.5")
 def mark(turn: Turn, stream: Stream, quote: QuoteChanged) -> None:
     """Publishes the quote's mid unless the last mark is younger than the interval."""
     at_ms, marked_ms = turn.timestamp_ms, stream.marked_ms
-    if marked_ms is not None:
-        age_ms = at_ms - marked_ms
-        if -STEP_BACK_MS <= age_ms < turn.settings.mark_interval_ms:
-            return
+    if marked_ms is not None and younger(marked_ms, turn.settings.mark_interval_ms, at_ms):
+        return
     stream.marked_ms = at_ms
     turn.emit(MARKS, stream.key, marked(quote))
 

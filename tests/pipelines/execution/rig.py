@@ -154,6 +154,16 @@ class Rig:
     def fill(self, request: Any, qty: str | Decimal, trade_id: str = "1", **more: Any) -> list[Any]:
         return self.tell("OrderFilled", request, last_qty=Decimal(qty), trade_id=trade_id, **more)
 
+    def deny(self, request: Any, times: int) -> None:
+        """So many denials in a row, each of a request made as soon as the pause was over."""
+        for left in reversed(range(times)):
+            self.tell("OrderDenied", request)
+            assert self.line.pause is not None
+            if left:
+                self.now_ms = self.line.pause.until_ms
+                self.quote()
+                [request] = self.tick(0)
+
     def check_saved(self) -> None:
         """The state survives being dumped and loaded; both forms hold the same."""
         body = self.logic.dump(self.state)

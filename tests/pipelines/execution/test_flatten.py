@@ -129,20 +129,9 @@ def test_a_resume_ends_the_wait_after_refusals() -> None:
     assert again.side == "BUY"
 
 
-def refused(rig: Rig, request: Any, times: int) -> None:
-    """So many denials in a row, each of a request made as soon as the pause was over."""
-    for left in reversed(range(times)):
-        rig.tell("OrderDenied", request)
-        assert rig.line.pause is not None
-        if left:
-            rig.now_ms = rig.line.pause.until_ms
-            rig.quote()
-            [request] = rig.tick(0)
-
-
 def test_a_flatten_does_not_wait_for_refusals_of_before() -> None:
     rig = holding()
-    refused(rig, rig.want("0")[1], 8)
+    rig.deny(rig.want("0")[1], 8)
     rig.quote()
     [request] = rig.feed(flattened())
     assert request.side == "SELL"

@@ -74,7 +74,7 @@ class Desk(RuleBasedStateMachine):
     def quote(self, touch: tuple[str, str]) -> None:
         self.rig.quote(*touch)
 
-    @rule(ms=st.sampled_from([100, 1_000, 5_000]))
+    @rule(ms=st.sampled_from([100, 1_000, 5_000, -2_000]))
     def tick(self, ms: int) -> None:
         self.rig.tick(ms)
 
