@@ -26,7 +26,7 @@ import msgspec
 from pipelines.strategy.book_imbalance import BookImbalance
 from pipelines.strategy.ema_cross import EmaCross
 from pipelines.strategy.signal import LoadedSignal
-from pipelines.strategy.sources import sources_of
+from pipelines.strategy.sources import module_of, sources_of
 from schemas.errors import TapeError
 
 ENTRY_POINTS: Final = "tape.signals"
@@ -95,11 +95,29 @@ def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SignalNotLoaded(f"{path} is not a Python file")
+    modules = _beside(path)
+    _check_names(modules)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where typing looks up the names of annotations
     with _importing(str(path), path.parent):
         spec.loader.exec_module(module)
+    _check_names(modules)
     return module
+
+
+def _beside(file: Path) -> dict[str, Path]:
+    """The modules of its own folder that a file imports, by their names."""
+    with _importing(str(file)):
+        sources = sources_of(file, file.parent)
+    return {module_of(each): file.parent / each for each in sources if each != file.name}
+
+
+def _check_names(modules: Mapping[str, Path]) -> None:
+    """A process has one module of a name: another file's would run in place of what is hashed."""
+    for name, file in modules.items():
+        loaded = sys.modules.get(name)
+        if loaded and Path(getattr(loaded, "__file__", None) or "").resolve() != file.resolve():
+            raise SignalNotLoaded(f"{file} is hidden by {loaded!r}: rename one of the two")
 
 
 @contextmanager
@@ -117,8 +135,8 @@ def _importing(what: str, folder: Path | None = None) -> Iterator[None]:
 
 
 def _cause(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"line {error.lineno} of {Path(error.filename).name}: {error.msg}"
     ours = str(Path(__file__).parent)
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not f.filename.startswith(("<", ours))]

@@ -19,8 +19,13 @@ def sources_of(file: Path, root: Path) -> dict[str, bytes]:
         path = waiting.pop()
         if path not in found:
             found[path] = path.read_bytes()
-            waiting += imported(ast.parse(found[path]), path, root)
+            waiting += imported(ast.parse(found[path], str(path)), path, root)
     return {path.relative_to(root).as_posix(): found[path] for path in sorted(found)}
+
+
+def module_of(path: str) -> str:
+    """The name that `a/b.py` and `a/b/__init__.py` are imported by: `a.b`."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def imported(tree: ast.Module, file: Path, root: Path) -> Iterator[Path]:

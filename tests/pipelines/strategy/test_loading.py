@@ -69,6 +69,15 @@ def digest(folder: Path, **changes: Any) -> bytes:
     return load_signal(**settings, folder=folder).digest
 
 
+def beside(folder: Path, helper: str, name: str = "common") -> Path:
+    """A folder whose signal takes its size from a module beside it."""
+    folder.mkdir()
+    (folder / f"{name}.py").write_text(helper)
+    text = SIGNAL.replace("size: Decimal = Decimal(1)", f"size: Decimal = Decimal({name}.SIZE)")
+    (folder / "signals.py").write_text(text.replace("import msgspec", f"import msgspec, {name}"))
+    return folder
+
+
 def options_of(signal: Any) -> Any:
     return signal
 
@@ -179,7 +188,7 @@ def test_what_is_wrong_is_said(folder: Path, uses: str, options: Any, says: str)
     ("text", "says"),
     [
         ("import nothing_like_it\n", "line 1 of signals.py: ModuleNotFoundError: No module named"),
-        ("x = 1\nx = (\n", r"line 2: '\(' was never closed"),
+        ("x = 1\nx = (\n", r"line 2 of signals.py: '\(' was never closed"),
         ("\n1 / 0\n", "line 2 of signals.py: ZeroDivisionError"),
         ("import helper\n", "line 1 of helper.py: ValueError: no"),
         ("import sys\nsys.exit()\n", "line 2 of signals.py: SystemExit"),
@@ -190,3 +199,32 @@ def test_a_file_that_does_not_import(folder: Path, text: str, says: str) -> None
     (folder / "signals.py").write_text(text)
     with pytest.raises(SignalNotLoaded, match=f"signals.py cannot be imported: {says}"):
         digest(folder)
+
+
+@pytest.mark.parametrize("more", ["", "from common import MORE\n"])
+def test_a_module_of_a_name_that_is_taken_is_refused(tmp_path: Path, more: str) -> None:
+    first = beside(tmp_path / "first", "SIZE = 1")
+    assert digest(first) == digest(first), "the same signal twice"
+    second = beside(tmp_path / "second", "SIZE = MORE = 2")
+    with (second / "signals.py").open("a") as file:
+        file.write(more)
+    says = "second/common.py is hidden by <module 'common' .*first/common.py'>: rename one of"
+    with pytest.raises(SignalNotLoaded, match=f"^signal a: .*{says}"):
+        digest(second)
+
+
+@pytest.mark.parametrize("name", ["types", "time"])
+def test_a_module_with_the_name_of_one_of_pythons_is_refused(tmp_path: Path, name: str) -> None:
+    folder = beside(tmp_path / "mine", "SIZE = 1", name)
+    with pytest.raises(
+        SignalNotLoaded, match=f"/{name}.py is hidden by <module '{name}' .*: rename"
+    ):
+        digest(folder)
+
+
+def test_two_folders_may_share_a_module(tmp_path: Path) -> None:
+    first = beside(tmp_path / "first", "SIZE = 1")
+    second = beside(tmp_path / "second", "SIZE = 2")
+    (second / "common.py").unlink()
+    (second / "common.py").symlink_to(first / "common.py")
+    assert digest(first) == digest(second)
