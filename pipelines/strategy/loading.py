@@ -8,6 +8,7 @@ with equal hashes decide alike. Where the file lies is not part of it.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 import inspect
 import json
@@ -60,9 +61,9 @@ def load_signal(
     try:
         found = _find(uses, folder or Path.cwd())
         signal = _with_settings(found.kind, options)
+        digest = _digest(found, name, sorted(instruments), signal)
     except SignalNotLoaded as error:
         raise SignalNotLoaded(f"signal {name}: {error}") from None
-    digest = _digest(found, name, sorted(instruments), signal)
     return LoadedSignal(name, signal, digest, frozenset(instruments))
 
 
@@ -101,15 +102,21 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # where typing looks up the names of annotations
     with _importing(str(path), path.parent):
         spec.loader.exec_module(module)
+        for each in modules:  # those that a function imports, too: what is hashed is what runs
+            importlib.import_module(each)
     _check_names(modules)
     return module
 
 
 def _beside(file: Path) -> dict[str, Path]:
     """The modules of its own folder that a file imports, by their names."""
-    with _importing(str(file)):
-        sources = sources_of(file, file.parent)
+    sources = _sources(file, file.parent)
     return {module_of(each): file.parent / each for each in sources if each != file.name}
+
+
+def _sources(file: Path, root: Path) -> dict[str, bytes]:
+    with _importing(str(file)):
+        return sources_of(file, root)
 
 
 def _check_names(modules: Mapping[str, Path]) -> None:
@@ -186,7 +193,7 @@ def _settings_of(kind: type[Any]) -> set[str]:
 
 def _digest(found: Found, name: str, instruments: list[str], signal: Any) -> bytes:
     hasher = sha256()
-    for path, body in sources_of(found.file, found.root).items():
+    for path, body in _sources(found.file, found.root).items():
         hasher.update(f"{path} {len(body)}\n".encode() + body)
     settings = msgspec.json.encode(signal, order="sorted").decode()
     what = [name, found.kind.__name__, instruments, settings]

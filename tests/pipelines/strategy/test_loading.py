@@ -119,6 +119,11 @@ def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert load_signal("mine", "always", {}).digest != loaded.digest
     with pytest.raises(SignalNotLoaded, match=r"nothing is none of ema-cross, .*always; a file"):
         load_signal("mine", "nothing", {})
+    with (package / "signals.py").open("a") as file:
+        file.write("def later():\n    import mydesk.broken\n")
+    (package / "broken.py").write_text("x = (")
+    with pytest.raises(SignalNotLoaded, match=r"^signal mine: .*line 1 of broken\.py: "):
+        load_signal("mine", "always", {})
 
 
 def test_the_hash_covers_what_decides(folder: Path) -> None:
@@ -228,3 +233,35 @@ def test_two_folders_may_share_a_module(tmp_path: Path) -> None:
     (second / "common.py").unlink()
     (second / "common.py").symlink_to(first / "common.py")
     assert digest(first) == digest(second)
+
+
+def late(folder: Path, helper: str) -> Path:
+    """A signal that imports a module only when it decides."""
+    (folder / "helper.py").write_text(helper)
+    text = SIGNAL.replace(
+        "        return Seen(state.", "        import helper\n        return Seen(state."
+    )
+    (folder / "signals.py").write_text(text.replace(", self.size", ", helper.SIZE"))
+    return folder
+
+
+def test_a_module_that_a_function_imports_is_there_when_it_runs(folder: Path) -> None:
+    loaded = load_signal("a", "signals.py:Always", {}, (), late(folder, "SIZE = 7"))
+    (folder / "helper.py").unlink()
+    assert loaded.signal.row(loaded.signal.initial(), None)[1] == 7
+
+
+@pytest.mark.parametrize(
+    ("helper", "says"),
+    [
+        ("SIZE = (", r"line 1 of helper.py: '\(' was never closed"),
+        ("\nimport nothing_like_it", "line 2 of helper.py: ModuleNotFoundError: No module named"),
+    ],
+)
+def test_a_module_that_a_function_cannot_import_is_said(
+    folder: Path, helper: str, says: str
+) -> None:
+    with pytest.raises(
+        SignalNotLoaded, match=f"^signal a: .*signals.py cannot be imported: {says}"
+    ):
+        digest(late(folder, helper))
