@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import chain
 
 from pipelines.exact import ZERO
 from pipelines.risk.state import Cell, Mark, RiskState, Unpriced, cell_of, fund_of, mark_of
@@ -22,6 +23,7 @@ def _trade(cell: Cell, qty: Decimal, px: Decimal) -> None:
         cell.quote.total -= qty * px
     if cell.mark.value_px is None:
         cell.mark.value_px = px
+        _revalue(cell.mark, px, gains=False)
     _move(cell, qty)
     gained = qty * (cell.mark.value_px - px)
     for level in cell.levels:
@@ -48,12 +50,12 @@ def _fee(state: RiskState, cell: Cell, asset: str, qty: Decimal) -> None:
             level.gain(-cost)
         return
     fund_of(state, cell.account, asset).total -= qty
-    unpriced = Unpriced(cell.account, cell.strategy, cell.instrument, asset, qty)
-    if not _charge(state, unpriced):
-        state.unpriced.append(unpriced)
+    unpriced = Unpriced(cell.account, cell.strategy, cell.instrument, asset)
+    if not _charge(state, unpriced, qty):
+        state.unpriced[unpriced] = state.unpriced.get(unpriced, ZERO) + qty
 
 
-def _charge(state: RiskState, fee: Unpriced) -> bool:
+def _charge(state: RiskState, fee: Unpriced, qty: Decimal) -> bool:
     """Takes a fee off the profit, if its asset has a price by now."""
     if fee.asset == state.table.currency:
         px: Decimal | None = Decimal(1)
@@ -62,15 +64,16 @@ def _charge(state: RiskState, fee: Unpriced) -> bool:
         px = mark_of(state, priced).px if priced else None
     if px is None:
         return False
-    for level in cell_of(state, fee.account, fee.strategy, fee.instrument).levels:
-        level.gain(-fee.qty * px)
+    for level in cell_of(state, *fee[:-1]).levels:
+        level.gain(-qty * px)
     return True
 
 
 def charge_waiting(state: RiskState) -> None:
     """Fees whose asset has a price by now."""
-    if state.unpriced:
-        state.unpriced = [fee for fee in state.unpriced if not _charge(state, fee)]
+    for fee, qty in sorted(state.unpriced.items()):
+        if _charge(state, fee, qty):
+            del state.unpriced[fee]
 
 
 # ---- marks and people --------------------------------------------------------------------------
@@ -88,14 +91,18 @@ def follow_mark(state: RiskState, event: MarkPublished) -> None:
 
 
 def _revalue(mark: Mark, change: Decimal, gains: bool) -> None:
-    """A first price is no gain: what is held by then was taken over without one."""
-    for cell in mark.cells:
-        if cell.position:
-            gained, grown = cell.position * change, abs(cell.position) * change
-            for level in cell.levels:
-                level.exposure += grown
-                if gains:
-                    level.gain(gained)
+    """A first price is no gain: what is held by then was taken over without one.
+
+    A level's peak is one of all its cells together, so it is looked at once all have moved.
+    """
+    held = [cell for cell in mark.cells if cell.position]
+    for cell in held:
+        gained, grown = cell.position * change, abs(cell.position) * change
+        for level in cell.levels:
+            level.exposure += grown
+            level.pnl += gained if gains else ZERO
+    for level in chain.from_iterable(cell.levels for cell in held):
+        level.peaked()
 
 
 def transfer(state: RiskState, event: TransferAnnounced) -> None:

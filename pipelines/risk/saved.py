@@ -53,7 +53,7 @@ def dump(state: RiskState) -> bytes:
             "recent": [[at_ns, *map(_text, request)] for at_ns, request in state.recent],
             "foreign": sorted([*identity, day] for identity, day in state.foreign.items()),
             "applied": sorted(state.applied),
-            "unpriced": [[*fee[:-1], plain(fee.qty)] for fee in state.unpriced],
+            "unpriced": sorted([*fee, plain(qty)] for fee, qty in state.unpriced.items()),
         }
     )
 
@@ -122,7 +122,7 @@ def load(body: bytes, version: int) -> RiskState:
         assets={name: tuple(assets) for name, assets in found["assets"].items()},
         foreign={tuple(identity): day for *identity, day in found["foreign"]},
         applied=set(found["applied"]),
-        unpriced=[_unpriced(*fee) for fee in found["unpriced"]],
+        unpriced=_unpriced(found["unpriced"]),
     )
     adopt(state)
     _load_sums(state, found)
@@ -130,8 +130,13 @@ def load(body: bytes, version: int) -> RiskState:
     return state
 
 
-def _unpriced(account: str, strategy: str, instrument: str, asset: str, qty: str) -> Unpriced:
-    return Unpriced(account, strategy, instrument, asset, Decimal(qty))
+def _unpriced(rows: list[list[str]]) -> dict[Unpriced, Decimal]:
+    """Snapshots of before had a row for every fill."""
+    found: dict[Unpriced, Decimal] = {}
+    for *fee, qty in rows:
+        key = Unpriced(*fee)
+        found[key] = found.get(key, ZERO) + Decimal(qty)
+    return found
 
 
 def _load_sums(state: RiskState, found: Any) -> None:

@@ -55,6 +55,10 @@ class Level:
 
     def gain(self, amount: Decimal) -> None:
         self.pnl += amount
+        self.peaked()
+
+    def peaked(self) -> None:
+        """To be called when `pnl` has grown."""
         if self.pnl > self.peak_pnl:
             self.peak_pnl = self.pnl
             self.refloor()
@@ -128,13 +132,12 @@ class Working:
 
 
 class Unpriced(NamedTuple):
-    """A fee in an asset without a mark so far: taken off once there is one."""
+    """Whose fees wait for a mark of their asset: taken off once there is one."""
 
     account: str
     strategy: str
     instrument: str
     asset: str
-    qty: Decimal
 
 
 @dataclass(slots=True)
@@ -161,7 +164,7 @@ class RiskState:
     recent: deque[tuple[int, Request]] = field(default_factory=deque)
     foreign: dict[tuple[str, str, str, str, str], int] = field(default_factory=dict)
     applied: set[str] = field(default_factory=set)
-    unpriced: list[Unpriced] = field(default_factory=list)
+    unpriced: dict[Unpriced, Decimal] = field(default_factory=dict)
     table: LimitTable = field(default_factory=LimitTable)  # derived, as all below
     nets: dict[tuple[Scope, str], Net] = field(default_factory=dict)
     resting: dict[tuple[str, str], Resting] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.risk.logic import RiskLogic
 from pipelines.risk.state import Cell, Level
 from schemas.events import CancelApproved, CancelRequested, PositionAdjusted, TransferAnnounced
 from tests.pipelines.orders.events import event
@@ -80,9 +81,54 @@ def test_a_fee_without_a_price_waits_for_one() -> None:
     bnb = terms("BNBUSDT.BINANCE", base_asset="BNB")
     desk.put("ops.control.v1", limits_of(desk.limits, 2)._replace(instruments=(terms(), bnb)))
     desk.play("mark:600:BNBUSDT.BINANCE")
-    assert (whole(desk).pnl, desk.state.unpriced) == (Decimal(-300), [])
+    assert (whole(desk).pnl, desk.state.unpriced) == (Decimal(-300), {})
     desk.play("mark:700:BNBUSDT.BINANCE")
     assert whole(desk).pnl == Decimal(-300)
+
+
+def test_fees_without_a_price_wait_in_one_sum() -> None:
+    orders = (f"open:BUY:1@{90 + n} accept:o{n} fee:o{n}:1@100:BNB:0.{n}" for n in (1, 2, 3))
+    desk = Desk(PRICE_COLLAR_BPS="9999").begin().play(" ".join(orders))
+    assert list(desk.state.unpriced.values()) == [Decimal("0.6")]
+
+
+def test_fees_of_an_older_snapshot_are_summed_up() -> None:
+    logic, desk = RiskLogic(), begun("open:BUY:9@100 accept:o1 fee:o1:1@100:BNB:0.3")
+    body = logic.dump(desk.state)
+    rows = b'"unpriced":[["sim-1","ema","BTCUSDT.BINANCE","BNB","%b"]'
+    old = body.replace(
+        rows % b"0.3", rows % b"0.1" + b',["sim-1","ema","BTCUSDT.BINANCE","BNB","0.2"]'
+    )
+    assert old != body
+    assert logic.dump(logic.load(old, 2)) == body
+
+
+def adjusted(desk: Desk, name: str, strategy: str, qty: int) -> None:
+    fields = (ACCOUNT, strategy, VENUE, INSTRUMENT, Decimal(qty), None, "ada", "taken over", "", 0)
+    desk.put("ops.control.v1", PositionAdjusted(name, *fields))
+
+
+def loaded(desk: Desk) -> Level:
+    """The desk's sums as a restart has them."""
+    return desk.logic.load(desk.logic.dump(desk.state), 2).levels[None, None, None]
+
+
+def test_a_first_price_from_a_fill_values_what_was_taken_over() -> None:
+    desk = Desk()
+    desk.put("ops.control.v1", limits_of(desk.limits, 1))
+    adjusted(desk, "a", STRATEGY, 40)
+    desk.put("oms.order-event.v1", filled(last_qty=Decimal(1)))
+    assert whole(desk).exposure == loaded(desk).exposure == 4100
+    assert whole(desk).pnl == 0
+
+
+@pytest.mark.parametrize(("first", "second"), [("zeta", "alpha"), ("alpha", "zeta")])
+def test_a_peak_is_one_of_all_cells_together(first: str, second: str) -> None:
+    desk = begun("")
+    adjusted(desk, "a", first, 10)
+    adjusted(desk, "b", second, -10)
+    desk.play("mark:101")
+    assert (whole(desk).pnl, whole(desk).peak_pnl) == (0, 0)
 
 
 def filled(**given: Any) -> Any:
