@@ -6,8 +6,8 @@ the events they give, once those are taken in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from pipelines.exact import plain
 from pipelines.logic import Input, Output
@@ -38,26 +38,44 @@ def fresh(account: Account, item: Input, event: Any) -> list[Output]:
     return [says.cleared(item, event.account, finding, event.snapshot_id, "a new snapshot")]
 
 
-def seen_before(account: Account, finding: Finding) -> bool:
-    """Whether another round showed the same, and nothing was said of it yet."""
-    before = account.suspected.get(finding.break_id)
-    if before is None or finding.break_id in account.broken:
-        return False
-    return before.finding.snapshot_id != finding.snapshot_id
+class Shown(NamedTuple):
+    """What a complete list shows, by break: of drifts also what may be none (`unclear`), and which
+    are worse by now than what was said of them.
+    """
+
+    now: Mapping[str, Finding]
+    unclear: Collection[str] = ()
+    worse: Collection[str] = ()
+
+    def is_news(self, account: Account, break_id: str) -> bool:
+        """Whether nothing was said of it yet."""
+        return break_id not in account.broken or break_id in self.worse
+
+
+def seen_before(account: Account, shown: Shown) -> list[Finding]:
+    """What another round showed as well, and nothing was said of yet."""
+    found = ((finding, account.suspected.get(break_id)) for break_id, finding in shown.now.items())
+    return [
+        finding
+        for finding, before in found
+        if before is not None and before.finding.snapshot_id != finding.snapshot_id
+    ]
 
 
 def compared(
-    account: Account, item: Input, event: Any, now: dict[str, Finding], kinds: Iterable[str]
+    account: Account, item: Input, event: Any, shown: Shown, kinds: Iterable[str]
 ) -> list[Output]:
     """After a complete list: what is new is suspected, what is gone is forgotten or cleared."""
     for break_id, suspicion in list(account.suspected.items()):
-        if suspicion.finding.kind in kinds and break_id not in now:
+        gone = break_id not in shown.now or not shown.is_news(account, break_id)
+        if suspicion.finding.kind in kinds and gone and break_id not in shown.unclear:
             del account.suspected[break_id]
-    for break_id, finding in now.items():
-        if break_id not in account.suspected and break_id not in account.broken:
+    for break_id, finding in shown.now.items():
+        if break_id not in account.suspected and shown.is_news(account, break_id):
             account.suspected[break_id] = Suspicion(finding, event.ts_recv_ns)
-    gone = sorted(i for i, f in account.broken.items() if f.kind in kinds and i not in now)
-    return [_agree(account, item, event, break_id) for break_id in gone]
+    open_now = {*shown.now, *shown.unclear}
+    ended = sorted(i for i, f in account.broken.items() if f.kind in kinds and i not in open_now)
+    return [_agree(account, item, event, break_id) for break_id in ended]
 
 
 def _agree(account: Account, item: Input, event: Any, break_id: str) -> Output:

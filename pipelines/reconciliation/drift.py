@@ -1,13 +1,14 @@
 """Positions and balances: the sum of the log against what the venue holds.
 
 Judged when balances and open orders of one round of requests are both there. What orders in flight
-may have filled, and fills told since the round began, explain a difference of their size and
-direction; nothing else does.
+may have filled, and fills told since the round began, explain a position's difference of their size
+and direction, and any difference of the money and fees they may have moved; nothing else does. What
+is explained is no agreement: such a round neither finds nor clears.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -33,13 +34,32 @@ class Flight(NamedTuple):
         return self._replace(less=EXACTLY.add(self.less, qty))
 
 
-def drift_findings(
+class Drift(NamedTuple):
+    """A difference above `least`, which something in flight may explain."""
+
+    finding: Finding
+    least: Decimal
+    explained: bool
+
+    def grown_from(self, before: Finding) -> bool:
+        """Whether it is by as much as a drift larger than what was found before."""
+        now, then = _difference(self.finding), _difference(before)
+        return now is not None and then is not None and now > EXACTLY.add(then, self.least)
+
+
+def _difference(finding: Finding) -> Decimal | None:
+    if finding.venue_qty is None or finding.log_qty is None:
+        return None
+    return EXACTLY.subtract(finding.venue_qty, finding.log_qty).copy_abs()
+
+
+def drifts(
     account: Account,
     assets: Mapping[str, Asset],
     seen: OpenOrdersObserved,
     settings: ReconciliationSettings,
-) -> Iterator[Finding]:
-    """Every drift that this round shows and nothing in flight explains."""
+) -> Iterator[Drift]:
+    """Every drift that this round shows."""
     balances = account.balances
     if balances is None or balances.snapshot_id != seen.snapshot_id or not assets:
         return
@@ -47,13 +67,20 @@ def drift_findings(
     of_base: dict[str, list[str]] = {}
     for instrument, asset in sorted(assets.items()):
         of_base.setdefault(asset.base, []).append(instrument)
+    of_quote = {asset.quote for asset in assets.values()}
     logged = expected(account, assets)
     for name in sorted({*logged, *balances.totals}):
         both = logged.get(name, ZERO), balances.totals.get(name, ZERO)
         if name in of_base:
             yield from _position(name, of_base[name], both, flights, assets, seen, settings)
-        elif not flights and EXACTLY.subtract(*both).copy_abs() > settings.balance_drift_max:
-            yield _found("BALANCE_DRIFT", name, None, both, seen)
+        elif EXACTLY.subtract(*both).copy_abs() > (least := settings.balance_drift_max):
+            moved = any(_moves(assets.get(instrument), name, of_quote) for instrument in flights)
+            yield Drift(_found("BALANCE_DRIFT", name, None, both, seen), least, moved)
+
+
+def _moves(asset: Asset | None, name: str, of_quote: Collection[str]) -> bool:
+    """Whether a fill may move this asset: as its money, or as a fee in what is nobody's money."""
+    return asset is None or asset.quote == name or name not in of_quote
 
 
 def expected(account: Account, assets: Mapping[str, Asset]) -> dict[str, Decimal]:
@@ -104,7 +131,7 @@ def _position(
     assets: Mapping[str, Asset],
     seen: OpenOrdersObserved,
     settings: ReconciliationSettings,
-) -> Iterator[Finding]:
+) -> Iterator[Drift]:
     """Of an asset that several instruments trade, each is halted."""
     log, venue = both
     allowed = Flight()
@@ -116,9 +143,11 @@ def _position(
     beyond = max(EXACTLY.subtract(drift, allowed.more), less)
     share = EXACTLY.multiply(BPS, Decimal(settings.drift_bps))
     part = EXACTLY.multiply(max(log.copy_abs(), venue.copy_abs()), share)
-    if beyond > max(part, *(assets[each].lot_size for each in instruments)):
+    least = max(part, *(assets[each].lot_size for each in instruments))
+    if drift.copy_abs() > least:
         for instrument in instruments:
-            yield _found("POSITION_DRIFT", name, instrument, both, seen)
+            finding = _found("POSITION_DRIFT", name, instrument, both, seen)
+            yield Drift(finding, least, beyond <= least)
 
 
 def _found(

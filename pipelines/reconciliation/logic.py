@@ -7,7 +7,7 @@ evidence, clears it. Missing fills are booked; a drift of a position halts its i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Final
 
@@ -17,6 +17,7 @@ from pipelines.logic import Batch, Input, InputTopic, Output
 from pipelines.reconciliation import book, saved, says
 from pipelines.reconciliation.breaks import (
     STALE,
+    Shown,
     compare,
     compared,
     fresh,
@@ -24,7 +25,7 @@ from pipelines.reconciliation.breaks import (
     seen_before,
     spare,
 )
-from pipelines.reconciliation.drift import drift_findings, in_flight
+from pipelines.reconciliation.drift import Drift, drifts, in_flight
 from pipelines.reconciliation.fills import adjusted, expected, filled
 from pipelines.reconciliation.orders import ABOUT_ORDERS, order_findings
 from pipelines.reconciliation.settings import ReconciliationSettings
@@ -152,15 +153,14 @@ class ReconciliationLogic:
         self, state: ReconciliationState, account: Account, item: Input, event: OpenOrdersObserved
     ) -> Iterable[Output]:
         out = [*fresh(account, item, event)]
-        now = {finding.break_id: finding for finding in order_findings(account, event)}
-        out += compared(account, item, event, now, ABOUT_ORDERS)
+        shown = Shown({finding.break_id: finding for finding in order_findings(account, event)})
+        out += compared(account, item, event, shown, ABOUT_ORDERS)
         if account.balances and account.balances.snapshot_id == event.snapshot_id and state.assets:
-            drifts = drift_findings(account, state.assets, event, self._settings)
-            now = {finding.break_id: finding for finding in drifts}
-            if not now and not in_flight(account, account.balances, event):
+            shown = _shown(account, list(drifts(account, state.assets, event, self._settings)))
+            if not shown.now and not in_flight(account, account.balances, event):
                 account.agreed_ns = account.balances.ts_sent_ns
-            again = [found for found in now.values() if seen_before(account, found)]
-            out += compared(account, item, event, now, DRIFTS)
+            again = seen_before(account, shown)
+            out += compared(account, item, event, shown, DRIFTS)
             for finding in again:
                 out += raised(item, event.account, state, Suspicion(finding, 0))
         return out
@@ -185,6 +185,16 @@ class ReconciliationLogic:
             for output in raised(item, name, after, suspicion):
                 _apply(after, output)
                 yield output
+
+
+def _shown(account: Account, found: Sequence[Drift]) -> Shown:
+    ids = {drift.finding.break_id: drift for drift in found}
+    said = account.broken
+    return Shown(
+        {name: drift.finding for name, drift in ids.items() if not drift.explained},
+        {name for name, drift in ids.items() if drift.explained},
+        {name for name, drift in ids.items() if name in said and drift.grown_from(said[name])},
+    )
 
 
 def _apply(state: ReconciliationState, output: Output) -> None:

@@ -79,9 +79,15 @@ class Rig:
         return self.feed(event(kind, **{**known, **fields}))
 
     def open(
-        self, order: str = "C1", qty: str = "2", side: str = "BUY", price: str = "100"
+        self,
+        order: str = "C1",
+        qty: str = "2",
+        side: str = "BUY",
+        price: str = "100",
+        instrument: str = BTC,
     ) -> None:
-        terms_of = {"order_qty": Decimal(qty), "side": side, "price": Decimal(price)}
+        of = {"order_qty": Decimal(qty), "side": side, "price": Decimal(price)}
+        terms_of = {**of, "instrument": instrument}
         for kind in ("OrderApproved", "OrderSubmitting", "OrderAccepted"):
             self.tell(kind, order, **terms_of)
 

@@ -24,7 +24,7 @@ from schemas.events import (
 )
 from tests.pipelines.batches import local_codec
 from tests.pipelines.orders.events import event
-from tests.pipelines.reconciliation.rig import ACCOUNT, BTC, Rig, listed, trade
+from tests.pipelines.reconciliation.rig import ACCOUNT, BTC, Rig, listed, terms, trade
 
 D = Decimal
 
@@ -312,6 +312,53 @@ def test_the_same_round_told_twice_is_one() -> None:
     assert rig.round("5") == []
     again = [item.event for item in rig.inputs[-2:]]
     assert [rig.feed(item) for item in again] == [[], []]
+
+
+def test_what_may_explain_a_drift_does_not_clear_it() -> None:
+    rig = held()
+    for _ in range(2):
+        found = rig.round("9", "-1000")
+    assert only(found, TradingHalted)
+    rig.open("C2", "1", side="SELL")
+    rig.tell("OrderOutcomeUnknown", "C2")
+    assert rig.round("9", "-1000") == []
+    assert kinds(rig.round("10", "-1000")) == ["BreakCleared POSITION_DRIFT"]
+
+
+def test_a_round_that_could_not_judge_forgets_no_suspicion() -> None:
+    rig = held()
+    rig.round("9", "-1000")
+    rig.open("C2", "1", side="SELL")
+    rig.round("9", "-1000")
+    rig.tell("OrderCanceled", "C2", cum_qty=D(0))
+    assert only(rig.round("9", "-1000"), TradingHalted)
+
+
+def test_a_drift_that_grows_is_found_and_halted_again() -> None:
+    rig = held()
+    held_btc = ("9", "9", "8.95", "8.95", "8.5", "8.5", "8.5", "10")
+    found = [kinds(rig.round(btc, "-1000")) for btc in held_btc]
+    again = ["BreakFound POSITION_DRIFT", "TradingHalted"]
+    cleared = ["BreakCleared POSITION_DRIFT"]
+    assert found == [[], again, [], [], [], again, [], cleared]
+    rig.check_saved()
+
+
+def test_an_order_in_flight_neither_clears_a_balance_nor_hides_another_ones() -> None:
+    rig = held()
+    other = terms("ETHBTC.BINANCE", "ETH")._replace(quote_asset="EUR")
+    rig.feed(event("LimitsChanged", instruments=(terms(BTC, "BTC"), other)))
+    for _ in range(2):
+        found = rig.round("10", "-1001")
+    assert kinds(found) == ["BreakFound BALANCE_DRIFT"]
+    rig.open("C2", "1")
+    assert rig.round("10", "-1001") == []
+    rig.tell("OrderCanceled", "C2", cum_qty=D(0))
+    rig.open("C3", "1", instrument="ETHBTC.BINANCE")
+    for _ in range(2):
+        found = rig.round("10", "-1002")
+    assert kinds(found) == ["BreakFound BALANCE_DRIFT"]
+    assert kinds(rig.round("10", "-1000")) == ["BreakCleared BALANCE_DRIFT"]
 
 
 def test_a_balance_that_drifts_is_a_break_and_no_halt() -> None:

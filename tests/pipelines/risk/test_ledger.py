@@ -128,7 +128,7 @@ def test_a_peak_is_one_of_all_cells_together(first: str, second: str) -> None:
     adjusted(desk, "a", first, 10)
     adjusted(desk, "b", second, -10)
     desk.play("mark:101")
-    assert (whole(desk).pnl, whole(desk).peak_pnl) == (0, 0)
+    assert (whole(desk).pnl, whole(desk).peak_pnl) == numbers(0, 0)
 
 
 def filled(**given: Any) -> Any:
