@@ -66,7 +66,10 @@ def counted(
 
 
 def state(alert: str, state: str) -> Case:
-    return gauge(alert, "tape_process_state", {"supervised": "market", "state": state}, 0, 1)
+    """Told by the supervisor, about a process: the alert carries that one's name."""
+    about = {"supervised": "market", "state": state}
+    series = Series("tape_process_state", {**about, "process": "desk"}, 0, 1)
+    return Case(alert, {**about, "process": "market"}, (series,))
 
 
 LINE: Final = {"venue": "BINANCE", "line": "A"}

@@ -19,7 +19,7 @@ from connectors.metrics.declared import FIGURES
 from ops.monitoring import config, objectives
 from ops.settings import ROOT, MonitoringSettings
 from tests.ops.monitoring.cases import CASES, STEP_S, played, selector, together
-from tests.ops.monitoring.queries import unknown
+from tests.ops.monitoring.queries import TARGET, unknown
 from tests.programs import program
 
 FILES = sorted(config.RULES.glob("*.yaml"))
@@ -131,7 +131,7 @@ def test_what_silences_what_exists() -> None:
     named = {name for text in matchers for name in re.findall(r"[A-Z][A-Za-z]+", text)}
     assert named <= {*ALERTS}
     for _, _, equal in config.INHIBITED:
-        assert {*equal} <= {label for one in FIGURES for label in one.labels}
+        assert {*equal} <= {label for one in FIGURES for label in one.labels} | TARGET
 
 
 def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
