@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connectors.metrics import declared
 from connectors.metrics.kinds import Rows, Table
-from connectors.metrics.orders import Figures
+from connectors.metrics.orders import Figures, begin
 from pipelines.gateway.gate import STEPS
 from schemas.events import OrderFilled, VenueResponseReceived
 
@@ -46,6 +46,7 @@ class GatewayFigures:
     def show(self) -> None:
         """How this gateway stands, at every scrape from here on."""
         desk = self._desk
+        begin(desk.account, desk.parts.caps.position_max)
 
         def flag(table: Table, said: Callable[[], bool]) -> None:
             table.read = lambda: {(desk.account,): int(said())}

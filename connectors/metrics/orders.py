@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from itertools import product
+from typing import Any, Final, get_args
 
 from prometheus_client import Histogram
 
@@ -19,7 +20,9 @@ from schemas.events import (
     FeedFailedOver,
     FeedGapped,
     FeedWentStale,
+    LastLiquidity,
     OrderAccepted,
+    OrderAction,
     OrderApproved,
     OrderDenied,
     OrderFilled,
@@ -34,6 +37,9 @@ from schemas.events import (
     VenueStreamClosed,
 )
 
+FAILED: Final = "FAILED"
+OUTCOMES: Final = ("2xx", "4xx", "5xx", FAILED)
+SIDES: Final = ("BUY", "SELL")
 SENT_MAX: Final = 10_000
 NS: Final = 1e9
 
@@ -75,7 +81,7 @@ class Figures:
             OrderRequested: _requested,
             OrderSubmitting: self._submitting,
             TargetChanged: _wanted,
-            VenueRequestFailed: lambda e: declared.VENUE_ANSWERS.labels(e.account, "FAILED").inc(),
+            VenueRequestFailed: lambda e: declared.VENUE_ANSWERS.labels(e.account, FAILED).inc(),
             VenueRequestSent: self._request_sent,
             VenueResponseReceived: _answered,
             VenueStreamClosed: lambda e: declared.STREAM_ENDS.labels(e.account, e.reason).inc(),
@@ -115,6 +121,16 @@ class Figures:
         if sent_ns is not None:
             found = declared.FILL_SECONDS.labels(event.account, event.last_liquidity)
             _observe(found, sent_ns, event.ts_recv_ns)
+
+
+def begin(account: str, instruments: Iterable[str]) -> None:
+    """Shows from zero on what an account may count: no increase is seen in what is born at 1."""
+    for action in get_args(OrderAction):
+        declared.UNKNOWNS.labels(account, action)
+    for outcome in OUTCOMES:
+        declared.VENUE_ANSWERS.labels(account, outcome)
+    for about in product(instruments, SIDES, get_args(LastLiquidity)):
+        declared.FILLS.labels(account, *about)
 
 
 def _observe(histogram: Histogram, from_ns: int, to_ns: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.gateway.figures import slippage
 from connectors.metrics.kinds import REGISTRY
-from connectors.metrics.orders import SENT_MAX, Figures, Sent
+from connectors.metrics.orders import SENT_MAX, Figures, Sent, begin
 from schemas.events import (
     DeadLettered,
     FeedGapped,
@@ -26,6 +26,7 @@ from schemas.events import (
 from tests.connectors.metrics.made import made
 
 MS = 1_000_000
+UNKNOWN = "trading_order_outcomes_unknown_total"
 ABOUT = {"account": "m-1", "cl_ord_id": "c1", "instrument": "BTCUSDT.BINANCE"}
 
 
@@ -111,6 +112,20 @@ def test_what_an_event_counts(told: Any, name: str, labels: dict[str, str]) -> N
     before = value(name, **labels)
     Figures().count([told, object()])
     assert value(name, **labels) == before + 1
+
+
+def test_what_an_account_may_count_is_there_from_zero_on() -> None:
+    """Prometheus sees no increase in a series that is born at 1."""
+    begin("m-10", [ABOUT["instrument"]])
+    known = {"account": "m-10"}
+    for action in ("SUBMIT", "CANCEL"):
+        assert REGISTRY.get_sample_value(UNKNOWN, {**known, "action": action}) == 0
+    for outcome in ("2xx", "4xx", "5xx", "FAILED"):
+        name = "trading_venue_requests_total"
+        assert REGISTRY.get_sample_value(name, {**known, "outcome": outcome}) == 0
+    for side, liquidity in (("BUY", "TAKER"), ("SELL", "MAKER"), ("SELL", "UNKNOWN")):
+        filled = {**known, "instrument": ABOUT["instrument"], "side": side, "liquidity": liquidity}
+        assert REGISTRY.get_sample_value("trading_fills_total", filled) == 0
 
 
 def test_only_the_newest_sendings_are_remembered() -> None:
