@@ -36,8 +36,14 @@ class Objective(NamedTuple):
 
 
 def share(bad: str, total: str, by: str) -> str:
-    """Of counters."""
-    return f"sum by ({by}) (rate({bad}[{{w}}])) / sum by ({by}) (rate({total}[{{w}}]))"
+    """Of counters: none is bad where nothing bad was counted yet, and of nothing there is none."""
+    some, every = (f"sum by ({by}) (rate({one}[{{w}}]))" for one in (bad, total))
+    return f"({some} or 0 * {every}) / ({every} > 0)"
+
+
+def down(name: str) -> str:
+    """The share of the time in which it was not up."""
+    return f"1 - avg_over_time(slo:{name}:up[{{w}}])"
 
 
 OBJECTIVES: Final = (
@@ -71,7 +77,7 @@ OBJECTIVES: Final = (
     Objective(
         "feed",
         "venue",
-        "1 - avg_over_time(slo:feed:up[{w}])",
+        down("feed"),
         "0.005",
         ("FeedBudgetBurns", "page"),
         ("FeedBudgetShrinks", "slack"),
@@ -80,7 +86,7 @@ OBJECTIVES: Final = (
     Objective(
         "gateway",
         "account",
-        "1 - avg by (account) (avg_over_time(trading_gateway_ready[{w}]))",
+        down("gateway"),
         "0.01",
         ("GatewayBudgetBurns", "page"),
         ("GatewayBudgetShrinks", "slack"),
@@ -100,10 +106,21 @@ OBJECTIVES: Final = (
         "of probes found that the desk could not flatten (objective 0.5 %)",
     ),
 )
-UP: Final = {
-    "record": "slo:feed:up",
-    "expr": "max by (venue) (trading_feed_connection_up) > bool 0",
-}
+# What is up or not: objective, figure, by which label.
+UP: Final = (
+    ("feed", "trading_feed_connection_up", "venue"),
+    ("gateway", "trading_gateway_ready", "account"),
+)
+
+
+def ups(name: str, figure: str, by: str) -> Iterator[dict[str, Any]]:
+    """First by process: one of the desk that was seen, and now shows nothing, is not up. A time
+    without samples would count as if it had not been.
+    """
+    seen, own = f"slo:{name}:seen", "on (instance, process)"
+    gone = f"0 * last_over_time({seen}[1h]) and {own} up unless {own} {figure}"
+    yield {"record": seen, "expr": f"{figure} > bool 0 or ({gone})"}
+    yield {"record": f"slo:{name}:up", "expr": f"max by ({by}) ({seen})"}
 
 
 def recorded(one: Objective, window: str) -> str:
@@ -131,7 +148,8 @@ def alerts(one: Objective) -> Iterator[dict[str, Any]]:
 
 
 def page() -> str:
-    rules = [UP, *(rule for one in OBJECTIVES for rule in (*records(one), *alerts(one)))]
+    rules = [rule for one in UP for rule in ups(*one)]
+    rules += [rule for one in OBJECTIVES for rule in (*records(one), *alerts(one))]
     found = {"groups": [{"name": "objectives", "rules": rules}]}
     return HEAD + yaml.safe_dump(found, sort_keys=False, width=120)
 

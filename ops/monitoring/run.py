@@ -22,6 +22,7 @@ PROGRAMS: Final = {
     "alertmanager": ("prometheus-alertmanager", "alertmanager"),  # Debian's name, upstream's
 }
 RECORD: Final = "monitoring.json"
+RETENTION: Final = "35d"  # what is promised over 30 days is read from there
 START_S, GRACE_S = 60.0, 10.0
 
 
@@ -112,7 +113,8 @@ def _start(folder: Path, program: str, address: str) -> None:
 def _arguments(folder: Path, address: str) -> Sequence[str]:
     own = [f"--config.file={folder / 'config.yaml'}", f"--web.listen-address={address}"]
     if folder.name == "prometheus":
-        return [*own, f"--storage.tsdb.path={folder / 'data'}", "--log.format=json"]
+        kept = f"--storage.tsdb.retention.time={RETENTION}"
+        return [*own, f"--storage.tsdb.path={folder / 'data'}", kept, "--log.format=json"]
     return [
         *own,
         f"--storage.path={folder / 'data'}",

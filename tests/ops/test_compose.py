@@ -3,12 +3,13 @@
 Monitoring finds what is mounted: no Docker runs here, so paths and flags are followed by hand.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ops.monitoring import provisioned
+from ops.monitoring import provisioned, run
 from ops.monitoring.dashboards.pages import FOLDER, pages
 from ops.monitoring.dashboards.parts import SOURCE
 from ops.settings import ROOT
@@ -71,6 +72,14 @@ def test_what_is_mounted_exists_or_is_a_volume() -> None:
 def test_what_is_mounted_is_what_the_code_gives() -> None:
     for file, text in provisioned.files().items():
         assert file.read_text() == text, "python -m ops.monitoring.provisioned"
+
+
+def test_what_is_stored_reaches_back_as_far_as_the_promises(tmp_path: Path) -> None:
+    flag = f"--storage.tsdb.retention.time={run.RETENTION}"
+    assert flag in _services()["prometheus"]["command"]
+    assert flag in run._arguments(tmp_path / "prometheus", "127.0.0.1:9090")
+    asked = [int(days) for text in pages().values() for days in re.findall(r"\[(\d+)d\]", text)]
+    assert int(run.RETENTION.removesuffix("d")) > max(asked) == 30
 
 
 def test_programs_read_what_is_mounted() -> None:

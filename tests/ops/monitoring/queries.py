@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from connectors.metrics.declared import FIGURES
-from ops.monitoring.objectives import OBJECTIVES, WINDOWS, recorded
+from ops.monitoring.objectives import OBJECTIVES, UP, WINDOWS, recorded
 
 NAME: Final = re.compile(r"(?<![\w:$])((?:tape|trading|process|slo)[_:][\w:]+|up)(?![\w:(])")
 SELECTED: Final = re.compile(r"(?<![\w:$])([a-z][\w:]+)\{([^}]*)\}")
@@ -26,7 +26,8 @@ def _known() -> dict[str, set[str]]:
             found |= {f"{one.name}_{part}": {*one.labels} for part in ("count", "sum")}
             found[f"{one.name}_bucket"] = {*one.labels, "le"}
     found |= {recorded(one, w): {one.by} for one in OBJECTIVES for w in WINDOWS}
-    found["slo:feed:up"] = {"venue"}
+    found |= {f"slo:{name}:seen": found[figure] for name, figure, _ in UP}
+    found |= {f"slo:{name}:up": {by} for name, _, by in UP}
     names = ("up", "process_resident_memory_bytes", "process_cpu_seconds_total")
     return found | {name: set[str]() for name in names}
 
