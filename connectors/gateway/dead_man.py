@@ -22,6 +22,7 @@ class DeadMan:
 
     def __init__(self, desk: Desk, countdown_ms: int) -> None:
         self._desk, self._countdown_ms = desk, countdown_ms
+        desk.figures.countdown_ms = countdown_ms
         self._armed: set[str] = set()  # or perhaps: whoever asks for it may not hear the answer
         self._asking = asyncio.Lock()
 
@@ -50,12 +51,13 @@ class DeadMan:
         if desk.held or desk.stopping:
             return
         self._armed.add(instrument)
+        desk.figures.dead_man_ns.setdefault(instrument, desk.parts.monotonic_ns())
         _, outcome = await desk.ask(desk.parts.port.countdown(instrument, self._countdown_ms))
         if isinstance(outcome, Answer) and outcome.status == ABSENT:
             log.warning("the venue has no dead-man's switch")
-            self._countdown_ms = 0
+            self._countdown_ms = desk.figures.countdown_ms = 0
             self._armed.clear()
         elif isinstance(outcome, Answer) and outcome.status == 200:
-            desk.figures.dead_man_ns = desk.parts.monotonic_ns()
+            desk.figures.dead_man_ns[instrument] = desk.parts.monotonic_ns()
         else:
             log.warning("%s: the dead-man's switch was not refreshed", instrument)

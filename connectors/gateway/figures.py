@@ -20,12 +20,15 @@ STREAM: Final = STEPS.index("STREAM_OPEN")
 
 
 class GatewayFigures:
-    """`dead_man_ns`: monotonic, when the venue's dead-man's switch was last refreshed."""
+    """`dead_man_ns`: monotonic, when the venue's dead-man's switch was last refreshed, or first to
+    be, by instrument; `countdown_ms`: after which time it cancels, 0 where there is none.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk, self._figures = desk, Figures()
         self._used: tuple[int, int] | None = None  # weight, and when it was said
-        self.dead_man_ns: int | None = None
+        self.dead_man_ns: dict[str, int] = {}
+        self.countdown_ms = 0
 
     def count(self, events: Sequence[Any]) -> None:
         """What was handed over to the log."""
@@ -56,6 +59,7 @@ class GatewayFigures:
         flag(declared.PRIVATE_STREAM, lambda: desk.gate.done > STREAM)
         declared.GATEWAY_SILENT.read = self._silent
         declared.DEAD_MAN_AGE.read = self._dead_man_age
+        declared.DEAD_MAN_COUNTDOWN.read = self._countdown
         declared.RATE_USE.read = self._rate_use
 
     def why_not_ready(self) -> str:
@@ -70,10 +74,15 @@ class GatewayFigures:
         return {(self._desk.account, silent): 1} if silent else {}
 
     def _dead_man_age(self) -> Rows:
-        if self.dead_man_ns is None:
+        """Of the instrument that waits longest."""
+        since_ns = self.dead_man_ns.copy()
+        if not self.countdown_ms or not since_ns:
             return {}
-        age_ns = self._desk.parts.monotonic_ns() - self.dead_man_ns
+        age_ns = self._desk.parts.monotonic_ns() - min(since_ns.values())
         return {(self._desk.account,): age_ns / 1e9}
+
+    def _countdown(self) -> Rows:
+        return {(self._desk.account,): self.countdown_ms / 1_000} if self.countdown_ms else {}
 
     def _rate_use(self) -> Rows:
         """What was said more than a minute ago is about another minute."""

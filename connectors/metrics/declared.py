@@ -312,7 +312,13 @@ STREAM_ENDS = counter(
 DEAD_MAN_AGE = table(
     GATEWAY,
     "trading_dead_man_age_seconds",
-    "Since the venue's dead-man's switch was last refreshed; none before the first time.",
+    "Since the venue's dead-man's switch was last refreshed, or first to be, at the most.",
+    "account",
+)
+DEAD_MAN_COUNTDOWN = table(
+    GATEWAY,
+    "trading_dead_man_countdown_seconds",
+    "After which time without a refresh the venue cancels; none where it has no such switch.",
     "account",
 )
 VENUE_ANSWERS = counter(

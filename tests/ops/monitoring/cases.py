@@ -111,7 +111,8 @@ CASES: Final[tuple[Case, ...]] = (
         "DeadManNotRefreshed",
         ACCOUNT,
         (
-            Series("trading_dead_man_age_seconds", ACCOUNT, 3, 11),
+            Series("trading_dead_man_age_seconds", ACCOUNT, 21, 61),
+            Series("trading_dead_man_countdown_seconds", ACCOUNT, 60, 60),
             Series("trading_gateway_ready", ACCOUNT, 1, 1),
         ),
     ),
