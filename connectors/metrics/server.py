@@ -1,8 +1,9 @@
 """`/metrics`, `/livez`, `/readyz`, `/errors` of one process, on loopback, in a thread of its own.
 
 livez: its main loop turns; a supervisor may end a process for which it does not. readyz: it may do
-its work. Both answer 200 or 503 with a line that says why. A port that cannot be had is said in the
-log and nothing else: a process does not stop working because nobody can look at it.
+its work. Both answer 200 or 503 with a line that says why; who asks under a foreign name gets 403.
+A port that cannot be had is said in the log and nothing else: a process does not stop working
+because nobody can look at it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from connectors.log_lines import REPEATS
 from connectors.log_repeats import Repeats
 from connectors.metrics import declared, host
 from connectors.metrics.kinds import REGISTRY
+from connectors.metrics.own_host import is_own
 
 log = logging.getLogger("tape.metrics")
 
@@ -52,6 +54,8 @@ class Page:
         self._health, self._errors, self._metrics = health, errors, make_wsgi_app(REGISTRY)
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        if not is_own(environ.get("HTTP_HOST", ""), HOST):
+            return _answer(start, HTTPStatus.FORBIDDEN, "this is not the process's address\n")
         path = environ["PATH_INFO"]
         if path == "/metrics":
             body: Iterable[bytes] = self._metrics(environ, start)

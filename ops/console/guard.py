@@ -7,12 +7,13 @@ name, which anybody could make mean this machine (DNS rebinding).
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connectors.metrics.own_host import is_own
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -55,26 +56,8 @@ def _with_headers(send: Send) -> Send:
 def refusal(headers: Headers, own: str) -> str:
     """Why a request is refused; empty where it is not. `own`: the address listened on."""
     hosts, origins = headers.getlist("host"), headers.getlist("origin")
-    if len(hosts) != 1 or not _is_own(_name_of(hosts[0]), own):
+    if len(hosts) != 1 or not is_own(hosts[0], own):
         return "this is not the console's address"
     if origins and origins != [f"http://{hosts[0]}"]:
         return "a page from elsewhere may not ask the console"
     return ""
-
-
-def _name_of(host: str) -> str:
-    """The host without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
-
-
-def _is_own(name: str, own: str) -> bool:
-    """Loopback, the address listened on, or any address in numbers where all are listened on."""
-    if name in ("localhost", own):
-        return True
-    try:
-        found = ipaddress.ip_address(name)
-        return found.is_loopback or ipaddress.ip_address(own).is_unspecified
-    except ValueError:
-        return False

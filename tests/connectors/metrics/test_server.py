@@ -75,6 +75,29 @@ def test_other_paths_are_not_there(answering: tuple[str, Health]) -> None:
     assert httpx.get(f"{answering[0]}/").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/errors", "/livez", "/readyz", "/"])
+def test_a_page_that_made_its_name_mean_this_machine_reads_nothing(
+    answering: tuple[str, Health], path: str
+) -> None:
+    host = {"host": "elsewhere.example:9200"}
+    found = httpx.get(f"{answering[0]}{path}", headers=host)
+    assert (found.status_code, found.text) == (403, "this is not the process's address\n")
+
+
+@pytest.mark.parametrize("host", ["localhost:9200", "127.0.0.1", "[::1]:9200"])
+def test_this_machine_is_answered_by_any_of_its_own_names(
+    answering: tuple[str, Health], host: str
+) -> None:
+    assert httpx.get(f"{answering[0]}/metrics", headers={"host": host}).status_code == 200
+
+
+def test_a_request_without_a_host_is_refused(answering: tuple[str, Health]) -> None:
+    address = answering[0].removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1]))) as asking:
+        asking.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert b" 403 " in asking.recv(64)
+
+
 def test_a_port_that_is_taken_is_said_and_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
