@@ -82,11 +82,12 @@ def _of_level(level: Level, now_ns: int) -> Iterator[tuple[str, float]]:
 
 
 def trading_states(state: RiskState) -> Rows:
-    """Of every cell, and of every scope that something is latched for."""
+    """Of every cell, and of every scope that something is latched for: a cell may be under more."""
     found = {key: cell.state for key, cell in list(state.cells.items())}
     for scope, latched in list(state.control.items()):
         account, strategy, instrument = (part or "*" for part in scope)
-        found[account, strategy, instrument] = latched
+        key = account, strategy, instrument
+        found[key] = max(found.get(key, latched), latched, key=STRICTNESS.index)
     return {
         (*labels, name): int(name == held) for labels, held in found.items() for name in STRICTNESS
     }

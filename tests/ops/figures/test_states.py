@@ -45,6 +45,17 @@ def test_positions_money_and_states() -> None:
     assert len(risk.trading_states(held)) == 8
 
 
+def test_a_cell_shows_the_stricter_of_what_holds_for_it_and_what_is_latched_for_it() -> None:
+    held = state()
+    held.control["a", "s", "BTC"] = "PAUSED"
+    held.control["a", "s", "ETH"] = "PAUSED"
+    on = {labels for labels, value in risk.trading_states(held).items() if value}
+    assert {one for one in on if one[1] == "s"} == {
+        ("a", "s", "BTC", "REDUCING"),
+        ("a", "s", "ETH", "PAUSED"),
+    }
+
+
 def drift(log: str, venue: str) -> Finding:
     finding = Finding("POSITION_DRIFT/BTC", "POSITION_DRIFT", "V", "", "1", "BTC")
     return finding._replace(log_qty=Decimal(log), venue_qty=Decimal(venue))
