@@ -109,7 +109,7 @@ def _decided_by(past: Past, steps: Sequence[Step]) -> None:
     """Names the limits that risk decided under and the caps that the gateway sent under."""
     limits = {version for s in steps if (version := getattr(s.found.event, "limits_version", 0))}
     instances = {n for s in steps if (n := getattr(s.found.event, "instance", ""))}
-    control = [*past.topic(CONTROL)] if limits else []
+    control = [*past.whole(CONTROL)] if limits else []
     told_limits = [one for one in control if isinstance(one.event, LimitsChanged)]
     # Of two with one version the first counts.
     by_version = {one.event.limits_version: one for one in reversed(told_limits)}

@@ -70,6 +70,11 @@ class Past:
         for tp in present(self._log, topic):
             yield from self._range(tp, *self._bounds(tp))
 
+    def whole(self, topic: str) -> Iterator[Found]:
+        """Every record of the topic, whatever the span: what people decided holds for long."""
+        for tp in present(self._log, topic):
+            yield from self._range(tp, *self._log.bounds(tp))
+
     def at(self, place: str) -> Found | None:
         """The record that a position names."""
         topic, _, rest = place.partition("/")

@@ -253,6 +253,20 @@ def test_limits_are_those_that_were_first_with_their_version() -> None:
     assert {s.versions["limits_by"] for s in found if "limits_by" in s.versions} == {"ada"}
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_limits_are_found_where_they_were_set_before_the_time_looked_at(again: bool) -> None:
+    """Those that were set again with their version within that time are not taken for them."""
+    log = traded.load()
+    request, (tp, _, limits) = direct(log), next(told(log, LimitsChanged))
+    if again:
+        later_ms = request.ts_recv_ns // 1_000_000 + 1_000
+        bobs = CODEC.encode(limits._replace(person="bob"))
+        log.append(OutRecord(*tp, b"desk", bobs, later_ms))
+    since = Span(request.ts_recv_ns // 1_000_000 - 1)
+    found = steps(explain(Past(log, CODEC, since), request.cl_ord_id))
+    assert {s.versions["limits_by"] for s in found if "limits_by" in s.versions} == {"ada"}
+
+
 def test_every_epoch_is_the_one_that_wrote_the_record(
     every: dict[OrderRequested, Explained], traded_log: MemoryLog
 ) -> None:
