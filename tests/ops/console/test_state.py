@@ -2,7 +2,8 @@
 
 1. Trading states latch: the strictest of a scope, until exactly that scope is resumed.
 2. An order's topics may be read in any order.
-3. However much comes in, what is kept is bounded, and one message tells a browser all of it.
+3. A log that cannot be read, or of which nothing is heard, is said, until it can be again.
+4. However much comes in, what is kept is bounded, and one message tells a browser all of it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from itertools import permutations
+from threading import Event
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from ops.console.newest import Place
 from ops.console.reading import Telling, apply, places, until
 from ops.console.rendered import Rendered, View, change, now_ms
 from ops.console.state import State
+from ops.stack.processes import wait_for
 from pipelines.batches import local_codec
 from schemas.codec import Codec
 from schemas.events import (
@@ -126,6 +129,38 @@ def test_a_log_that_cannot_be_read_is_said_and_tried_again(error: Exception, say
     follower.stop()
     assert told[1].startswith(says)
     assert follower.why == ""
+
+
+class Deaf(MemoryLog):
+    """Its reader waits without a word while `gone` is set; so does who asks it, if it `hangs`."""
+
+    def __init__(self, *, hangs: bool) -> None:
+        super().__init__({name: one.partitions for name, one in CODEC.catalog.topics.items()})
+        self.gone, self.back, self._hangs = Event(), Event(), hangs
+
+    def bounds(self, tp: Tp) -> tuple[int, int]:
+        if self.gone.is_set() and self._hangs:
+            assert self.back.wait(30)
+        elif self.gone.is_set():
+            raise LogUnreachable("no answer from the broker")
+        return super().bounds(tp)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_broker_that_is_gone_is_said_until_it_is_back(hangs: bool) -> None:
+    log = Deaf(hangs=hangs)
+    follower = Follower(lambda: (log, CODEC), silent_s=0.3)
+    follower.start()
+    assert follower.ready.wait(30)
+    shown = follower.state
+    assert not wait_for(lambda: bool(follower.why), 1.0)  # silent, but it answers
+    log.gone.set()
+    assert wait_for(lambda: bool(follower.why), 30)
+    log.gone.clear()
+    log.back.set()
+    assert wait_for(lambda: not follower.why, 30)
+    assert follower.state is shown
+    follower.stop()
 
 
 def trades(count: int, at_ms: int) -> list[Message]:
