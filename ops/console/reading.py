@@ -97,8 +97,11 @@ def apply(state: State, codec: Codec, messages: Iterable[Message]) -> int:
     count = 0
     for message in messages:
         count += 1
-        topic = message.topic()
-        place = Place(message.timestamp()[1], topic, message.partition(), message.offset())
+        topic, partition = message.topic(), message.partition()
+        at_ms = message.timestamp()[1]
+        if topic != FRAMES:  # of which each line's highest is read, wherever it lies
+            at_ms = state.log_time(Tp(topic, partition), at_ms)
+        place = Place(at_ms, topic, partition, message.offset())
         try:
             event = codec.decode(message.value())
         except DecodeError as error:

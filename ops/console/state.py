@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, Final
 
+from connectors.log.interface import Tp
 from ops.console.desk import Desk
 from ops.console.market import Market
 from ops.console.newest import Place
@@ -38,7 +39,7 @@ NEWEST_COUNTS: Final = frozenset({"md.quote.v1", SNAPSHOTS, CLOCK})
 class State:
     """`settings`: what `market` judges feeds by. `versions`: how often each (section, instrument)
     changed; no instrument: of the whole desk. `log_ms`: the newest log time seen. `used`: of risk's
-    limits; None: not known.
+    limits; None: not known. `reached`: the log time of each partition, milliseconds.
     """
 
     def __init__(self, settings: MarketSettings = DEFAULTS) -> None:
@@ -49,7 +50,13 @@ class State:
         self.replays: list[Replayed] = []
         self.used: Used | None = None
         self.log_ms = 0
+        self.reached: dict[Tp, int] = {}
         self.versions: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def log_time(self, tp: Tp, at_ms: int) -> int:
+        """Of a partition's next record: a writer's clock may be behind that of one before it."""
+        reached_ms = self.reached[tp] = max(self.reached.get(tp, at_ms), at_ms)
+        return reached_ms
 
     def apply(self, place: Place, event: Any) -> None:
         """One more event."""

@@ -1,9 +1,10 @@
 """The fold: what holds, whatever order the partitions were read in, and how much is kept.
 
 1. Trading states latch: the strictest of a scope, until exactly that scope is resumed.
-2. An order's topics may be read in any order.
-3. A log that cannot be read, or of which nothing is heard, is said, until it can be again.
-4. However much comes in, what is kept is bounded, and one message tells a browser all of it.
+2. Of one partition the later decision holds, whatever its writer's clock said.
+3. An order's topics may be read in any order.
+4. A log that cannot be read, or of which nothing is heard, is said, until it can be again.
+5. However much comes in, what is kept is bounded, and one message tells a browser all of it.
 """
 
 from __future__ import annotations
@@ -77,6 +78,17 @@ def test_states_latch_in_whatever_order_they_are_read(
         rows = section(state, "trading", ETH, 0)
         assert [(row["scope"], row["state"]) for row in rows] == holds
         assert section(state, "kill", ETH, 0)["latched"] is latched
+
+
+@pytest.mark.parametrize("words", [(RESUMED, HALTED), (HALTED, RESUMED)], ids="-".join)
+def test_of_decisions_of_one_partition_the_later_holds(words: tuple[str, str]) -> None:
+    """Whatever its writer's clock said."""
+    state = State()
+    for offset, word in enumerate(words):
+        event, at_ms = decision(word, offset), 10_000 - offset * 1_000
+        record = OutRecord("ops.control.v1", 0, b"desk", CODEC.encode(event), at_ms)
+        apply(state, CODEC, [MemoryMessage(record, offset)])
+    assert section(state, "kill", ETH, 20_000)["latched"] is (words[-1] == HALTED)
 
 
 def test_a_halt_after_many_pauses_holds() -> None:
