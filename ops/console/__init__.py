@@ -4,7 +4,8 @@ One fold of the log's events (`state`) makes one page document (`document`); liv
 log, for a past moment it is filled from the archive: one code, so both show the same.
 
 The page document. Numbers are strings (exact decimals), times ISO-8601 UTC with milliseconds, all
-of log time (the highest timestamp of its partition up to a record); lists are newest first unless said, 50 at most unless said:
+of log time (the highest timestamp of its partition up to a record); lists are newest first unless
+said, 50 at most unless said:
 
     at, live, instrument, instruments, interval_s (60 where none is asked for), intervals_s: all
     candles     time (epoch seconds), open, high, low, close, volume: oldest first, 300
@@ -25,7 +26,7 @@ of log time (the highest timestamp of its partition up to a record); lists are n
     replays     time, pipeline, verdict, epochs, detail
     trading     scope, state, since, reason: what is latched, else the desk, ACTIVE
     kill        latched, reason, since
-    account     the account that is traded, or null
+    accounts    those with a gateway, positions or balances, by name: all of them
 
 `WS /api/live?instrument=I&interval=S` sends {"type": "page", "page"} first; then, at most five
 times a second, {"type": "change", "at", "sections": {name: its whole new value}} with what changed

@@ -49,7 +49,7 @@ class Cell(NamedTuple):
 
 @dataclass
 class Desk:
-    """`transfers`: what was moved in or out by hand, by (account, asset). `charged`: fees paid, by
+    """`ready`: accounts whose gateway was. `transfers`: what was moved in or out by hand, by (account, asset). `charged`: fees paid, by
     (account, asset, instrument). `decisions`: of each scope the newest resumption, if there was
     one, and what was decided after it; two topics hold them, which are not read in step.
     """
@@ -62,7 +62,7 @@ class Desk:
         default_factory=dict
     )
     limits: LimitsChanged | None = None
-    ready: dict[str, Place] = field(default_factory=dict)
+    ready: set[str] = field(default_factory=set)
     decisions: dict[Scope, list[tuple[Place, Any]]] = field(default_factory=dict)
     epochs: dict[tuple[str, int], tuple[Place, EpochCommitted]] = field(default_factory=dict)
     boundaries: Newest[tuple[str, Boundary]] = field(default_factory=lambda: Newest(LISTED))
@@ -90,11 +90,11 @@ class Desk:
         if event.commission:
             key = (event.account, event.comm_currency, event.instrument)
             self.charged[key] = EXACTLY.add(self.charged.get(key, ZERO), event.commission)
-        return ("positions",)
+        return ("positions", "accounts")
 
     def _balances(self, place: Place, event: BalancesObserved) -> tuple[str, ...]:
         self.balances[event.account] = place, event
-        return ("positions",)
+        return ("positions", "accounts")
 
     def _transfer(self, _: Place, event: TransferAnnounced) -> tuple[str, ...]:
         known = self.transfers.setdefault((event.account, event.asset), {})
@@ -124,9 +124,9 @@ class Desk:
             self.decisions[scope] = _stricter(decided)
         return ("trading", "kill", "positions")
 
-    def _ready(self, place: Place, event: GatewayReady) -> tuple[str, ...]:
-        self.ready[event.account] = max(place, self.ready.get(event.account, place))
-        return ("account",)
+    def _ready(self, _: Place, event: GatewayReady) -> tuple[str, ...]:
+        self.ready.add(event.account)
+        return ("accounts",)
 
     def _committed(self, place: Place, event: EpochCommitted) -> tuple[str, ...]:
         key = (event.pipeline, event.shard)

@@ -30,7 +30,7 @@ OF_DESK: Final[dict[str, Callable[[State, int], Any]]] = {
     "replays": order_rows.replays,
     "trading": standing.trading,
     "kill": standing.kill,
-    "account": order_rows.account,
+    "accounts": order_rows.accounts,
 }
 SECTIONS: Final = (CANDLES, *OF_INSTRUMENT, *OF_DESK)
 

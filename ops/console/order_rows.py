@@ -140,13 +140,10 @@ def _boundary(place: Place, pipeline: str, found: Boundary) -> dict[str, Any]:
     }
 
 
-def account(state: State, _: int) -> str | None:
-    """The one whose gateway was ready last, else the only one with positions or balances."""
-    ready = state.desk.ready
-    if ready:
-        return max(ready, key=lambda name: ready[name])
-    names = {cell[0] for cell in state.desk.cells} | {*state.desk.balances}
-    return next(iter(names)) if len(names) == 1 else None
+def accounts(state: State, _: int) -> list[str]:
+    """Whatever a kill may be for."""
+    desk = state.desk
+    return sorted({*desk.ready, *desk.balances} | {cell[0] for cell in desk.cells})
 
 
 def _number(value: Decimal | None) -> str | None:

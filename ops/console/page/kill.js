@@ -2,11 +2,12 @@
    server sees, and stays in this tab. */
 
 import * as api from "./api.js";
-import { byId, write } from "./dom.js";
+import { byId, el, write } from "./dom.js";
 
 const KEPT = "tape.token";
 
-let account = null;
+let known = [];
+let account = ""; // what the dialog is about; as long as it is open only a person changes it
 
 /** Takes the token out of the address, so that no one reads it over a shoulder or in a history. */
 function token() {
@@ -23,34 +24,48 @@ export function start() {
   addEventListener("hashchange", token);
   byId("kill-open").addEventListener("click", open);
   byId("kill-cancel").addEventListener("click", () => byId("kill").close());
+  byId("kill-which").addEventListener("input", choose);
   byId("kill-form").addEventListener("input", allow);
   byId("kill-form").addEventListener("submit", send);
 }
 
-/** The account whose trading would end; null: none is known. */
-export function of(name) {
-  account = name;
-  write(byId("kill-account"), name ?? "–");
+/** The accounts whose trading could be ended. */
+export function of(names) {
+  known = names;
 }
 
 function open() {
   byId("kill-form").reset();
+  offer(known);
   write(byId("kill-said"), refusal());
   byId("kill-send").textContent = "Kill now";
   byId("kill-cancel").textContent = "Back";
   allow();
   byId("kill").showModal();
-  byId("kill-reason").focus();
+  byId(account ? "kill-reason" : "kill-which").focus();
+}
+
+/** One account is the one; among several a person chooses. */
+function offer(names) {
+  const first = names.length === 1 ? [] : [el("option", { value: "" }, "choose…")];
+  byId("kill-which").replaceChildren(...first, ...names.map((name) => el("option", { value: name }, name)));
+  byId("kill-choice").hidden = names.length < 2;
+  choose();
+}
+
+function choose() {
+  account = byId("kill-which").value;
+  write(byId("kill-account"), account || "–");
 }
 
 function refusal() {
-  if (!account) return "No account is known yet: use tape kill.";
+  if (!account && byId("kill-which").length < 2) return "No account is known yet: use tape kill.";
   return token() ? "" : "This page has no token: open the address that tape console printed, or use tape kill.";
 }
 
 function allow() {
   const typed = byId("kill-confirm").value;
-  byId("kill-send").disabled = Boolean(refusal()) || typed !== account || !byId("kill-reason").value.trim();
+  byId("kill-send").disabled = !account || Boolean(refusal()) || typed !== account || !byId("kill-reason").value.trim();
 }
 
 async function send(event) {
@@ -58,9 +73,10 @@ async function send(event) {
   if (byId("kill-send").disabled) return;
   byId("kill-send").disabled = true;
   write(byId("kill-said"), "Sending…");
+  const name = account;
   try {
-    const done = await api.kill(token(), account, byId("kill-reason").value.trim(), byId("kill-confirm").value);
-    write(byId("kill-said"), outcome(done));
+    const done = await api.kill(token(), name, byId("kill-reason").value.trim(), byId("kill-confirm").value);
+    write(byId("kill-said"), outcome(name, done));
     byId("kill-send").disabled = done.killed;
     byId("kill-cancel").textContent = "Close";
   } catch (error) {
@@ -70,7 +86,7 @@ async function send(event) {
 }
 
 /** What a kill came to: where it is not sure that nothing is open, why. */
-function outcome({ killed, alarms }) {
-  if (killed) return `Killed: ${account} sends no more and nothing of it is open at the venue.`;
+function outcome(name, { killed, alarms }) {
+  if (killed) return `Killed: ${name} sends no more and nothing of it is open at the venue.`;
   return `Asked, but not sure: ${alarms.join("; ")}. Try again, or use tape flat.`;
 }

@@ -52,10 +52,10 @@ function showSome(page, sections) {
   head.time(page.at);
 }
 
-/** What is true now, whatever moment is looked at: the latch and the account that a kill is for. */
+/** What is true now, whatever moment is looked at: the latch and the accounts that a kill may be for. */
 function always(page) {
   head.latch(page);
-  kill.of(page.account);
+  kill.of(page.accounts);
 }
 
 const link = new Link(view(), {

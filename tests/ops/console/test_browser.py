@@ -77,7 +77,7 @@ def tab(browser: Browser) -> Iterator[tuple[Stub, Seen]]:
 @pytest.fixture
 def stub(tab: tuple[Stub, Seen]) -> Stub:
     stub, _ = tab
-    stub.show(copy.deepcopy(PAGE) | {"account": ACCOUNT}, {ORDER: EXPLAINED})
+    stub.show(copy.deepcopy(PAGE) | {"accounts": [ACCOUNT]}, {ORDER: EXPLAINED})
     return stub
 
 
@@ -251,7 +251,7 @@ def figures(page: Page) -> list[str]:
 
 def test_a_page_without_anything_says_so(stub: Stub, seen: Seen) -> None:
     lists: dict[str, Any] = {name: [] for name, value in PAGE.items() if isinstance(value, list)}
-    stub.page |= {**lists, "book": None, "account": None}
+    stub.page |= {**lists, "book": None}
     seen.page.goto(stub.url)
     expect(seen.page.locator("#legend")).to_have_text("no trades yet")
     expect(seen.page.locator("#book")).to_contain_text("no quotes yet")
@@ -424,6 +424,34 @@ def test_a_kill_needs_reason_and_account_and_shows_its_latch(stub: Stub, seen: S
     expect(page.locator("#banner-kill")).to_contain_text("Kill switch on since 2026-03-03")
     assert all("s3cret" not in name.partition("#")[0] for name in seen.asked)
     seen.said.clear()
+
+
+def test_of_several_accounts_a_person_chooses(stub: Stub, seen: Seen) -> None:
+    page, other = seen.page, "sim-2"
+    page.goto(f"{stub.url}#token=s3cret")
+    stub.change(accounts=[ACCOUNT, other])
+    page.click("#kill-open")
+    which, send = page.get_by_label("Account", exact=True), page.locator("#kill-send")
+    expect(which).to_be_focused()
+    page.fill("#kill-reason", "drill")
+    expect(send).to_be_disabled()
+    which.select_option(other)
+    expect(page.locator("#kill-account")).to_have_text(other)
+    stub.change(accounts=["another", ACCOUNT, other])
+    page.fill("#kill-confirm", ACCOUNT)
+    expect(send).to_be_disabled()
+    page.fill("#kill-confirm", other)
+    send.click()
+    expect(page.locator("#kill-said")).to_contain_text(f"Killed: {other}")
+    assert stub.kills == [
+        ("Bearer s3cret", {"account": other, "reason": "drill", "confirm": other})
+    ]
+
+
+def test_without_an_account_nothing_can_be_killed(stub: Stub, seen: Seen) -> None:
+    stub.change(accounts=[])
+    seen.page.click("#kill-open")
+    expect(seen.page.locator("#kill-said")).to_contain_text("No account is known yet")
 
 
 # ---- sizes, themes, access -----------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ops.stack.processes import wait_for
 from pipelines.batches import local_codec
 from schemas.codec import Codec
 from schemas.events import (
+    GatewayReady,
     QuoteChanged,
     TradePrinted,
     TradingHalted,
@@ -89,6 +90,14 @@ def test_of_decisions_of_one_partition_the_later_holds(words: tuple[str, str]) -
         record = OutRecord("ops.control.v1", 0, b"desk", CODEC.encode(event), at_ms)
         apply(state, CODEC, [MemoryMessage(record, offset)])
     assert section(state, "kill", ETH, 20_000)["latched"] is (words[-1] == HALTED)
+
+
+def test_a_kill_may_be_for_any_account_that_has_a_gateway() -> None:
+    state = State()
+    for at, name in enumerate(("b", "a", "b")):
+        ready = GatewayReady(name, "V", "v-1", False, "caps", 0, 0, "", at)
+        state.apply(Place(at, "oms.order-event.v1", at % 2, at), ready)
+    assert section(state, "accounts", ETH, 9) == ["a", "b"]
 
 
 def test_a_halt_after_many_pauses_holds() -> None:
