@@ -49,9 +49,10 @@ class Cell(NamedTuple):
 
 @dataclass
 class Desk:
-    """`ready`: accounts whose gateway was. `transfers`: what was moved in or out by hand, by (account, asset). `charged`: fees paid, by
-    (account, asset, instrument). `decisions`: of each scope the newest resumption, if there was
-    one, and what was decided after it; two topics hold them, which are not read in step.
+    """`ready`: accounts whose gateway was. `transfers`: what was moved in or out by hand, by
+    (account, asset). `charged`: fees paid, by (account, asset, instrument). `decisions`: of each
+    scope the newest resumption, if there was one, and what was decided after it; two topics hold
+    them, which are not read in step.
     """
 
     cells: dict[tuple[str, str, str], Cell] = field(default_factory=dict)

@@ -103,7 +103,7 @@ def apply(state: State, codec: Codec, messages: Iterable[Message]) -> int:
             at_ms = state.log_time(Tp(topic, partition), at_ms)
         place = Place(at_ms, topic, partition, message.offset())
         try:
-            event = codec.decode(message.value())
+            event = codec.decode(_value(message))
         except DecodeError as error:
             logger.warning("%s/%d/%d is not shown: %s", *place[1:], error)
             continue
@@ -138,7 +138,7 @@ class Telling:
 
     def _books(self, messages: Sequence[Message]) -> list[Message]:
         """Of each book its newest snapshot and what follows; nothing before its first one."""
-        begins = {m.key(): at for at, m in enumerate(messages) if _is_snapshot(m)}
+        begins = {m.key(): at for at, m in enumerate(messages) if self._is_snapshot(m)}
         self._whole.update(begins)
         return [
             message
@@ -146,12 +146,26 @@ class Telling:
             if message.key() in self._whole and at >= begins.get(message.key(), 0)
         ]
 
+    def _is_snapshot(self, message: Message) -> bool:
+        return _is_marked(message) and self._name_of(message) == "BookChanged"
+
+    def _name_of(self, message: Message) -> str:
+        """The event's; empty where it is none."""
+        try:
+            return self._codec.name_of(_value(message))
+        except DecodeError:
+            return ""
+
     def _epochs(self, tp: Tp, messages: Sequence[Message]) -> Iterator[Message]:
         """The newest, and each that follows the opening of a shard."""
         newest = None
         for message in messages:
-            if self._codec.name_of(message.value()) == "ShardOpened":
+            name = self._name_of(message)
+            if name == "ShardOpened":
                 self._opened.add(tp)
+                continue
+            if not name:
+                yield message
                 continue
             newest = message
             if tp in self._opened:
@@ -177,25 +191,32 @@ def _loudest(messages: Sequence[Message]) -> list[Message]:
 
 
 def _key_of(message: Message) -> tuple[bytes | None, bytes]:
-    return message.key(), message.value()[:FRAME_BYTES]
+    return message.key(), _value(message)[:FRAME_BYTES]
 
 
 def _line_of(message: Message) -> bytes:
     """The frame, venue and line with which each event of the topic begins, undecoded."""
-    value = message.value()
+    value = _value(message)
     return value[: _after_two_texts(value)]
 
 
-def _is_snapshot(message: Message) -> bool:
+def _is_marked(message: Message) -> bool:
     """The flag behind venue and instrument of a BookChanged, undecoded."""
-    value = message.value()
+    value = _value(message)
     at = _after_two_texts(value)
     return value[at : at + 1] == b"\x01"
 
 
 def _after_two_texts(value: bytes) -> int:
-    """Where the third field begins; a text's length is below 64: one byte, doubled."""
+    """Where the third field begins; a text's length is below 64: one byte, doubled. Of what is no
+    event somewhere.
+    """
     end = FRAME_BYTES
     for _ in range(2):
-        end += 1 + value[end] // 2
+        end += 1 + value[end] // 2 if end < len(value) else 0
     return end
+
+
+def _value(message: Message) -> bytes:
+    """A deletion has none."""
+    return message.value() or b""

@@ -127,7 +127,7 @@ class RiskAgain:
         place = Position(message.topic(), message.partition(), message.offset())
         key, at_ms = message.key() or b"", message.timestamp()[1]
         try:
-            event = self._codec.decode(message.value())
+            event = self._codec.decode(message.value() or b"")  # a deletion has none
         except DecodeError as error:
             logger.warning("%s/%d/%d: risk's limits go on without it: %s", *place, error)
             return

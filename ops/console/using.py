@@ -11,7 +11,7 @@ from ops.console.reading import POLL, until
 from ops.console.risk_again import Begin, RiskAgain, begin
 from pipelines.risk.used import Used
 from schemas.codec import Codec
-from schemas.errors import TapeError
+from schemas.errors import TapeError, one_line
 
 logger = logging.getLogger("tape.console")
 BEHIND_MS: Final = 1_000
@@ -33,13 +33,15 @@ def used_at(log: Log, codec: Codec, at_ms: int) -> Used | None:
             again.take(messages)
         again.advance(at_ms)
         return again.used
-    except TapeError as error:
+    except Exception as error:
         _unknown(error)
         return None
 
 
-def _unknown(error: TapeError) -> None:
-    logger.warning("how much of risk's limits is used is not known: %s", error)
+def _unknown(error: Exception) -> None:
+    """Whatever it is, risk's own logic included: no page fails for it."""
+    told = "how much of risk's limits is used is not known: %s"
+    logger.warning(told, one_line(error), exc_info=not isinstance(error, TapeError))
 
 
 class Using:
@@ -54,22 +56,25 @@ class Using:
         """What is used, after some more of what is there; None while it is not known. Never waits
         for records.
         """
-        if self._following is None and time.monotonic() >= self._again_s:
+        try:
+            if self._following is None and time.monotonic() >= self._again_s:
+                self._again_s = time.monotonic() + self._wait_s
+                self._following = self._begun()
+            return None if self._following is None else self._following.step()
+        except Exception as error:
+            _unknown(error)
             self._again_s = time.monotonic() + self._wait_s
-            self._following = self._begun()
-        return None if self._following is None else self._following.step()
+            self.close()
+            return None
 
     def _begun(self) -> Following | None:
-        try:
-            begun = begin(self._log, self._codec, _now_ms())
-        except TapeError as error:
-            _unknown(error)
-            return None
+        begun = begin(self._log, self._codec, _now_ms())
         return None if begun is None else Following(self._log, self._codec, begun)
 
     def close(self) -> None:
-        if self._following is not None:
-            self._following.close()
+        following, self._following = self._following, None
+        if following is not None:
+            following.close()
 
 
 class Following:

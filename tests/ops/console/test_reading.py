@@ -1,14 +1,18 @@
-"""What is left undecoded tells nothing: flags read from bytes are those of the events."""
+"""What is left undecoded tells nothing: flags read from bytes are those of the events. What is no
+event is said and left out, whatever topic it lies in.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
 from connectors.log.interface import Message, OutRecord, Tp
 from connectors.log.memory import MemoryMessage
-from ops.console.reading import Telling
+from ops.console.reading import Telling, apply
+from ops.console.state import EPOCHS, MARKET, ORDERS, SNAPSHOTS, WHOLE, State
 from pipelines.batches import local_codec
 from schemas.events import BookChanged, ConnectionOpened, FrameReceived
 
@@ -48,6 +52,32 @@ def test_a_book_begins_with_its_snapshot(
     for batch, wanted in zip(batches, told, strict=True):
         found = telling.of(BOOKS, [book(at, *one) for at, one in enumerate(batch)])
         assert [one.offset() for one in found] == wanted
+
+
+STRAY = (b"", b"hi", b"hello world!", b"\0\0\0\0", b"\0\0\0\0\1", b"\0\xff\xff\xff\xff\2a", None)
+TOPICS = (*MARKET, FRAMES.topic, *ORDERS, *WHOLE, *EPOCHS, SNAPSHOTS)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_what_is_no_event_is_said_and_left_out(
+    topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tp = Tp(topic, 0)
+    records = [OutRecord(*tp, b"k", cast(bytes, value), 5) for value in STRAY]
+    found = [MemoryMessage(one, at) for at, one in enumerate(records)]
+    state, telling = State(), Telling(CODEC)
+    for one in found:
+        apply(state, CODEC, telling.of(tp, [one]))
+    assert not state.versions
+    said = [text for text in caplog.messages if text.startswith(f"{topic}/0/")]
+    assert len(said) == (0 if tp == BOOKS else len(STRAY))  # no book began with a snapshot
+
+
+def test_a_stray_record_begins_no_book() -> None:
+    stray = MemoryMessage(OutRecord(*BOOKS, b"A", b"hel\0\0\0\0\1", 5), 2)
+    batch = [book(0, "A", True), book(1, "A", False), stray, book(3, "A", False)]
+    found = Telling(CODEC).of(BOOKS, batch)
+    assert [one.offset() for one in found] == [0, 1, 2, 3]
 
 
 def test_of_each_line_the_newest_frame_is_read() -> None:

@@ -19,7 +19,7 @@ from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from ops.console.document import section
 from ops.console.newest import Place
-from ops.console.risk_again import begin
+from ops.console.risk_again import RiskAgain, begin
 from ops.console.state import State
 from ops.console.using import Following, Using, used_at
 from pipelines.risk.limits import ORDER_KINDS, SUM_KINDS
@@ -121,6 +121,24 @@ def test_risk_may_start_after_the_console() -> None:
 def test_what_is_not_held_is_not_known() -> None:
     assert used_at(empty(), CODEC, told().moments[-1][0]) is None
     assert used_at(MemoryLog({}), CODEC, 0) is None
+
+
+def test_what_risk_s_logic_raises_ends_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, moments = told()
+    using = Using(log, CODEC, again_s=0.0)
+    while using.follow() is None:
+        pass
+    with monkeypatch.context() as patch:
+        patch.setattr(RiskAgain, "advance", divided_by_nothing)
+        assert used_at(log, CODEC, moments[-1][0]) is None
+        assert using.follow() is None
+    while using.follow() is None:
+        pass
+    using.close()
+
+
+def divided_by_nothing(*_: object) -> bool:
+    raise ZeroDivisionError
 
 
 def test_the_page_has_every_limit() -> None:
