@@ -74,17 +74,15 @@ class Instrument:
 
 @dataclass(slots=True)
 class Line:
-    """One line of a venue's feed. `heard_ms`: log time of its newest frame; `said`: the newest
-    FeedWentStale or FeedRecovered, with its place.
+    """One line of a venue's feed. `heard_ms`: log time of its newest frame, as far as frames and
+    what was said of the line tell.
     """
 
-    heard_ms: int | None = None
-    said: tuple[Place, FeedWentStale | FeedRecovered] | None = None
+    heard_ms: int = 0
     gaps: Newest[FeedGapped] = field(default_factory=lambda: Newest(GAPS))
 
-    def tell(self, place: Place, event: FeedWentStale | FeedRecovered) -> None:
-        if self.said is None or place > self.said[0]:
-            self.said = place, event
+    def hear(self, at_ms: int) -> None:
+        self.heard_ms = max(self.heard_ms, at_ms)
 
 
 @dataclass
@@ -104,8 +102,7 @@ class Market:
         return self.lines.setdefault((venue, name), Line())
 
     def heard(self, venue: str, name: str, at_ms: int) -> None:
-        line = self.line(venue, name)
-        line.heard_ms = at_ms if line.heard_ms is None else max(line.heard_ms, at_ms)
+        self.line(venue, name).hear(at_ms)
 
     def apply(self, place: Place, event: Any) -> tuple[str, str] | None:
         """The section that changed, and its instrument; None where the event is of others."""
@@ -122,10 +119,10 @@ class Market:
         return self._fed(place, event)
 
     def _fed(self, place: Place, event: Any) -> tuple[str, str] | None:
-        if isinstance(event, FeedGapped):
-            self.line(event.venue, event.line).gaps.add(place, event)
-        elif isinstance(event, FeedWentStale | FeedRecovered):
-            self.line(event.venue, event.line).tell(place, event)
-        else:
+        if not isinstance(event, FeedGapped | FeedWentStale | FeedRecovered):
             return None
+        line = self.line(event.venue, event.line)
+        line.hear(place.at_ms - (event.age_ms if isinstance(event, FeedWentStale) else 0))
+        if isinstance(event, FeedGapped):
+            line.gaps.add(place, event)
         return "feeds", ""

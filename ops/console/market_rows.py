@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ops.console.candles import Candle
-from ops.console.instants import FRAMES_MS, market_since, seconds
+from ops.console.instants import market_since, seconds
 from ops.console.market import Book, Instrument
 from ops.console.state import State
 from pipelines.exact import plain
@@ -55,27 +55,16 @@ def _depth(book: Book) -> dict[str, Any]:
 
 
 def feeds(state: State, at_ms: int) -> list[dict[str, Any]]:
-    since_ms, rows = market_since(at_ms), []
+    """A line once heard stays: one that fell silent for good is what a desk has to see."""
+    rows = []
     for (venue, name), line in sorted(state.market.lines.items()):
-        heard = line.heard_ms
-        said = line.said if line.said and line.said[0].at_ms >= since_ms else None
-        gaps = len(line.gaps.since(since_ms))
-        if heard is None or heard < at_ms - FRAMES_MS:
-            heard = None if said is None else _last_heard(said[1], said[0].at_ms)
-        if heard is None:
-            continue
         stale_ms = state.settings.stale_ms_of.get(venue, state.settings.stale_ms)
-        age_ms = max(at_ms - heard, 0)
+        age_ms = max(at_ms - line.heard_ms, 0)
         rows.append({
             "venue": venue,
             "line": name,
             "state": "STALE" if age_ms > stale_ms else "UP",
             "age_s": seconds(age_ms),
-            "gaps": gaps,
+            "gaps": len(line.gaps.since(market_since(at_ms))),
         })  # fmt: skip
     return rows
-
-
-def _last_heard(event: Any, said_ms: int) -> int:
-    """A line that fell silent was heard its age before; one that came back, then."""
-    return said_ms - int(getattr(event, "age_ms", 0))

@@ -32,6 +32,8 @@ logger = logging.getLogger("tape.console")
 POLL: Final = 2_000
 POLL_S: Final = 0.1
 BOOKS: Final = "md.book.v1"
+FEEDS: Final = "md.feed-status.v1"
+"""Read as far back as it reaches: what fell silent for good said so once."""
 FEW: Final = 256
 """Looked at of what may have been silent for long: only its newest record counts."""
 MOST: Final = {
@@ -39,6 +41,7 @@ MOST: Final = {
     "md.trade.v1": 500_000,
     BOOKS: 100_000,
     "md.quote.v1": 50_000,
+    FEEDS: 50_000,
     **dict.fromkeys(ORDERS, 50_000),
 }
 """Records read back of one partition, however young they are: a start stays a matter of seconds."""
@@ -48,7 +51,7 @@ def places(log: Log, at_ms: int) -> dict[Tp, int]:
     """Where to begin reading each partition for a page of that time (log time, milliseconds)."""
     since = dict.fromkeys(MARKET, market_since(at_ms)) | dict.fromkeys(ORDERS, at_ms - ORDERS_MS)
     since |= dict.fromkeys((SNAPSHOTS, *EPOCHS), market_since(at_ms))
-    since |= {FRAMES: at_ms - FRAMES_MS} | dict.fromkeys((BOOKS, *WHOLE), 0)
+    since |= {FRAMES: at_ms - FRAMES_MS} | dict.fromkeys((BOOKS, FEEDS, *WHOLE), 0)
     return {tp: _start(log, tp, since[tp.topic], at_ms) for tp in present(log, *since)}
 
 
@@ -57,8 +60,8 @@ def _start(log: Log, tp: Tp, since_ms: int, at_ms: int) -> int:
     if tp.topic in WHOLE or low == high:  # most partitions are empty, and every question costs
         return low
     start, end = log.offset_at(tp, since_ms), log.offset_at(tp, at_ms + 1)
-    if tp.topic in (SNAPSHOTS, *EPOCHS):
-        return max(low, min(start, end - FEW))
+    if tp.topic in (FRAMES, SNAPSHOTS, *EPOCHS):
+        start = min(start, end - FEW)
     return max(low, start, end - MOST.get(tp.topic, end))
 
 

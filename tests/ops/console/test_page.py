@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from connectors.log.memory import MemoryLog
 from ops.console.archived import Archived
 from ops.console.document import SECTIONS, page
 from ops.console.following import Follower
-from ops.console.reading import Telling, apply, past, places, until
+from ops.console.reading import FEEDS, Telling, apply, past, places, until
 from ops.console.rendered import View
 from ops.console.risk_again import RiskAgain, begin
 from ops.console.serving import judging
@@ -33,7 +34,7 @@ from replay.archive.store import FolderStore
 from replay.times import text_of
 from schemas.catalog import load_catalog
 from schemas.codec import Codec
-from schemas.events import BookChanged, FeedWentStale, FrameReceived
+from schemas.events import BookChanged, FeedGapped, FeedWentStale, FrameReceived
 from tests.ops.console.rig import newest_ms
 from tests.replay import traded
 
@@ -123,6 +124,29 @@ def test_a_line_that_fell_silent_is_stale(fed_log: MemoryLog) -> None:
     at_ms = newest_ms(fed_log)
     found = page(past(fed_log, CODEC, at_ms), ETH, at_ms, live=True)["feeds"]
     assert [(one["line"], one["state"]) for one in found] == [("A", "UP"), ("B", "STALE")]
+
+
+@pytest.mark.parametrize("told", ["a frame", "what market said", "a gap"])
+def test_a_line_once_heard_stays(told: str) -> None:
+    """However long ago, for who looked all the time as for who begins to look."""
+    log = MemoryLog({name: one.partitions for name, one in CODEC.catalog.topics.items()})
+    at_ms, day_ms = 10**12, 86_400_000
+    told_by: dict[str, tuple[str, Any]] = {
+        "a frame": ("md.raw.v1", FrameReceived("BINANCE", "B", "c", 5, b"{}")),
+        "what market said": (FEEDS, FeedWentStale("BINANCE", "x", "B", 10_000, 5)),
+        "a gap": (FEEDS, FeedGapped("BINANCE", "x", "B", 1, 2, 5)),
+    }
+    topic, event = told_by[told]
+    log.append(OutRecord(topic, 0, b"x", CODEC.encode(event), at_ms))
+    heard_ms = at_ms - (10_000 if isinstance(event, FeedWentStale) else 0)
+    then_ms = at_ms + 2 * day_ms
+    frame = CODEC.encode(FrameReceived("BINANCE", "A", "c", 5, b"{}"))
+    log.append(OutRecord("md.raw.v1", 0, b"x", frame, then_ms))
+    for state in (past(log, CODEC, then_ms), past(log, CODEC, at_ms)):
+        state.heard("BINANCE", "A", then_ms)
+        rows = page(state, ETH, then_ms, live=True)["feeds"]
+        shown = [(one["line"], one["state"], Decimal(one["age_s"])) for one in rows]
+        assert shown == [("A", "UP", 0), ("B", "STALE", Decimal(then_ms - heard_ms) / 1_000)]
 
 
 def test_a_feed_is_stale_when_market_says_so(
