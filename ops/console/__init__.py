@@ -32,6 +32,7 @@ said, 50 at most unless said:
 times a second, {"type": "change", "at", "sections": {name: its whole new value}} with what changed
 alone, of `candles` only those that changed (merge by time); and {"type": "beat", "at"} each second,
 as long as the log is read: who hears nothing for three seconds shows nothing that is true. A client
-says {"type": "watch", "instrument": I, "interval_s": S} for another page message. `GET /api/page`,
+says {"type": "watch", "instrument": I, "interval_s": S} for another page message; another one also
+comes where there was no market and now is. `GET /api/page`,
 `/api/span`, `/api/orders/ID` and `POST /api/kill` are described in docs/console.md.
 """

@@ -92,9 +92,10 @@ class Speaker:
             await asyncio.sleep(self._step_s)
 
     async def _tell(self) -> None:
-        if self.shown is None:
-            chosen = self._rendered.chosen(self.wanted.instrument)
-            self.shown = self.wanted._replace(instrument=chosen)
+        asked = self.shown or self.wanted
+        chosen = asked._replace(instrument=self._rendered.chosen(asked.instrument))
+        if chosen != self.shown:  # also where there was no market yet
+            self.shown = chosen
             self._sent = self._rendered.sections(self.shown)
             page = self._rendered.page(self.shown)
             await self._send(dumped({"type": "page", "page": page}))

@@ -20,6 +20,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from connectors.log.memory import MemoryLog
+from pipelines.batches import local_codec
 from tests.ops.console.rig import HOST, TOKEN, Console, console, lately, trade
 
 ETH = "ETHUSDT.BINANCE"
@@ -250,6 +252,23 @@ def test_another_instrument_is_another_page(served: Console) -> None:
             assert page["trades"]
 
     asyncio.run(run())
+
+
+def test_the_first_market_that_there_is_becomes_the_page(tmp_path: Path) -> None:
+    async def run(empty: Console) -> None:
+        async with connect(empty.socket_url) as client:
+            page = await page_of(client)
+            assert (page["instrument"], page["instruments"]) == ("", [])
+            trade(empty.log, 60_001, ETH)
+            page = await page_of_next(client)
+            assert (page["instrument"], page["instruments"]) == (ETH, [ETH])
+            assert page["trades"]
+            trade(empty.log, 60_002, "ADAUSDT.BINANCE")
+            await merged(client, page, lambda page: len(page["instruments"]) == 2)
+
+    topics = {name: one.partitions for name, one in local_codec().catalog.topics.items()}
+    with console(MemoryLog(topics), tmp_path) as empty:
+        asyncio.run(asyncio.wait_for(run(empty), WAIT_S))
 
 
 def test_candles_of_another_interval_are_served_live_and_past(served: Console) -> None:
