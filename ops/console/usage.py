@@ -7,15 +7,16 @@ each order (collar, ages, notional) are met or not, order by order, and have non
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from ops.console.standing import scope_name
 from ops.console.state import State
-from pipelines.exact import ZERO, money, plain
+from pipelines.exact import EXACTLY, ZERO, money, plain
 from pipelines.gateway.scopes import Scope, within
 from pipelines.risk.limits import ORDER_KINDS
 from pipelines.risk.used import REPEATED, Used
-from replay.ratio import ratio
+from replay.ratio import PLACES
 from schemas.events import Limit
 
 ALL: Final = Decimal(1)
@@ -60,7 +61,8 @@ def _used(known: Used, limit: Limit, scope: Scope) -> Decimal:
 
 
 def _share(used: Decimal, most: Decimal) -> Decimal:
-    """Of a limit of nothing anything is all."""
+    """Cut: a limit that has room left is not full. Of a limit of nothing anything is all."""
     if not most:
         return ALL if used else ZERO
-    return ratio(used, most)
+    steps = Fraction(used) / Fraction(most) * 10**PLACES
+    return EXACTLY.scaleb(Decimal(int(steps)), -PLACES)

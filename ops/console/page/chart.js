@@ -72,12 +72,14 @@ export class Chart {
     if (fit) this.fit(page.candles.length);
   }
 
-  /** Draws changed candles, or all where more than the newest two differ. */
+  /** Draws changed candles, or all where one that is not the newest differs or the oldest left. */
   change(page, candles) {
     this.page = page;
-    const newest = this.bars.data().at(-1)?.time ?? 0;
+    const before = this.bars.data();
+    const newest = before.at(-1)?.time ?? 0;
     const fresh = candles.filter((candle) => candle.time >= newest);
-    if (fresh.length < candles.length) return this.show(page);
+    const left = before.length > 0 && before[0].time !== page.candles[0]?.time;
+    if (fresh.length < candles.length || left) return this.show(page);
     for (const candle of fresh) {
       this.bars.update(bar(candle));
       this.volume.update(column(candle));

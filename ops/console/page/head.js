@@ -40,7 +40,10 @@ export function last(page) {
   document.title = price ? `${number(price)} ${page.instrument} · Tape` : "Tape console";
 }
 
-const cut = (share) => `0.${String(Math.trunc(Math.abs(share) * 1e6)).padStart(6, "0")}`;
+const cut = (share) => {
+  const digits = String(BigInt(Math.trunc(Math.abs(share) * 1e6))).padStart(7, "0");
+  return `${digits.slice(0, -6)}.${digits.slice(-6)}`;
+};
 
 /** One chip for each scope whose trading state is known. */
 export function trading({ trading: rows }) {

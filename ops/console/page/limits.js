@@ -6,12 +6,13 @@ import { number, percent, words } from "./format.js";
 
 const NEAR = 0.8;
 
-const levelOf = (share) => (share >= 1 ? "over" : share >= NEAR ? "near" : "calm");
+const levelOf = ({ used, limit, share }) =>
+  Number(used) > Number(limit) ? "over" : Number(share) >= NEAR ? "near" : "calm";
 const MARKS = { over: "▲ over", near: "△ near", calm: "" };
 const TONES = { over: "bad", near: "warn", calm: null };
 
 export function show({ limits }) {
-  const high = limits.filter((row) => levelOf(Number(row.share)) !== "calm").length;
+  const high = limits.filter((row) => levelOf(row) !== "calm").length;
   write(byId("limits-note"), high ? `${high} near or over` : String(limits.length || ""));
   mark(byId("limits-note"), "data-tone", high ? "bad" : null);
   sync(byId("limits"), limits, (row) => `${row.name} ${row.scope}`, line, fill);
@@ -24,7 +25,7 @@ function line() {
 
 function fill(node, row) {
   const share = Number(row.share);
-  const level = levelOf(share);
+  const level = levelOf(row);
   const [name, word, figures] = node.firstElementChild.children;
   mark(node, "data-level", level);
   mark(node, "title", `${row.name} ${row.scope}`);

@@ -42,7 +42,7 @@ function showAll(page) {
 function showSome(page, sections) {
   const names = Object.keys(sections);
   for (const name of names) tables.show(name, page);
-  if (sections.candles) chart.change(page, sections.candles);
+  if (page.candles !== chart.page.candles) chart.change(page, sections.candles ?? []);
   else if (names.some((name) => DRAWN.includes(name))) chart.points(page);
   if (sections.book !== undefined) book.show(page);
   if (sections.limits) limits.show(page);

@@ -3,6 +3,8 @@
 import { decimals } from "./format.js";
 
 const CANDLES_MAX = 300;
+const LOOKS_BACK_S = 3600; // from a whole quarter on, as the server does
+const QUARTER_S = 900;
 const LOOKED_AT = 60;
 
 const known = new WeakMap();
@@ -21,6 +23,8 @@ export function changed(page, message) {
   const { candles, ...whole } = message.sections;
   const next = { ...page, ...whole, at: message.at };
   if (candles) next.candles = merged(page.candles, candles);
+  const since = Math.floor((Date.parse(next.at) / 1000 - LOOKS_BACK_S) / QUARTER_S) * QUARTER_S;
+  if (next.candles[0]?.time < since) next.candles = next.candles.filter(({ time }) => time >= since);
   return next;
 }
 

@@ -3,110 +3,27 @@
 1. Candles of a real traded run are on the screen, pixel by pixel, with fills and signals on them.
 2. Everything of the page document is shown as it is; text never becomes markup.
 3. Changes arrive; a dead link is told, and mended when the server is back.
-4. A past moment stands still under changes; an order is explained; the kill switch asks twice.
+4. A past moment stands still under changes; an order is explained.
 5. Desktop and phone, light and dark: readable, nothing beside the screen.
 6. Nobody else is asked for anything, and the browser has nothing to complain of.
 """
 
 from __future__ import annotations
 
-import copy
-import json
-from collections.abc import Iterator
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ops.settings import ROOT
 from ops.stack.processes import wait_for
-from tests.browser import DESKTOP, PHONE, Seen, Theme, chromium, visit
+from tests.browser import DESKTOP, PHONE, Seen, Theme
 from tests.ops.console.looks import Columns, captured, columns, extents, script
 from tests.ops.console.stub import Stub
+from tests.ops.console.tab import PAGE, opened, state
 
-PAGE: dict[str, Any] = json.loads((ROOT / "tests/data/console/page.json").read_text())
-ACCOUNT = "sim-1"
-ORDER = PAGE["orders"][0]["cl_ord_id"]
-STEP: dict[str, Any] = {
-    "event": "TradePrinted",
-    "place": "md.trade.v1/1/223",
-    "id": "",
-    "at_ns": 1723161268533000001,
-    "clock": "socket",
-    "since_tick_ns": 0,
-    "since_parent_ns": None,
-    "versions": {"pipeline": "market-0"},
-    "fields": {"event": "TradePrinted", "last_px": "61827.9900000000", "last_qty": "0.00009"},
-    "causes": {},
-    "children": [],
-}
-CHILD = {
-    **STEP,
-    "event": "OrderFilled",
-    "at_ns": 1723161268583418001,
-    "since_parent_ns": 50418000,
-    "causes": {"priced_on": {**STEP, "event": "QuoteChanged", "place": "md.quote.v1/0/9"}},
-}
-EXPLAINED = {
-    "cl_ord_id": ORDER,
-    "tick_ns": 1723161268533000001,
-    "notes": ["its signal is gone"],
-    "steps": [{**STEP, "children": [CHILD]}],
-}
 UP, DOWN, SIGNAL, UP_IN_LIGHT = "#3ec396", "#f0716a", "#6cb2ff", "#08775a"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def tab(browser: Browser) -> Iterator[tuple[Stub, Seen]]:
-    """One server and one tab for all tests: to load a page again is cheaper than to open one."""
-    stub = Stub()
-    stub.show(PAGE, {})
-    stub.start()
-    with visit(browser) as seen:
-        seen.page.goto(stub.url)
-        yield stub, seen
-    stub.close()
-
-
-@pytest.fixture
-def stub(tab: tuple[Stub, Seen]) -> Stub:
-    stub, _ = tab
-    stub.show(copy.deepcopy(PAGE) | {"accounts": [ACCOUNT]}, {ORDER: EXPLAINED})
-    return stub
-
-
-@pytest.fixture
-def seen(tab: tuple[Stub, Seen], stub: Stub) -> Iterator[Seen]:
-    """The console on a desktop; afterwards the browser must have had nothing to say."""
-    _, seen = tab
-    seen.page.evaluate("sessionStorage.clear(); localStorage.clear()")
-    seen.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
-    seen.page.emulate_media(color_scheme="dark")
-    seen.said.clear()
-    opened(seen.page, stub)
-    yield seen
-    assert seen.said == []
-    assert {name for name in seen.asked if not name.startswith(own(stub))} == set()
-
-
-def own(stub: Stub) -> tuple[str, str, str]:
-    return stub.url, stub.url.replace("http", "ws"), "data:"
-
-
-def opened(page: Page, stub: Stub) -> None:
-    page.goto(stub.url)
-    state(page, "live")
-    expect(page.locator("tbody tr").first).to_be_visible()
-
-
-def state(page: Page, link: str) -> None:
-    expect(page.locator("html")).to_have_attribute("data-link", link)
 
 
 def cells(page: Page, table: str, row: int = 1) -> list[str]:
@@ -168,6 +85,30 @@ def test_a_changed_candle_is_drawn(browser: Browser, stub: Stub, seen: Seen) -> 
     stub.change(candles=[risen])
     expect(seen.page.locator("#legend")).to_contain_text("C 99,999.5")
     assert drawn(browser, seen.page, UP) != before
+
+
+def test_a_candle_leaves_after_an_hour(stub: Stub, seen: Seen) -> None:
+    """From a whole quarter on, as the server has it; also where no other one comes."""
+    newest = stub.page["candles"][-1]
+    quarter = newest["time"] // 900 * 900
+    assert [one["time"] // 900 * 900 for one in stub.page["candles"]] == [quarter] * 2
+    for at, count in ((quarter + 4_499, 3), (quarter + 4_500, 1)):
+        stub.page["at"] = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        stub.change(candles=[{**newest, "time": quarter + 4_440}])
+        told = re.compile(f": {count} candles")
+        expect(seen.page.locator("#chart")).to_have_attribute("aria-label", told)
+    stub.page["at"] = "2036-01-01T00:00:00Z"
+    stub.change(signals=[])
+    expect(seen.page.locator("#legend")).to_have_text("no trades yet")
+
+
+@pytest.mark.parametrize(
+    ("price", "told"), [("150", "50 %"), ("200", "100 %"), ("1234", "1,134 %")]
+)
+def test_how_far_the_price_went(stub: Stub, seen: Seen, price: str, told: str) -> None:
+    first = {**stub.page["candles"][0], "open": "100"}
+    stub.change(candles=[first], trades=[{**stub.page["trades"][0], "price": price}])
+    expect(seen.page.locator("#last-change")).to_have_text(f"▲ {told}")
 
 
 # ---- what is shown -------------------------------------------------------------------------------
@@ -243,6 +184,18 @@ def test_limits_say_in_words_what_is_near(stub: Stub, seen: Seen) -> None:
         "bars => bars.map(bar => Math.round(100 * bar.clientWidth / bar.parentNode.clientWidth))"
     )
     assert fills == [100, 81, 10]
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "share", "word"),
+    [("5", "5", "1", "△ near"), ("5.00001", "5", "1", "▲ over"), ("1", "0", "1", "▲ over")],
+)
+def test_a_limit_is_over_above_all_of_it(
+    stub: Stub, seen: Seen, used: str, limit: str, share: str, word: str
+) -> None:
+    row = {"name": "X_MAX", "scope": "desk", "used": used, "limit": limit, "share": share}
+    stub.change(limits=[row])
+    expect(seen.page.locator("#limits .word")).to_have_text([word])
 
 
 def figures(page: Page) -> list[str]:
@@ -381,77 +334,6 @@ def test_what_cannot_be_explained_says_why(stub: Stub, seen: Seen) -> None:
     seen.page.locator("[data-table=orders] tbody tr").nth(2).click()
     expect(seen.page.locator("#explain .refused")).to_have_text("no order begins so")
     seen.said.clear()
-
-
-# ---- the kill switch -----------------------------------------------------------------------------
-
-
-def test_without_the_token_nothing_can_be_killed(stub: Stub, seen: Seen) -> None:
-    page = seen.page
-    page.click("#kill-open")
-    page.fill("#kill-reason", "drill")
-    page.fill("#kill-confirm", ACCOUNT)
-    expect(page.locator("#kill-said")).to_contain_text("no token")
-    expect(page.locator("#kill-send")).to_be_disabled()
-    page.keyboard.press("Enter")
-    assert stub.kills == []
-
-
-def test_a_kill_needs_reason_and_account_and_shows_its_latch(stub: Stub, seen: Seen) -> None:
-    page, told = seen.page, {"account": ACCOUNT, "reason": "drill", "confirm": ACCOUNT}
-    page.goto(f"{stub.url}#token=s3cret")
-    expect(page).to_have_url(stub.url)
-    page.click("#kill-open")
-    send, said = page.locator("#kill-send"), page.locator("#kill-said")
-    page.fill("#kill-confirm", ACCOUNT)
-    expect(send).to_be_disabled()
-    page.fill("#kill-reason", "drill")
-    page.fill("#kill-confirm", ACCOUNT[:-1])
-    expect(send).to_be_disabled()
-    page.fill("#kill-confirm", ACCOUNT)
-    stub.refusal = 403, "another site asked"
-    send.click()
-    expect(said).to_contain_text("Not done: another site asked")
-    stub.refusal, stub.alarms = None, ["the venue does not answer"]
-    send.click()
-    expect(said).to_contain_text("not sure: the venue does not answer")
-    stub.alarms = []
-    send.click()
-    expect(said).to_contain_text(f"Killed: {ACCOUNT}")
-    assert stub.kills == [("Bearer s3cret", told)] * 3
-    page.click("#kill-cancel")
-    stub.change(kill={"latched": True, "reason": "drill", "since": FIRST})
-    expect(page.locator("#banner-kill")).to_contain_text("Kill switch on since 2026-03-03")
-    assert all("s3cret" not in name.partition("#")[0] for name in seen.asked)
-    seen.said.clear()
-
-
-def test_of_several_accounts_a_person_chooses(stub: Stub, seen: Seen) -> None:
-    page, other = seen.page, "sim-2"
-    page.goto(f"{stub.url}#token=s3cret")
-    stub.change(accounts=[ACCOUNT, other])
-    page.click("#kill-open")
-    which, send = page.get_by_label("Account", exact=True), page.locator("#kill-send")
-    expect(which).to_be_focused()
-    page.fill("#kill-reason", "drill")
-    expect(send).to_be_disabled()
-    which.select_option(other)
-    expect(page.locator("#kill-account")).to_have_text(other)
-    stub.change(accounts=["another", ACCOUNT, other])
-    page.fill("#kill-confirm", ACCOUNT)
-    expect(send).to_be_disabled()
-    page.fill("#kill-confirm", other)
-    send.click()
-    expect(page.locator("#kill-said")).to_contain_text(f"Killed: {other}")
-    assert stub.kills == [
-        ("Bearer s3cret", {"account": other, "reason": "drill", "confirm": other})
-    ]
-
-
-def test_without_an_account_nothing_can_be_killed(stub: Stub, seen: Seen) -> None:
-    stub.change(accounts=[])
-    seen.page.click("#kill-open")
-    expect(seen.page.locator("#kill-said")).to_contain_text("No account is known yet")
 
 
 # ---- sizes, themes, access -----------------------------------------------------------------------

@@ -16,18 +16,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Seen, chromium, visit
+from tests.browser import Seen, visit
 from tests.ops.console.looks import columns
 from tests.ops.console.rig import TOKEN, Console, console, lately, trade
 
 INSTRUMENT = "BTCUSDT.BINANCE"
 UP, DOWN = "#3ec396", "#f0716a"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -158,6 +158,8 @@ def test_the_page_has_every_limit() -> None:
         ("LOSS_DAILY_MAX", "250.5", "0.2505"),
         ("EXPOSURE_GROSS_MAX", "0", "0"),
     ]
+    state.use({("LOSS_DAILY_MAX", DESK): Decimal("999.99")})
+    assert section(state, "limits", INSTRUMENT, 1)[0]["share"] == "0.9999"
     each = [row["name"] for row in rows if row["each_order"]]
     assert each == sorted(set(ORDER_KINDS) & {*LIMITS})
     assert [name for name, _, share in shown if share is None] == each
