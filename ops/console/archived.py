@@ -74,8 +74,8 @@ class Archived:
         at_ms = milliseconds(at)
         with self._lock:
             state = self._state(at_ms)
-        chosen = state.chosen(view.instrument)
-        return document.page(state, chosen, at_ms, view.interval_s, live=False)
+            chosen = state.chosen(view.instrument)
+            return document.page(state, chosen, at_ms, view.interval_s, live=False)
 
     def order(self, name: str, at: str) -> dict[str, Any]:
         """An order explained by what was there at a moment. Raises `TapeError`."""
