@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -94,7 +95,8 @@ class _Asked:
         if not is_allowed(request.headers.get("authorization", ""), self._parts.token):
             return _error(401, "this needs the token that `tape console` printed when it started")
         asked = asked_of(await _body(request))
-        return _json(await run_in_threadpool(self._parts.killer.run, asked))
+        # Not in the pool in which pages and explanations wait for one another.
+        return _json(await asyncio.to_thread(self._parts.killer.run, asked))
 
 
 async def _body(request: Request) -> bytes:

@@ -50,7 +50,7 @@ def asked_of(body: bytes) -> Asked:
     """Raises `KillRefused`."""
     try:
         found = json.loads(body) if len(body) <= BODY_BYTES else None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise KillRefused("the body is JSON: account, reason, confirm")

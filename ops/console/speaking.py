@@ -134,6 +134,6 @@ def _watched(said: dict[str, Any], before: View) -> View:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

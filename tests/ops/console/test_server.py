@@ -13,6 +13,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -20,13 +21,25 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from connectors.gateway.flat import Cleared
+from connectors.gateway.latch import Halt
+from connectors.log.interface import Log
 from connectors.log.memory import MemoryLog
+from ops.console.application import Parts, application
+from ops.console.archived import Archived
+from ops.console.following import Follower
+from ops.console.killing import Killer
+from ops.console.rendered import Rendered
+from ops.processes.kill import Killed
 from pipelines.batches import local_codec
+from replay.archive.store import FolderStore
+from schemas.codec import Codec
 from tests.ops.console.rig import HOST, TOKEN, Console, console, lately, trade
 
 ETH = "ETHUSDT.BINANCE"
 STEPS = 60
 BODY = {"account": "sim-1", "reason": "enough", "confirm": "sim-1"}
+DEEP = "[" * 4_000
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 WAIT_S = 60.0
 
@@ -157,12 +170,15 @@ def test_its_own_page_can_ask(served: Console) -> None:
         pytest.param(BEARER, {**BODY, "reason": "x" * 501}, 400, "500", id="endless reason"),
         pytest.param(BEARER, {**BODY, "more": "x" * 9_000}, 400, "JSON", id="endless body"),
         pytest.param(BEARER, [], 400, "JSON", id="no object"),
+        pytest.param(BEARER, DEEP, 400, "JSON", id="deep"),
     ],
 )
 def test_what_is_no_kill_kills_nothing(
     served: Console, headers: dict[str, str], body: Any, status: int, says: str
 ) -> None:
-    answer = httpx.post(f"{served.url}/api/kill", json=body, headers=headers, timeout=WAIT_S)
+    content = body if isinstance(body, str) else json.dumps(body)
+    url = f"{served.url}/api/kill"
+    answer = httpx.post(url, content=content, headers=headers, timeout=WAIT_S)
     assert answer.status_code == status
     assert says in error_of(answer)
     assert served.halts == []
@@ -184,6 +200,37 @@ def test_a_kill_names_who_and_why(served: Console) -> None:
     assert [(h.scope, h.person, h.reason) for h in halts] == [
         (("sim-1", None, None), "console", "enough")
     ] * 2
+
+
+def test_a_kill_does_not_wait_behind_explanations(tmp_path: Path) -> None:
+    """However many there are: each reads whole topics, one at a time."""
+    killed = Event()
+
+    def explained(_: str) -> dict[str, Any]:
+        assert killed.wait(WAIT_S)
+        return {}
+
+    def kill(_: Halt) -> Killed:
+        killed.set()
+        return Killed((), Cleared(True, ()), (), 1, 2)
+
+    rendered, archived = Rendered(Follower(opened)), Archived(FolderStore(tmp_path))
+    app = application(Parts(rendered, archived, explained, Killer(kill), TOKEN), HOST)
+
+    async def run() -> None:
+        to = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=to, base_url=f"http://{HOST}") as client:
+            asking = [asyncio.create_task(client.get(f"/api/orders/{n}")) for n in range(60)]
+            await asyncio.sleep(0.2)
+            answer = await client.post("/api/kill", json=BODY, headers=BEARER)
+            assert answer.json()["killed"]
+            await asyncio.gather(*asking)
+
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
+def opened() -> tuple[Log, Codec]:
+    return MemoryLog({}), local_codec()
 
 
 # ---- live ----------------------------------------------------------------------------------------
@@ -246,6 +293,7 @@ def test_another_instrument_is_another_page(served: Console) -> None:
             assert first["instrument"] == "BTCUSDT.BINANCE"  # what the desk may trade
             assert first["instrument"] != first["instruments"][0]
             await client.send("nonsense")
+            await client.send(DEEP)
             await client.send(json.dumps({"type": "watch", "instrument": ETH}))
             while (page := await page_of_next(client))["instrument"] != ETH:
                 pass
