@@ -116,6 +116,7 @@ class Desk:
                 self._take(item, targets)
             elif due < market.count:
                 self._pass_time(market.ns(due))  # what is loud may be another then
+        self._pass_over(market, market.count)  # a mark at the end leaves what came before it
         self.venue.catch_up()
 
     def _mark(self, mark: Input) -> None:

@@ -18,12 +18,15 @@ from connectors.log.memory import MemoryLog
 from ops.processes.backtesting import Assumed, setting_of
 from ops.settings import ROOT, load_file
 from pipelines.batches import batch_of, inputs_of
-from pipelines.logic import Output, Position
+from pipelines.logic import ROWS_MAX, Input, Output, Position
 from pipelines.market.marks import marked
 from replay.backtest.columns import Columns
+from replay.backtest.desk import Desk
+from replay.backtest.feed import Feed, ranges
+from replay.backtest.records import Records
 from replay.backtest.run import Done, backtest
 from replay.backtest.setting import Setting
-from schemas.events import BookChanged, QuoteChanged, Side, TradePrinted
+from schemas.events import BookChanged, MarkPublished, QuoteChanged, Side, TradePrinted
 from schemas.numbers import exact
 from tests.pipelines.matching.script import Script, rich
 from tests.replay.backtest.market import BEGIN_MS, CODEC, log_of, tick
@@ -142,3 +145,33 @@ def test_it_is_the_same_as_record_after_record(seed: int) -> None:
     assert small.story.events["OrderFilled"] > 10
     assert large.records.digests() == small.records.digests()
     assert large.story.events == small.story.events
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_it_is_the_same_where_batches_end_with_marks(seed: int) -> None:
+    """The venue hears the rows before such a mark too."""
+    whole = run(seed, 300).records.digests()
+    for rows_min in range(ROWS_MAX, ROWS_MAX + 50, 10):
+        assert ending_with_marks(seed, rows_min).digests() == whole
+
+
+def ending_with_marks(seed: int, rows_min: int) -> Records:
+    """What the desk writes of batches that each end with a mark."""
+    rows, records = list(rows_of(seed)), Records()
+    desk = Desk(setting(), records, lambda _: None)
+    desk.open(BEGIN_MS)
+    while rows:
+        marks = (at for at, row in enumerate(rows, 1) if isinstance(row.event, MarkPublished))
+        end = next((at for at in marks if at >= rows_min), len(rows))
+        desk.follow(batch_of(rows[:end]))
+        del rows[:end]
+    desk.finish()
+    return records
+
+
+@cache
+def rows_of(seed: int) -> tuple[Input, ...]:
+    feed = Feed(market(seed), CODEC, ranges(market(seed)))
+    rows = [row for batch in feed.batches() for row in batch.rows()]
+    feed.close()
+    return tuple(rows)
