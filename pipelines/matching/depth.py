@@ -40,13 +40,18 @@ class Quotes(NamedTuple):
 
 
 class Levels:
-    """One side: prices with what is displayed. `best` first means: highest bid, lowest ask."""
+    """One side: prices with what is displayed. `best` first means: highest bid, lowest ask.
+
+    `edge`: up to there all is known, from the last snapshot on or since the best price was there.
+    """
 
     def __init__(self, side: Side) -> None:
         self._sign = -1 if side == "BUY" else 1
         self._keys: list[tuple[Decimal, Decimal]] = []  # price times sign, which sorts, and price
         self._shown: dict[Decimal, Decimal] = {}
         self._taken: dict[Decimal, Decimal] = {}
+        self._named: set[Decimal] = set()  # displayed by depth, which tells when it changes
+        self.edge: Decimal | None = None
 
     def best(self) -> Decimal | None:
         return self._keys[0][1] if self._keys else None
@@ -59,6 +64,12 @@ class Levels:
         taken = self._taken.get(px)
         shown = self._shown.get(px, ZERO)
         return shown if taken is None else max(ZERO, shown - taken)
+
+    def knows(self, px: Decimal) -> bool:
+        """Whether what is displayed at a price is known."""
+        ends = (self.best(), self.edge)
+        within = any(end is not None and not self.is_behind(px, end) for end in ends)
+        return within or px in self._named
 
     def prices(self) -> Iterator[Decimal]:
         """Best first."""
@@ -75,6 +86,23 @@ class Levels:
             self._shown[px] = qty
         elif self._shown.pop(px, None) is not None:
             del self._keys[bisect_left(self._keys, (key,))]
+            self._named.discard(px)
+
+    def name(self, px: Decimal, qty: Decimal) -> None:
+        """`set`, by depth."""
+        self.set(px, qty)
+        if qty:
+            self._named.add(px)
+
+    def begin(self, prices: Sequence[Decimal]) -> None:
+        """A snapshot ends with the worst of these."""
+        worst = min if self._sign < 0 else max
+        self.edge = worst(prices, default=None)
+
+    def widen(self, best: Decimal | None) -> None:
+        """What is better than the best price is known, and depth tells when it changes."""
+        if self.edge is not None and best is not None and self.is_behind(best, self.edge):
+            self.edge = best
 
     def take(self, px: Decimal, qty: Decimal) -> None:
         if px in self._shown:
@@ -87,8 +115,10 @@ class Levels:
             _, better = keys.pop(0)
             del self._shown[better]
             self._taken.pop(better, None)
+            self._named.discard(better)
         if self._shown.get(px, ZERO) != qty:
             self.set(px, qty)
+        self.widen(px)
 
     def quotes(self, prices: Sequence[int], quantities: Sequence[int]) -> None:
         """`quote` for each in order. One that leaves nothing is passed over: a later one is at its
@@ -123,11 +153,10 @@ def _lasting(prices: Sequence[int], sign: int, taken: set[int]) -> list[int]:
 
 
 class Depth:
-    """`whole` once a snapshot has been seen: until then levels behind the quote are not known."""
+    """Both sides, the last trade, and how new they are."""
 
     def __init__(self) -> None:
         self.sides: dict[Side, Levels] = {"BUY": Levels("BUY"), "SELL": Levels("SELL")}
-        self.whole = False
         self.last_px: Decimal | None = None
         self.quote_sequence = self.depth_sequence = -1  # newest update ids, where there are any
 
@@ -135,11 +164,6 @@ class Depth:
     def sequence(self) -> int:
         """The newest update id of either kind; -1 where there is none."""
         return max(self.quote_sequence, self.depth_sequence)
-
-    def knows(self, side: Side, px: Decimal) -> bool:
-        """Whether what is displayed at a price is known."""
-        best = self.sides[side].best()
-        return self.whole or (best is not None and not self.sides[side].is_behind(px, best))
 
     def reference_px(self) -> Decimal | None:
         """The last trade's price, else the best bid, else the best ask."""
@@ -180,7 +204,6 @@ class Depth:
         self.depth_sequence = self.depth_sequence if last is None else last
         self._side("BUY", event.bid_px, event.bid_qty, event.snapshot, older)
         self._side("SELL", event.ask_px, event.ask_qty, event.snapshot, older)
-        self.whole = self.whole or event.snapshot
 
     def _side(
         self,
@@ -194,6 +217,8 @@ class Depth:
         best = levels.best() if older else None
         if snapshot:
             levels.clear(best)
+            levels.begin(prices)
         for px, qty in zip(prices, quantities, strict=True):
             if best is None or levels.is_behind(px, best):
-                levels.set(px, qty)
+                levels.name(px, qty)
+        levels.widen(levels.best())

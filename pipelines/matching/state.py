@@ -160,7 +160,7 @@ def rest(exchange: Exchange, order: Order) -> None:
 
 def _ahead(book: Book, order: Order) -> Decimal | None:
     levels = book.depth.sides[order.side]
-    return levels.shown(order.price) if book.depth.knows(order.side, order.price) else None
+    return levels.shown(order.price) if levels.knows(order.price) else None
 
 
 def follow(exchange: Exchange, event: Market, symbol: str) -> None:
@@ -170,9 +170,10 @@ def follow(exchange: Exchange, event: Market, symbol: str) -> None:
     if isinstance(event, TradePrinted):
         return
     if book.unplaced:
-        for order in book.unplaced:
+        waiting = [one for one in book.unplaced if one.ahead_qty is None and one.open]
+        for order in waiting:
             order.ahead_qty = _ahead(book, order)
-        book.unplaced = [one for one in book.unplaced if one.ahead_qty is None and one.open]
+        book.unplaced = [one for one in waiting if one.ahead_qty is None]
 
 
 def reopen(exchange: Exchange) -> None:

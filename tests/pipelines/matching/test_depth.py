@@ -2,7 +2,7 @@
 
 1. A book is drawn, with something taken of it, and then quotes, some older than the newest depth.
 2. One depth follows them one by one, another all at once.
-3. Both hold the same: levels, what is left of them, the newest update ids.
+3. Both hold the same: levels, what is left of them, how far they are known, the newest update ids.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def held(depth: Depth) -> Any:
         [(str(px), str(side.shown(px)), str(side.left(px))) for px in side.prices()]
         for side in depth.sides.values()
     ]
-    return sides, depth.quote_sequence, depth.depth_sequence
+    known = [str(side.edge) for side in depth.sides.values()]
+    return sides, known, depth.quote_sequence, depth.depth_sequence
 
 
 ONE, TWO, PX = exact("1"), exact("2"), exact("90")

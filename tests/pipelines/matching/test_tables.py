@@ -46,6 +46,37 @@ TABLES = {
         quote 99x2 | 101x3    ->
         A BUY 1 @ 100         -> 1 rests behind 0
     """,
+    "behind the last snapshot a place is not known, and only a print through it fills": """
+        A BUY 1 @ 97          -> 1 rests behind ?
+        print SELL 9 @ 97     ->
+        print SELL 0.5 @ 96.5 -> 1 maker 0.5 @ 97
+        depth 99x1 |          ->
+        print SELL 9 @ 97     -> 1 maker 0.5 @ 97
+        A SELL 1 @ 103        -> 2 rests behind ?
+        book 99x1 | 101x3     ->
+        A SELL 1 @ 102        -> 3 rests behind ?
+        depth | 103x2         ->
+        print BUY 3 @ 103     -> 3 maker 1 @ 102
+        print BUY 1 @ 103     -> 2 maker 1 @ 103
+    """,
+    "a level that depth names is known, until a snapshot that ends before it": """
+        depth 96x3 |          ->
+        A BUY 1 @ 96          -> 1 rests behind 3
+        A BUY 1 @ 97          -> 2 rests behind ?
+        book 99x2 | 101x3     ->
+        A BUY 1 @ 96          -> 3 rests behind ?
+    """,
+    "how far the best price went is known, by depth or by quotes": """
+        depth 99x0 98x0 96x1 | 103x1 101x0 102x0 ->
+        depth 98x2 | 101x1    ->
+        A BUY 1 @ 97          -> 1 rests behind 0
+        A BUY 1 @ 95          -> 2 rests behind ?
+        quote 94x1 | 105x1    ->
+        quote 98x1 | 101x1    ->
+        A BUY 1 @ 95.5        -> 3 rests behind 0
+        A SELL 1 @ 104        -> 4 rests behind 0
+        A SELL 1 @ 106        -> 5 rests behind ?
+    """,
     "the displayed depth is walked and stays consumed": """
         A BUY 4               -> 1 taker 3 @ 101, 1 taker 1 @ 102
         A BUY 4 @ 102 IOC     -> 2 taker 3 @ 102, 2 EXPIRED

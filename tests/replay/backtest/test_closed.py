@@ -62,7 +62,7 @@ async def a_life(log: MemoryLog, folder: Path, first: bool) -> None:
     ):
         told, exchange = Stream(socket), server.venue.exchange
         await told.subscribe()
-        await until(lambda: exchange.books["BTCUSDT"].depth.whole)
+        await until(lambda: exchange.books["BTCUSDT"].depth.sides["BUY"].edge is not None)
         _, rests = await client.order("BUY", "0.5", "97.5", newOrderRespType="RESULT")
         await client.order("BUY", "0.3", "101")
         assert (await client.order("BUY", "0.3", "200000000"))[0] == 400
