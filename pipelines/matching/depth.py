@@ -153,17 +153,24 @@ def _lasting(prices: Sequence[int], sign: int, taken: set[int]) -> list[int]:
 
 
 class Depth:
-    """Both sides, the last trade, and how new they are."""
+    """Both sides, the last trade, and how new they are. `assumed`: nobody displayed the touch, so
+    whatever else is there is not known.
+    """
 
     def __init__(self) -> None:
         self.sides: dict[Side, Levels] = {"BUY": Levels("BUY"), "SELL": Levels("SELL")}
         self.last_px: Decimal | None = None
+        self.assumed = False
         self.quote_sequence = self.depth_sequence = -1  # newest update ids, where there are any
 
     @property
     def sequence(self) -> int:
         """The newest update id of either kind; -1 where there is none."""
         return max(self.quote_sequence, self.depth_sequence)
+
+    def knows(self, side: Side, px: Decimal) -> bool:
+        """Whether what is displayed at a price is known."""
+        return not self.assumed and self.sides[side].knows(px)
 
     def reference_px(self) -> Decimal | None:
         """The last trade's price, else the best bid, else the best ask."""
@@ -175,10 +182,17 @@ class Depth:
         """One market event."""
         if isinstance(event, TradePrinted):
             self.last_px = event.last_px
-        elif isinstance(event, QuoteChanged):
+            return
+        self.assumed = False
+        if isinstance(event, QuoteChanged):
             self._quoted(event)
         else:
             self._changed(event)
+
+    def assume(self, quote: QuoteChanged) -> None:
+        """A touch that nobody displayed."""
+        self._quoted(quote)
+        self.assumed = True
 
     def _quoted(self, event: QuoteChanged) -> None:
         if event.sequence is not None:

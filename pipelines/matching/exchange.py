@@ -44,7 +44,7 @@ from pipelines.matching.state import (
     rest,
 )
 from pipelines.matching.walk import Step, Walk, walk, would_take
-from schemas.events import TradePrinted
+from schemas.events import QuoteChanged, TradePrinted
 
 Seen = Callable[[Event], None]
 
@@ -95,6 +95,12 @@ def skim(exchange: Exchange, symbol: str, last_px: Decimal | None, quotes: Quote
     if quotes is not None:
         with localcontext(EXACTLY):
             depth.quoted(quotes)
+
+
+def assume(exchange: Exchange, quote: QuoteChanged, symbol: str) -> None:
+    """A touch that nobody displayed: orders take it, but those that rest are not placed by it."""
+    with localcontext(EXACTLY):
+        exchange.books[symbol].depth.assume(quote)
 
 
 def decide(exchange: Exchange, request: Request, now_ns: int) -> list[Event]:

@@ -159,8 +159,8 @@ def rest(exchange: Exchange, order: Order) -> None:
 
 
 def _ahead(book: Book, order: Order) -> Decimal | None:
-    levels = book.depth.sides[order.side]
-    return levels.shown(order.price) if levels.knows(order.price) else None
+    known = book.depth.knows(order.side, order.price)
+    return book.depth.sides[order.side].shown(order.price) if known else None
 
 
 def follow(exchange: Exchange, event: Market, symbol: str) -> None:

@@ -144,7 +144,7 @@ class Desk:
         self._pass_time(item.timestamp_ms * NS_PER_MS)
         self._hear(item, targets.get(item.position, ()))
         for implied in self._implied.after(item) if self._implied else ():
-            self._hear(implied)
+            self._imply(implied)
         if self._waiting:
             self._settle()
 
@@ -172,8 +172,18 @@ class Desk:
         event = item.event
         if isinstance(event, DISPLAYED):
             self.venue.hear(event)
-            if isinstance(event, BookChanged):
-                return
+        if not isinstance(event, BookChanged):
+            self._tell(item, targets)
+
+    def _imply(self, item: Input) -> None:
+        """What a record of the market implies."""
+        if isinstance(item.event, QuoteChanged):
+            self.venue.assume(item.event)
+        self._tell(item)
+
+    def _tell(self, item: Input, targets: Sequence[Output] = ()) -> None:
+        """What the desk makes of it, once the venue has heard."""
+        event = item.event
         if isinstance(event, WATCHED):
             self._see(item)
             self._ask_risk(item)

@@ -19,7 +19,7 @@ from connectors.simulated.venue import Report, Venue
 from pipelines.exact import ZERO
 from pipelines.gateway.caps import Quote
 from pipelines.matching.depth import Quotes
-from pipelines.matching.exchange import skim
+from pipelines.matching.exchange import assume, skim
 from pipelines.matching.model import (
     CancelOrder,
     Fees,
@@ -33,7 +33,7 @@ from pipelines.matching.model import (
     Transfer,
 )
 from pipelines.matching.state import Book, Exchange, Market
-from schemas.events import LimitsChanged
+from schemas.events import LimitsChanged, QuoteChanged
 
 _encode: Final = msgspec.json.Encoder().encode
 _KNOWN: Final = {one.symbol: one for one in INSTRUMENTS}
@@ -76,6 +76,11 @@ class SimulatedVenue:
         symbol, _, code = event.instrument.partition(".")
         if code == VENUE:
             self.venue.hear(event, symbol)
+
+    def assume(self, quote: QuoteChanged) -> None:
+        """A touch that trades imply."""
+        if quote.instrument in self.books:
+            assume(self.venue.exchange, quote, quote.instrument.partition(".")[0])
 
     def catch_up(self) -> None:
         """Takes in what was displayed since somebody looked at it."""

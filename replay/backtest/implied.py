@@ -4,7 +4,7 @@ Marks follow from quotes as live. Where quotes are missing: somebody who bought 
 somebody who sold the best bid, so the newest print of each side is the touch, its quantity what was
 there at least. A print beyond the other side pushes it one tick away. That is an assumption of the
 backtest and not history, so it is made here, while it runs, and is in no archive; signals never see
-it.
+it, and an order that rests has no place by it: only a print through its price fills it.
 """
 
 from __future__ import annotations

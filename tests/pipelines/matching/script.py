@@ -3,6 +3,7 @@
     book 99x2 98x5 | 101x3 102x4      a depth snapshot: bids, asks
     depth 99x0 | 103x1                a depth message
     quote 99x2 | 101x3
+    assume 99x2 | 101x3               a touch that nobody displayed
     print SELL 1.5 @ 99               a public trade; SELL: the seller took
     A BUY 1 @ 99 [IOC|FOK|POST] [STP] -> 1 rests behind 2
     A BUY 4 | A BUY quote 400         a market order by base or quote quantity
@@ -17,7 +18,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from pipelines.exact import ZERO
-from pipelines.matching.exchange import hear, step
+from pipelines.matching.exchange import assume, hear, step
 from pipelines.matching.model import (
     CancelOrder,
     Event,
@@ -60,6 +61,11 @@ class Script:
         self.now_ns += 1
         words = line.split()
         try:
+            if words[0] == "assume":
+                quote = self.market(["quote", *words[1:]])
+                assert isinstance(quote, QuoteChanged)
+                assume(self.exchange, quote, "BTCUSDT")
+                return ""
             if words[0] in ("book", "depth", "quote", "print"):
                 found = hear(self.exchange, self.market(words), "BTCUSDT", self.now_ns)
             elif words[0] == "cancel":

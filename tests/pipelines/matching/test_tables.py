@@ -186,6 +186,19 @@ def test_before_a_snapshot_a_place_behind_the_quote_is_unknown() -> None:
     assert script.play("print SELL 5.1 @ 98") == "1 maker 0.1 @ 98"
 
 
+def test_at_an_assumed_touch_a_place_is_unknown() -> None:
+    script = Script(rich("A"))
+    script.play("assume 99x2 | 101x3")
+    assert script.play("A BUY 1 @ 99") == "1 rests behind ?"
+    assert script.play("A BUY 1 @ 100") == "2 rests behind ?"
+    script.play("assume 99x1 | 101x3")
+    assert script.play("print SELL 9 @ 100") == ""
+    assert script.play("print SELL 1 @ 99") == "2 maker 1.0 @ 100"
+    assert script.play("A BUY 1 @ 101 IOC") == "3 taker 1 @ 101"
+    script.play("quote 99x1 | 101x3")
+    assert script.exchange.orders[1].ahead_qty == 1
+
+
 def test_fees_are_cut_from_what_is_received() -> None:
     script = Script(rich("A"))
     script.play(MARKET)

@@ -6,11 +6,19 @@ from decimal import Decimal
 
 import pytest
 
+from ops.processes.backtesting import Assumed, setting_of
+from ops.settings import ROOT, load_file
+from pipelines.batches import batch_of
 from pipelines.logic import Input, Position
-from replay.backtest.implied import MARK_MS, Implied
+from replay.backtest.desk import Desk
+from replay.backtest.feed import Feed, ranges
+from replay.backtest.implied import MARK_MS, Implied, implied_by
+from replay.backtest.records import Records
 from schemas.events import MarkPublished, QuoteChanged, Side, TradePrinted
+from tests.replay.backtest.market import BEGIN_MS, CLOCK, CODEC, captured, log_of
 
 NAME = "BTCUSDT.BINANCE"
+KEPT = ("md.trade.v1", CLOCK)
 
 
 def trade(side: Side, px: str, qty: str = "1", at_ms: int = 0, name: str = NAME) -> Input:
@@ -88,3 +96,23 @@ def test_where_quotes_are_trades_imply_nothing(known: bool) -> None:
         assert implied.after(trade(side, "100")) == []
     implied.after(trade("BUY", "100", name="X.Y"))
     assert implied.after(trade("SELL", "99", name="X.Y")), "another instrument's do"
+
+
+def test_an_order_at_an_implied_touch_waits_for_a_print_through_its_price() -> None:
+    """What else was there nobody knows."""
+    log, desk = log_of(one for one in captured(20.0) if one.topic in KEPT), made()
+    feed, waited = Feed(log, CODEC, ranges(log)), 0
+    for row in (row for batch in feed.batches() for row in batch.rows()):
+        desk.follow(batch_of([row]))
+        for queue in desk.venue.books[NAME].queues.values():
+            assert not any(order.ahead_qty for order in queue)
+            waited += any(order.ahead_qty is None for order in queue)
+    feed.close()
+    assert waited
+
+
+def made() -> Desk:
+    setting = setting_of(load_file(ROOT / "ops/desk/example/tape.toml"), Assumed())
+    desk = Desk(setting, Records(), lambda _: None, implied_by(setting.limits, ()))
+    desk.open(BEGIN_MS)
+    return desk
