@@ -6,7 +6,7 @@ So a file that was added, taken away or changed shows, and so does a day that is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from replay.archive import manifest
@@ -55,16 +55,29 @@ def write(
     the files were listed. Raises `ArchiveConflict`.
 
     A day is closed once the archive holds a later one. The signature of a manifest that changes
-    is no longer one, and goes.
+    is no longer one, and goes; before any manifest is written, so that wherever this ends what is
+    signed follows what is there.
     """
-    days, fresh = by_day(files), set(changed)
-    written, previous = [], None
+    days = by_day(files)
+    _require_as_signed(store, before, days)
+    planned = _planned(store, before, days, set(changed))
+    fresh = {day: data for day, data in planned if data != before.get(day_manifest(day))}
+    for name in map(day_manifest, fresh):
+        if name + SIGNATURE in before:
+            store.remove(name + SIGNATURE)
+    for day, data in fresh.items():
+        store.write(day_manifest(day), data)
+    return list(fresh)
+
+
+def _planned(
+    store: Store, before: Mapping[str, bytes], days: Mapping[str, list[FileName]], fresh: set[str]
+) -> Iterator[tuple[str, bytes]]:
+    """What each day's manifest has to be."""
+    previous = None
     for number, (day, names) in enumerate(days.items()):
-        name, closed = day_manifest(day), number + 1 < len(days)
-        old, signed = before.get(name, b""), name + SIGNATURE in before
-        entries, means = _said(old)
-        if signed:
-            _none_lost(store, name, entries, names)
+        closed = number + 1 < len(days)
+        entries, means = _said(before.get(day_manifest(day), b""))
         listed = entries if day not in fresh else {}
         used = means if closed else {}  # the open day's is always up to date
         if not used or list(listed) != [n.path for n in names]:
@@ -72,15 +85,42 @@ def write(
             listed = {n.path: _entry(n, found) for n, found in read_again.items()}
             used = _means(store, [manifest.load(d, n) for n, d in read_again.items()])
         body = {"date": day, "closed": closed, "previous": previous, "files": list(listed.values())}
-        body |= used
-        data = manifest.canonical(body)
-        if data != old:
-            if signed:
-                store.remove(name + SIGNATURE)
-            store.write(name, data)
-            written.append(day)
+        data = manifest.canonical(body | used)
+        yield day, data
         previous = manifest.digest(data)
-    return written
+
+
+def _require_as_signed(
+    store: Store, before: Mapping[str, bytes], days: Mapping[str, list[FileName]]
+) -> None:
+    """A signed day is never signed anew over another past than its own, nor without a file of its
+    own. Raises `ArchiveCorrupt`.
+    """
+    previous = None
+    for name, data in before.items():
+        if not name.endswith(".json"):
+            continue
+        if name + SIGNATURE in before:
+            _require_follows(store, before, name, previous)
+            _none_lost(store, name, _said(data)[0], days.get(_day(name), ()))
+        previous = manifest.digest(data)
+
+
+def _require_follows(
+    store: Store, before: Mapping[str, bytes], name: str, previous: str | None
+) -> None:
+    """Raises `ArchiveConflict` where another archiver has just signed it."""
+    try:
+        if json.loads(before[name])["previous"] == previous:
+            return
+    except (ValueError, KeyError, TypeError):
+        pass
+    if kept(store) != before:
+        raise ArchiveConflict(f"{store.root}/{name}")
+    raise ArchiveCorrupt(
+        f"{store.root}/{name} is signed, but it or the day before it is not what was signed: "
+        "`tape verify` tells what changed; put that back from a copy of the archive"
+    )
 
 
 def _none_lost(store: Store, name: str, entries: Iterable[str], names: Iterable[FileName]) -> None:
@@ -150,5 +190,9 @@ def read(store: Store, day: str) -> dict[str, Any]:
 
 def days(store: Store) -> list[str]:
     """The days that have a manifest, in order."""
-    names = store.names(DAYS)
-    return [n.removeprefix(f"{DAYS}/").removesuffix(".json") for n in names if n.endswith(".json")]
+    return [_day(name) for name in store.names(DAYS) if name.endswith(".json")]
+
+
+def _day(name: str) -> str:
+    """The day that a manifest is of."""
+    return name.removeprefix(f"{DAYS}/").removesuffix(".json")

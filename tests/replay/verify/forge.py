@@ -1,8 +1,11 @@
-"""What somebody could do who holds the private key: change rows, and sign for them."""
+"""What somebody could do who holds the private key: change rows, and sign for them; and who may
+only write the archive: take the signatures away.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from replay.archive import days, manifest
-from replay.archive.layout import FileName
+from replay.archive.layout import FileName, day_manifest
+from replay.archive.manifest import FileManifest
 from replay.archive.reader import index
 from replay.archive.writer import missing
 from replay.verify.signature import sign_days
@@ -21,7 +25,27 @@ Change = Callable[[pa.Table], pa.Table]
 
 
 def forge(shelf: Shelf, name: FileName, change: Change) -> None:
-    """Changes the rows of a file; its manifest and its day say what it is now."""
+    """Changes the rows of a file; its manifest and its day say what it is now, signed."""
+    store = shelf.store
+    rewrite(shelf, name, change)
+    days.write(store, days.kept(store), index(store), {name.day})
+    sign_days(store, (shelf.root.parent / "key.pem").read_bytes())
+
+
+def forge_unsigned(shelf: Shelf, name: FileName, change: Change) -> None:
+    """The same without the key: the day's signature is gone."""
+    store, day = shelf.store, day_manifest(name.day)
+    now = rewrite(shelf, name, change)
+    said = json.loads(store.read(day))
+    [entry] = [one for one in said["files"] if one["name"] == name.path]
+    entry |= {"manifest_sha256": manifest.digest(now.dump()), "sha256": now.sha256}
+    entry |= {"size": now.size, "rows": now.rows}
+    store.write(day, manifest.canonical(said))
+    store.remove(day + days.SIGNATURE)
+
+
+def rewrite(shelf: Shelf, name: FileName, change: Change) -> FileManifest:
+    """Changes the rows of a file and says so in its manifest."""
     path, store = shelf.root / name.path, shelf.store
     pq.write_table(change(whole(shelf.root, name)), path)
     table, data = pq.read_table(path, partitioning=None), path.read_bytes()
@@ -39,8 +63,7 @@ def forge(shelf: Shelf, name: FileName, change: Change) -> None:
         size=len(data),
     )
     store.write(name.manifest, now.dump())
-    days.write(store, days.kept(store), index(store), {name.day})
-    sign_days(store, (shelf.root.parent / "key.pem").read_bytes())
+    return now
 
 
 def dropped(row: int) -> Change:
