@@ -22,6 +22,7 @@ from replay.archive.layout import FILE_OFFSETS, IMPORTS, FileName
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index, of_names, superseded
 from replay.archive.rows import Records, records_of
+from replay.archive.same import differing
 from replay.archive.seam import JoinedLog
 from replay.archive.source import ArchiveLog, keep_partitions
 from replay.archive.store import UNFINISHED, Store
@@ -83,13 +84,14 @@ def archive(
     done = Archived()
     _require_recorded(store)
     counts = _counts(log, topics)
-    keep_partitions(store, counts)
     found = of_names(store.root, store.names())
     work = [
         w
         for t, count in counts.items()
         for w in _work(log, store, found, t, count, span, accept_gap)
     ]
+    _require_same_records(log, store, {w.tp: found[w.tp] for w in work if w.tp in found})
+    keep_partitions(store, counts)
     total, read = sum(w.end - w.start for w in work), 0
     for group in _groups(work):
         for count in _Group(log, codec, store, group, done).run():
@@ -135,13 +137,24 @@ def _work(
         low, high = log.bounds(tp)
         end = high if span.to_ms is None else log.offset_at(tp, span.to_ms)
         start, log_time_ms = _beginning(log, store, tp, files, span, low)
-        if files and _require_same_log(store, files[-1], low, high, accept_gap) < low:
+        if files and _require_goes_on(store, files[-1], low, high, accept_gap) < low:
             start, log_time_ms = low, manifest.read(store, files[-1]).log_time_ms
         if start < end and not (files and files[-1].end >= end):
             yield Work(tp, start, end, log_time_ms, start < low)
 
 
-def _require_same_log(store: Store, last: FileName, low: int, high: int, accept_gap: bool) -> int:
+def _require_same_records(log: Log, store: Store, files: Index) -> None:
+    """Raises `OtherLog` before anything of it takes the place of what was archived."""
+    found = differing(log, store, files)
+    if found is not None:
+        (topic, partition), offset = found
+        raise OtherLog(
+            f"{topic}/{partition}: the log's record at offset {offset} is not the one in the "
+            f"archive at {store.root}: this is another log, which needs another archive"
+        )
+
+
+def _require_goes_on(store: Store, last: FileName, low: int, high: int, accept_gap: bool) -> int:
     """The end of the archive, on which the log goes on. Raises `OtherLog`, and `ArchiveGap` where
     offsets between were lost and nobody accepts that.
     """

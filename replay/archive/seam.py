@@ -4,7 +4,7 @@ one seam, where its files end; what neither side has is an error that names it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NoReturn
@@ -12,6 +12,7 @@ from typing import NoReturn
 from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Reader, Tp
 from replay.archive.errors import ArchiveGap, OtherLog
+from replay.archive.same import differing
 from replay.archive.source import ArchiveLog, ArchiveReader
 
 
@@ -20,6 +21,7 @@ class JoinedLog:
 
     def __init__(self, archive: ArchiveLog, log: Log) -> None:
         self._archive, self._log = archive, log
+        self._same: set[Tp] = set()
 
     def partition_count(self, topic: str) -> int:
         with suppress(TopicMissing):
@@ -60,6 +62,19 @@ class JoinedLog:
             )
         return seam
 
+    def _require_same(self, tps: Iterable[Tp]) -> None:
+        """Of partitions that are read on both sides. Raises `OtherLog`."""
+        files = {tp: self._archive.files[tp] for tp in tps if tp not in self._same}
+        found = differing(self._log, self._archive.store, files)
+        if found is not None:
+            (topic, partition), offset = found
+            raise OtherLog(
+                f"{topic}/{partition}: offset {offset} holds another record in the archive at "
+                f"{self._archive.store.root} than on the log: it is another log "
+                "(--source archive reads it)"
+            )
+        self._same.update(files)
+
     def offset_at(self, tp: Tp, timestamp_ms: int) -> int:
         archived = self._archived(tp)
         if archived is not None:
@@ -71,6 +86,8 @@ class JoinedLog:
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
         archived = self._archived(tp)
         seam = end if archived and archived[1] >= end else self._seam(tp, start)
+        if start < seam < end:
+            self._require_same([tp])
         old = self._archive.read(tp, start, min(seam, end), deadline_s) if seam > start else []
         return [*old, *(self._log.read(tp, seam, end, deadline_s) if seam < end else [])]
 
@@ -86,7 +103,9 @@ class JoinedLog:
     def _parted(self, positions: Mapping[Tp, int]) -> tuple[dict[Tp, int], dict[Tp, int]]:
         """Where the archive's reader begins, and where the log's does."""
         seams = {tp: self._seam(tp, start) for tp, start in positions.items()}
-        return {tp: at for tp, at in positions.items() if seams[tp] > at}, seams
+        old = {tp: at for tp, at in positions.items() if seams[tp] > at}
+        self._require_same(old)
+        return old, seams
 
     def writer(self, transactional_id: str) -> NoReturn:
         self._archive.writer(transactional_id)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from connectors.epochs.history import Ledger, read_history
 from connectors.epochs.model import EPOCHS, SNAPSHOTS, Shard
-from connectors.log.interface import Log, Message, Tp
+from connectors.log.interface import Log, Tp
 from connectors.log.places import present
 from connectors.log.ranges import passing
 from replay.archive import days, manifest
@@ -20,6 +20,7 @@ from replay.archive.errors import ArchiveCorrupt
 from replay.archive.layout import FileName
 from replay.archive.reader import index
 from replay.archive.records import batches
+from replay.archive.same import facts
 from replay.archive.store import Store
 from schemas.codec import Codec
 
@@ -120,15 +121,10 @@ def compare(log: Log, store: Store, tp: Tp, files: Sequence[FileName], low: int,
     archived = (m for batch in batches(store, files, low) for m in batch)
     for theirs in passing(log, tp, low, upto, STALL_S):
         ours = next(archived, None)
-        if ours is None or _facts(ours) != _facts(theirs):
+        if ours is None or facts(ours) != facts(theirs):
             raise ArchiveCorrupt(
                 f"{tp.topic}/{tp.partition}/{theirs.offset()} is not archived as it is on the log"
             )
     more = next(archived, None)
     if more is not None and more.offset() < upto:
         raise ArchiveCorrupt(f"{tp.topic}/{tp.partition}/{more.offset()} is not on the log")
-
-
-def _facts(message: Message) -> tuple[Any, ...]:
-    time_ms, headers = message.timestamp()[1], message.headers() or []
-    return message.offset(), time_ms, message.key(), message.value(), headers

@@ -31,7 +31,7 @@ from replay.rerun import InputsGone, rerun
 from replay.times import Span
 from schemas.codec import Codec
 from tests.connectors.epochs import toy
-from tests.replay.archive.rig import archived, facts
+from tests.replay.archive.rig import archived, bytes_of, facts
 from tests.replay.test_rerun import START_MS, STEP_MS, recorded_log, replayed, small
 
 TARGETS, TRADES = Tp(toy.TARGETS, 0), Tp(toy.TRADES, 0)
@@ -173,6 +173,46 @@ def test_another_log_is_not_taken_for_the_one_archived(folder: Path, tmp_path: P
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     with pytest.raises(OtherLog, match="another log"):
         archived(other, copy)
+
+
+def test_a_longer_log_is_not_taken_for_the_one_archived(tmp_path: Path) -> None:
+    first, other = MemoryLog(toy.TOPICS), MemoryLog(toy.TOPICS)
+    for number in range(80):
+        toy.trade(other, number + 7, START_MS + number)
+        if number < 40:
+            toy.trade(first, number, START_MS + number)
+    archived(first, tmp_path)
+    before = bytes_of(tmp_path)
+    with pytest.raises(OtherLog, match=rf"{toy.TRADES}/\d: .*this is another log, which needs"):
+        archived(other, tmp_path)
+    assert bytes_of(tmp_path) == before
+    joined = JoinedLog(source(tmp_path), other)
+    with pytest.raises(OtherLog, match="it is another log"):
+        joined.reader({TRADES: 0})
+    with pytest.raises(OtherLog, match="it is another log"):
+        everything(joined, TRADES)
+    other.trim(TRADES, other.bounds(TRADES)[1])  # nothing is left to tell them by
+    archived(other, tmp_path, [toy.TARGETS])
+
+
+@pytest.mark.parametrize("aborted", [False, True])
+def test_a_log_that_has_nothing_where_the_archive_has_a_record_is_another(
+    tmp_path: Path, aborted: bool
+) -> None:
+    first, other = MemoryLog(toy.TOPICS), MemoryLog(toy.TOPICS)
+    first.append(toy.trade_record(1, START_MS))
+    tp = next(tp for tp in first.partitions if first.bounds(tp)[1])
+    archived(first, tmp_path)
+    writer = other.writer("writer")
+    writer.fence()
+    writer.begin()
+    writer.send([toy.trade_record(1, START_MS)] * 2)
+    other.writer("writer").fence()  # which aborts it
+    if not aborted:
+        other.append(toy.trade_record(1, START_MS))
+    assert other.bounds(tp)[1] > 1
+    with pytest.raises(OtherLog, match="this is another log"):
+        archived(other, tmp_path)
 
 
 def test_an_archive_is_not_written_to(folder: Path) -> None:
