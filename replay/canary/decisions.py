@@ -16,10 +16,10 @@ from connectors.epochs.recorded import RecordedOutputs
 from connectors.epochs.supply import Supply
 from connectors.log.interface import Log
 from pipelines.exact import plain
-from pipelines.execution.requests import REQUESTS
+from pipelines.execution.requests import REQUESTS, TARGETS
 from pipelines.following import followed
 from pipelines.logic import Logic, Output, StateVersionError
-from replay.canary.marks import Asked, Marks
+from replay.canary.marks import Asked, Marks, nameless
 from replay.compare import named_json
 from replay.pace import log_time
 from replay.rerun import epochs_before, history_of
@@ -27,7 +27,7 @@ from replay.times import EVERYTHING, Span
 from replay.what_if import skipped_in
 from schemas.codec import Codec
 from schemas.errors import TapeError
-from schemas.events import EpochCommitted, OrderRequested
+from schemas.events import EpochCommitted
 
 
 class CannotDecide(TapeError):
@@ -37,7 +37,7 @@ class CannotDecide(TapeError):
 class Decision(NamedTuple):
     """One event decided: `cause` is TOPIC/PARTITION/OFFSET, `number` counts those of one cause with
     the same topic and key. `event` is JSON: a decimal is a string, and so is `mark_px`: the mark by
-    then of a request, which names none itself.
+    then of a request, which names none itself, and the price by then of a target without one.
     """
 
     cause: str
@@ -99,7 +99,7 @@ class _Run:
         self._supply = Supply(log, shard, places_over(history.base, history.epochs))
         self._recorded = RecordedOutputs(log, codec, shard)
         self._skipped = skipped_in(history)
-        self._marks = Marks() if REQUESTS in logic.outputs else None
+        self._marks = Marks() if {REQUESTS, TARGETS} & {*logic.outputs} else None
         self._state = self._loaded(history)
 
     def _loaded(self, history: History) -> Any:
@@ -153,7 +153,7 @@ def _decisions(outputs: Sequence[Output], marks: Mapping[Asked, Decimal]) -> Ite
 
 
 def _mark_of(output: Output, marks: Mapping[Asked, Decimal]) -> str | None:
-    if not isinstance(output.event, OrderRequested):
+    if not nameless(output):
         return None
-    px = marks.get((output.position, output.event.instrument))
+    px = marks.get((output.position, output.topic, output.event.instrument))
     return None if px is None else plain(px)

@@ -17,8 +17,11 @@ BPS: Final = Decimal(10_000)
 
 @dataclass
 class Book:
-    """Positions by strategy and instrument, each valued at its last price."""
+    """Positions by strategy and instrument, each valued at its last price. `unpriced`: how many
+    changes had none, and are in no figure.
+    """
 
+    unpriced: int = 0
     turnover: Decimal = ZERO
     exposure_max: Decimal = ZERO
     _qty: dict[tuple[str, str], Decimal] = field(default_factory=dict)
@@ -69,15 +72,21 @@ class Measures:
             self.denials += 1
         elif kind in ORDERS:
             self._order(event, event["mark_px"] or mark_px)
-        elif kind == "TargetChanged" and event["reference_px"] is not None:
-            price = Decimal(event["reference_px"])
-            self.targeted.to(_key(event), Decimal(event["target_qty"]), price)
+        elif kind == "TargetChanged":
+            self._target(event, event["reference_px"] or mark_px)
+
+    def _target(self, event: Mapping[str, Any], price: str | None) -> None:
+        if price is None:
+            self.targeted.unpriced += 1
+            return
+        self.targeted.to(_key(event), Decimal(event["target_qty"]), Decimal(price))
 
     def _order(self, event: Mapping[str, Any], mark_px: str | None) -> None:
         self.orders += 1
         sign = -1 if event["side"] == "SELL" else 1
         qty, asked = Decimal(event["order_qty"]), event["price"] or mark_px
         if asked is None:
+            self.ordered.unpriced += 1
             return
         price = Decimal(asked)
         self.ordered.add(_key(event), sign * qty, price)

@@ -85,7 +85,11 @@ def _books(policy: Policy, name: str, before: Book, after: Book) -> Iterator[str
         ("turnover", policy.max_turnover_ratio, before.turnover, after.turnover),
     )
     for what, most, was, now in pairs:
-        if most is not None and now > was * most:
+        if most is None:
+            continue
+        if unpriced := max(before.unpriced, after.unpriced):
+            raise NotMeasured(f"max_{what}_ratio: no price is known of {unpriced} of the {name}")
+        if now > was * most:
             grown = plain(ratio(now, was)) if was else "infinitely many"
             yield f"{what} of {name} is {grown} times the baseline's, allowed are {plain(most)}"
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.log.memory import MemoryLog
+from pipelines.execution.requests import REQUESTS, TARGETS
 from pipelines.logic import Input, Output, Position
 from replay.canary.align import Kind, NotTheSame, changes, kind_of
 from replay.canary.decisions import CannotDecide, Decision, Turn, turns
@@ -20,7 +21,7 @@ from replay.canary.report import markdown
 from replay.canary.run import Comparison, compare
 from replay.rerun import NothingRecorded
 from replay.times import Span
-from schemas.events import ClockTick, OrderRequested, QuoteChanged
+from schemas.events import ClockTick, OrderRequested, QuoteChanged, TargetChanged, TradePrinted
 from tests.connectors.epochs import toy
 
 START_MS, RECORDS = 1_000_000, 60
@@ -201,9 +202,23 @@ def test_marks_are_the_newest_quotes_before_each_request() -> None:
     marks = Marks()
     rows = [quote(2, "X", "1", "3"), quote(4, "X", "8", "9"), quote(5, "X", "4", "5")]
     assert marks.of([clock(1), rows[0], clock(3), *rows[1:]], outputs[:3]) == {
-        (at(3), "X"): Decimal(2)
+        (at(3), REQUESTS, "X"): Decimal(2)
     }
-    assert marks.of([clock(6)], outputs[3:]) == {(at(6), "X"): Decimal("4.5")}
+    assert marks.of([clock(6)], outputs[3:]) == {(at(6), REQUESTS, "X"): Decimal("4.5")}
+
+
+def test_a_target_of_a_tick_is_measured_by_the_newest_price_of_its_time() -> None:
+    values: dict[str, Any] = dict.fromkeys(TargetChanged._fields)
+    wanted = TargetChanged(**(values | {"instrument": "X"}))
+    outputs = [Output(at(n), n, TARGETS, "X", wanted) for n in (1, 3, 5)]
+    named = Output(at(3), 3, TARGETS, "Y", wanted._replace(reference_px=Decimal(7)))
+    asked = Output(at(5), 5, REQUESTS, "a", request_for("X"))
+    rows = [clock(1), quote(2, "X", "1", "3"), clock(3), trade(4, "X", "9"), clock(5)]
+    assert Marks().of(rows, [*outputs, named, asked]) == {
+        (at(3), TARGETS, "X"): Decimal(2),
+        (at(5), TARGETS, "X"): Decimal(9),
+        (at(5), REQUESTS, "X"): Decimal(2),
+    }
 
 
 def at(offset: int) -> Position:
@@ -217,6 +232,12 @@ def clock(offset: int) -> Input:
 def quote(offset: int, instrument: str, bid: str, ask: str) -> Input:
     one = Decimal(1)
     event = QuoteChanged("V", instrument, None, Decimal(bid), one, Decimal(ask), one, None, 1, "A")
+    return Input(at(offset), offset, b"", event)
+
+
+def trade(offset: int, instrument: str, px: str) -> Input:
+    one = Decimal(1)
+    event = TradePrinted("V", instrument, "1", "BUY", Decimal(px), one, None, 1, "A")
     return Input(at(offset), offset, b"", event)
 
 
@@ -268,6 +289,37 @@ def test_a_limit_on_what_no_order_shows_is_refused(before: Any, after: Any) -> N
     with pytest.raises(NotMeasured, match=r"^max_slippage_bps: no order could be measured"):
         judged(limits, turn(*before), turn(*after))
     assert judged(Policy(max_changed_share=None), turn(*before), turn(*after)) == []
+
+
+@pytest.mark.parametrize("limit", ["max_exposure_ratio", "max_turnover_ratio"])
+def test_targets_of_ticks_are_limited_too(limit: str) -> None:
+    limits = limited(limit)
+    before, after = (at_mark(turn(target(qty, None)), "5") for qty in ("1", "1000"))
+    assert judged(limits, before, before) == []
+    [broken] = judged(limits, before, after)
+    assert "of targets is 1000 times" in broken
+
+
+def limited(limit: str) -> Policy:
+    values: dict[str, Any] = {"max_changed_share": None, limit: "2"}
+    return Policy(**values)
+
+
+def at_mark(decided: Turn, mark: str) -> Turn:
+    return decided._replace(decisions=[d._replace(mark_px=mark) for d in decided.decisions])
+
+
+@pytest.mark.parametrize("limit", ["max_exposure_ratio", "max_turnover_ratio"])
+@pytest.mark.parametrize(
+    ("event", "name"), [(target("1", None), "targets"), (order("BUY", "1", None, None), "orders")]
+)
+def test_a_limit_on_what_has_no_price_is_refused(limit: str, event: Any, name: str) -> None:
+    limits = limited(limit)
+    one, none = turn(event), turn(event)._replace(decisions=[])
+    for before, after in ((none, one), (one, none)):
+        with pytest.raises(NotMeasured, match=rf"^{limit}: no price is known of 1 of the {name}"):
+            judged(limits, before, after)
+    assert judged(Policy(max_changed_share=None), none, one) == []
 
 
 def test_where_one_side_asks_for_nothing_the_other_is_judged() -> None:
