@@ -50,15 +50,17 @@ class JoinedLog:
         archived, logged = self._archived(tp), self._logged(tp)
         held = archived is not None and archived[0] <= start < archived[1]
         seam = archived[1] if archived is not None and held else start
-        if logged is None or seam > logged[1]:
+        later = [low for low, _ in filter(None, (archived, logged)) if low > seam]
+        if later and (logged is None or logged[0] > seam):
+            raise ArchiveGap(
+                f"{tp.topic}/{tp.partition}: offsets {seam} to {min(later) - 1} are neither in the "
+                f"archive at {self._archive.store.root} nor on the log any more"
+            )
+        reach = max(seam, archived[1] if archived else 0)
+        if logged is None or reach > logged[1]:
             raise OtherLog(
                 f"{tp.topic}/{tp.partition}: the archive at {self._archive.store.root} goes to "
-                f"offset {seam}, the log does not: it is another log (--source archive reads it)"
-            )
-        if seam < logged[0]:
-            raise ArchiveGap(
-                f"{tp.topic}/{tp.partition}: offsets {seam} to {logged[0] - 1} are neither in the "
-                f"archive at {self._archive.store.root} nor on the log any more"
+                f"offset {reach}, the log does not: it is another log (--source archive reads it)"
             )
         return seam
 
@@ -76,16 +78,17 @@ class JoinedLog:
         self._same.update(files)
 
     def offset_at(self, tp: Tp, timestamp_ms: int) -> int:
-        archived = self._archived(tp)
-        if archived is not None:
+        archived, logged = self._archived(tp), self._logged(tp)
+        if archived is not None and not (logged and logged[0] < archived[0] <= logged[1]):
             found = self._archive.offset_at(tp, timestamp_ms)
-            if found < archived[1] or self._logged(tp) is None:
+            if found < archived[1] or logged is None:
                 return found
         return self._log.offset_at(tp, timestamp_ms)
 
     def read(self, tp: Tp, start: int, end: int, deadline_s: float) -> list[Message]:
         archived = self._archived(tp)
-        seam = end if archived and archived[1] >= end else self._seam(tp, start)
+        inside = archived is not None and archived[0] <= start and end <= archived[1]
+        seam = end if inside else self._seam(tp, start)
         if start < seam < end:
             self._require_same([tp])
         old = self._archive.read(tp, start, min(seam, end), deadline_s) if seam > start else []

@@ -147,6 +147,60 @@ def test_a_reader_reads_so_far_ahead_and_no_further(
     assert {tp: [*map(facts, some)] for tp, some in found.items()} == wanted
 
 
+@pytest.fixture
+def late(log: MemoryLog, tmp_path: Path) -> JoinedLog:
+    """The whole log, and an archive that begins in the middle of it."""
+    archived(log, tmp_path, span=Span(START_MS + 150 * STEP_MS, START_MS + 300 * STEP_MS))
+    return JoinedLog(source(tmp_path), log)
+
+
+def test_a_log_that_begins_before_the_archive_is_asked_too(
+    log: MemoryLog, late: JoinedLog, tmp_path: Path
+) -> None:
+    for tp, [first, *_] in index(FolderStore(tmp_path)).items():
+        assert log.bounds(tp)[0] < first.start
+        for at in (0, 20, 149, 151, 299, 301, 399, 1_000):
+            at_ms = START_MS + at * STEP_MS
+            assert late.offset_at(tp, at_ms) == log.offset_at(tp, at_ms), (tp, at)
+        low, high = log.bounds(tp)
+        for start in (low, first.start - 1, first.start):
+            for end in (first.start, first.start + 1, first.end, high):
+                wanted = [*map(facts, log.read(tp, start, end, 1.0))]
+                assert [*map(facts, late.read(tp, start, end, 1.0))] == wanted
+
+
+def test_a_span_before_the_archive_runs_from_the_log(log: MemoryLog, late: JoinedLog) -> None:
+    span = Span(START_MS + 20 * STEP_MS, START_MS + 200 * STEP_MS)
+    assert rerun(late, toy.CODEC, small(), toy.ToyLogic(), span) == replayed(log, span)
+
+
+def test_an_empty_log_is_not_taken_for_one_that_begins_before_the_archive(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    archived(log, tmp_path, span=Span(START_MS + 150 * STEP_MS))
+    joined = JoinedLog(source(tmp_path), MemoryLog(toy.TOPICS))
+    [first, *_] = index(FolderStore(tmp_path))[TRADES]
+    assert joined.offset_at(TRADES, 0) == first.start
+    with pytest.raises(OtherLog, match="it is another log"):
+        joined.read(TRADES, 0, first.end, 1.0)
+
+
+def test_what_lies_before_both_sides_is_named(tmp_path: Path) -> None:
+    log = recorded_log()
+    archived(log, tmp_path, span=Span(START_MS + 150 * STEP_MS))
+    [first, *_] = index(FolderStore(tmp_path))[TRADES]
+    joined = JoinedLog(source(tmp_path), log)
+    log.trim(TRADES, 3)
+    with pytest.raises(ArchiveGap, match=f"{toy.TRADES}/0: offsets 0 to 2 are neither"):
+        joined.read(TRADES, 0, first.end, 1.0)
+    log.trim(TRADES, first.start + 3)
+    with pytest.raises(ArchiveGap, match=f"offsets 0 to {first.start - 1} are neither"):
+        joined.read(TRADES, 0, first.end, 1.0)
+    with pytest.raises(ArchiveGap, match=f"offsets 0 to {first.start - 1} are neither"):
+        joined.reader({TRADES: 0})
+    assert joined.offset_at(TRADES, 0) == first.start
+
+
 def test_what_neither_side_has_is_named(tmp_path: Path) -> None:
     log = recorded_log()
     archived(log, tmp_path, span=Span(None, START_MS + 100 * STEP_MS))
