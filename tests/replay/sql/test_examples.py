@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
@@ -16,6 +17,8 @@ import pytest
 
 from connectors.log.memory import MemoryLog
 from pipelines.batches import local_codec
+from pipelines.orders.table import ENDED
+from replay.archive.run import archive
 from replay.archive.store import FolderStore
 from replay.sql.session import ask
 from replay.sql.shipped import examples
@@ -242,3 +245,35 @@ def test_an_example_has_the_answer_that_the_events_give(
     expected, shown = EXPECTED[name]
     assert shown(answer) == expected(run)
     assert answer, "nothing was asked of this run"
+
+
+@pytest.mark.parametrize(
+    ("last", "state"),
+    [
+        (ev.OrderRequested, "REQUESTED"),
+        (ev.OrderApproved, "APPROVED"),
+        (ev.OrderOutcomeUnknown, "OUTCOME_UNKNOWN"),
+    ],
+)
+def test_orders_that_have_not_ended_are_not_told_as_unfilled(
+    traded_log: MemoryLog, tmp_path: Path, last: type[Any], state: str
+) -> None:
+    kinds = [ev.OrderRequested, ev.OrderApproved, ev.OrderSubmitting, ev.OrderOutcomeUnknown]
+    told = {kind.__name__ for kind in kinds[: kinds.index(last) + 1]}
+    codec, catalog = local_codec(), load_catalog()
+    log = MemoryLog({name: topic.partitions for name, topic in catalog.topics.items()})
+    for part in traded_log.partitions.values():
+        for _, record in part.committed(0, part.end):
+            if codec.name_of(record.value) in told:
+                log.append(record)
+    store = FolderStore(tmp_path)
+    archive(log, codec, store, tuple(catalog.topics))
+    states = ask(store, catalog, "SELECT DISTINCT state FROM orders").to_pylist()
+    assert {"state": state} in states
+    [asked] = [each.sql for each in examples() if each.name == "unfilled"]
+    assert ask(store, catalog, asked).to_pylist() == []
+
+
+def test_unfilled_are_all_states_that_end_an_order() -> None:
+    [asked] = [each.sql for each in examples() if each.name == "unfilled"]
+    assert {*re.findall(r"'([A-Z]+)'", asked)} == {"DENIED", *ENDED} - {"FILLED"}
