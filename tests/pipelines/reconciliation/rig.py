@@ -19,7 +19,7 @@ from schemas.events import (
     OpenOrdersObserved,
     TradesObserved,
 )
-from tests.pipelines.batches import batch_of
+from tests.pipelines.batches import batch_of, local_codec
 from tests.pipelines.orders.events import event
 
 BTC, ACCOUNT = "BTCUSDT.BINANCE", "sim-1"
@@ -153,3 +153,24 @@ def trade(
     numbers = (Decimal(px), Decimal(qty), Decimal(fee))
     about = (BTC, f"V{order}", trade_id, side)
     return AccountTrade(*about, *numbers, "USDT", "MAKER", ts_event_ns)
+
+
+def held(qty: str = "10") -> Rig:
+    """An account that bought at 100 and holds nothing else."""
+    rig = Rig()
+    rig.open(qty=qty)
+    rig.fill(qty)
+    rig.now_ms += 100
+    return rig
+
+
+def kinds(found: list[Any]) -> list[str]:
+    """What was said, shortly; every event fits its schema."""
+    for item in found:
+        local_codec().encode(item)
+    return [f"{type(item).__name__} {getattr(item, 'kind', '')}".strip() for item in found]
+
+
+def only(found: list[Any], kind: type[Any]) -> Any:
+    [one] = [item for item in found if isinstance(item, kind)]
+    return one
