@@ -178,10 +178,12 @@ class ReconciliationLogic:
                 yield says.found(item, name, Finding(STALE, STALE, account.venue, detail, ""))
         grace_ns = self._settings.grace_ms * says.NS_PER_MS
         after = None
-        for _, suspicion in sorted(account.suspected.items()):
+        for break_id, suspicion in sorted(account.suspected.items()):
             if now_ns - suspicion.since_ns < grace_ns or suspicion.finding.kind in DRIFTS:
                 continue
             after = after or deepcopy(state)  # the next one follows what this one books
+            if break_id not in after.accounts[name].suspected:
+                continue  # of a fill that was booked just now, suspected as foreign before
             for output in raised(item, name, after, suspicion):
                 _apply(after, output)
                 yield output

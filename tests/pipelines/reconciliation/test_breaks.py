@@ -183,6 +183,20 @@ def test_a_fill_is_ours_once_the_log_names_its_order() -> None:
     assert rig.tick() == []
 
 
+def test_a_fill_listed_before_and_after_the_log_names_its_order_is_booked_once() -> None:
+    rig = Rig()
+    for kind in ("OrderApproved", "OrderSubmitting"):
+        rig.tell(kind, order_qty=D(2), side="BUY")
+    rig.trades(trade("2"))
+    rig.tell("OrderAccepted")
+    rig.trades(trade("2"))
+    found = kinds(rig.tick(2_000))
+    assert found == ["BreakFound FILL_MISSING", "OrderFilled", "PositionChanged"]
+    assert rig.state.accounts[ACCOUNT].holdings["s", BTC].qty == 2
+    assert rig.tick() == []
+    rig.check_saved()
+
+
 def test_a_fill_told_twice_counts_once_and_is_a_break_until_listed() -> None:
     rig = Rig()
     rig.open()
