@@ -51,6 +51,23 @@ def test_a_page_is_its_own_only_at_the_same_address(origin: str, taken: bool) ->
     assert (refusal(headers, "127.0.0.1") == "") is taken
 
 
+@pytest.mark.parametrize(
+    ("headers", "taken"),
+    [
+        ({"host": "desk.example"}, False),
+        ({"host": "desk.example", "origin": "https://desk.example"}, False),
+        ({"host": "127.0.0.1:8700", "origin": "https://desk.example"}, False),
+        ({"host": "127.0.0.1:8700", "origin": "http://127.0.0.1"}, False),
+        ({"host": "127.0.0.1:8700", "origin": "http://127.0.0.1:8700"}, True),
+        ({"host": "127.0.0.1:8700"}, True),
+    ],
+)
+def test_a_proxy_says_what_docs_console_md_tells_it_to(
+    headers: dict[str, str], taken: bool
+) -> None:
+    assert (refusal(Headers(headers), "127.0.0.1") == "") is taken
+
+
 def test_a_second_host_is_refused() -> None:
     headers = Headers(raw=[(b"host", b"localhost"), (b"host", b"elsewhere.example")])
     assert refusal(headers, "127.0.0.1")
