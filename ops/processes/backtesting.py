@@ -35,8 +35,11 @@ from schemas.errors import TapeError
 NS_PER_MS: Final = Decimal(1_000_000)
 LEGS: Final = ("order_ms", "cancel_ms", "report_ms", "jitter_ms")
 PATTERNS: Final = (
-    *("pipelines/*/*.py", "replay/backtest/*.py", "connectors/simulated/venue.py"),
-    "connectors/orderport/**/*.py",
+    *("pipelines/*.py", "pipelines/*/*.py", "replay/backtest/*.py", "connectors/orderport/**/*.py"),
+    *(
+        f"connectors/simulated/{name}.py"
+        for name in ("errors", "market", "render", "server", "venue")
+    ),
 )
 
 

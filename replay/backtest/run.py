@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from connectors.clock import TOPIC as CLOCK
 from connectors.log.interface import Log
 from pipelines.logic import Input
 from pipelines.market.marks import MARKS
+from replay.archive.manifest import read
+from replay.archive.source import ArchiveLog
 from replay.backtest.clocked import Clocked, first_ms, last_ms
 from replay.backtest.desk import Desk
 from replay.backtest.feed import RECORDS_MAX, Feed, Range, first_keys, ranges, require_market
@@ -18,6 +21,7 @@ from replay.backtest.recorded import recorded_trading
 from replay.backtest.records import Records
 from replay.backtest.setting import Setting
 from replay.backtest.story import Story
+from replay.kept import canonical
 from replay.times import EVERYTHING, Span
 from schemas.codec import Codec
 
@@ -30,7 +34,7 @@ OnRecords = Callable[[int, int], None]
 class Done(NamedTuple):
     """`market`: records read, `ranges`: which ones; `clock`: whether the ticks are the log's;
     `quotes`, `marks`: what they are of. `apart`: where a live run of the same
-    range and this one part, where there was one.
+    range and this one part, where there was one. `imported`: the digest of what was imported.
     """
 
     records: Records
@@ -41,6 +45,7 @@ class Done(NamedTuple):
     quotes: str = OF_LOG
     marks: str = OF_LOG
     apart: dict[str, Any] | None = None
+    imported: str | None = None
 
 
 def backtest(
@@ -76,7 +81,8 @@ def backtest(
     live = recorded_trading(log, codec, span, setting.caps.account)
     apart = None if live is None else summary_of(live, own, setting.model.latency.order_ns)
     marks = OF_LOG if marked else "made of quotes"
-    return Done(records, story, wanted, market, clock, _quotes(quoted, traded), marks, apart)
+    quotes, origin = _quotes(quoted, traded), _imported(log, wanted)
+    return Done(records, story, wanted, market, clock, quotes, marks, apart, origin)
 
 
 def _quotes(quoted: set[str], traded: set[str]) -> str:
@@ -84,6 +90,23 @@ def _quotes(quoted: set[str], traded: set[str]) -> str:
     if traded <= quoted:
         return OF_LOG
     return f"{OF_LOG}, else implied by trades" if quoted else "implied by trades"
+
+
+def _imported(log: Log, wanted: list[Range]) -> str | None:
+    """Of the imported files that the ranges lie in; None where there are none. A log's records are
+    known by their offsets, those of an import may be others tomorrow.
+    """
+    if not isinstance(log, ArchiveLog):
+        return None
+    names = [
+        name
+        for tp, start, end in wanted
+        for name in log.files.get(tp, ())
+        if name.start < end and name.end > start
+    ]
+    files = [one for one in (read(log.store, name) for name in names) if one.origin is not None]
+    digests = canonical([(*one.name, one.sha256) for one in files])
+    return sha256(digests.encode()).hexdigest() if files else None
 
 
 def _drive(desk: Desk, feed: Feed, begins_ms: int, on_records: OnRecords) -> int:

@@ -6,6 +6,7 @@ Named by what was run, with no time of its making in it: the same again gives th
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,20 +38,23 @@ class Run(NamedTuple):
 
 
 def store(done: Done, facts: Mapping[str, Any], root: Path) -> Run:
-    """Writes the result below `root`; a result that is there already is replaced by the same."""
+    """Writes the result below `root`; one of the same name that is there already is replaced."""
     manifest, numbers = manifest_of(done, facts), summary(done.story)
     folder = root / f"backtest-{manifest['run']}"
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = archive(
-        done.records.log, done.records.codec, FolderStore(folder), list(manifest["outputs"])
-    )
+    fresh = root / f".{folder.name}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    topics = list(manifest["outputs"])
+    kept = archive(done.records.log, done.records.codec, FolderStore(fresh), topics)
     assert not kept.notes, kept.notes
     title = f"Backtest of {manifest['configuration']}"
     shown = page(title, done.story, numbers, _facts(manifest), done.apart)
     numbers |= {} if done.apart is None else {"live": done.apart}
-    write(folder / "summary.json", canonical(numbers))
-    write(folder / "report.html", shown)
-    write(folder / MANIFEST, canonical(manifest))
+    write(fresh / "summary.json", canonical(numbers))
+    write(fresh / "report.html", shown)
+    write(fresh / MANIFEST, canonical(manifest))
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
     return Run(folder, manifest, numbers)
 
 
@@ -58,6 +62,7 @@ def manifest_of(done: Done, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What makes this run this run, and the digests of what came of it."""
     catalog = done.records.codec.catalog
     given = {**facts, "inputs": input_ranges(done.ranges), "schemas": schema_hashes(catalog)}
+    given |= {} if done.imported is None else {"imported": done.imported}
     return {
         "run": name_of(given),
         **given,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,7 +23,8 @@ from replay.backtest.store import store
 from replay.backtest.story import Story
 from replay.backtest.summary import summary
 from tests.browser import chromium, visit
-from tests.replay.backtest.test_run import example, setting
+from tests.replay.backtest.market import captured, log_of
+from tests.replay.backtest.test_run import SECONDS, example, run, setting
 
 FACTS = {"configuration": "tape.toml", "configuration_sha256": "00", "code_version": "11"}
 GIVEN = {**FACTS, "parameters": {}, "assumed": {"order_ms": "5"}}
@@ -40,6 +42,18 @@ def test_the_same_run_gives_the_same_files(tmp_path: Path) -> None:
     assert files_of(first.folder) == files_of(again.folder)
     other = store(example(), {**GIVEN, "assumed": {"order_ms": "6"}}, tmp_path / "a")
     assert other.folder != first.folder
+
+
+def test_a_result_of_the_same_name_is_replaced(tmp_path: Path) -> None:
+    """The ranges of a log that was wiped, or of a corrected import, name other records."""
+    other = run(log_of(captured(SECONDS)), taker_fee=Decimal("0.002"))
+    assert other.records.counts() == example().records.counts()
+    wanted = store(other, GIVEN, tmp_path / "a")
+    kept = store(example(), GIVEN, tmp_path / "b")
+    again = store(other, GIVEN, tmp_path / "b")
+    assert again.folder == kept.folder
+    assert files_of(again.folder) == files_of(wanted.folder)
+    assert [again.folder] == list((tmp_path / "b").iterdir())
 
 
 def test_every_record_lies_in_the_archives_layout(tmp_path: Path) -> None:
@@ -119,8 +133,6 @@ def test_ticks_are_round(low: float, high: float, labels: list[str]) -> None:
 
 
 def test_one_point_and_equal_points_are_drawn() -> None:
-    from decimal import Decimal
-
     one = time_chart([(1_000, Decimal(5))], marks=[Mark(1_000, Decimal(5), "buy", "here")])
     assert "NaN" not in one
     assert one.count("<polygon") == 1

@@ -30,6 +30,7 @@ from replay.archive.schemas import archived_ids
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore
 from replay.backtest.run import backtest
+from replay.backtest.store import manifest_of
 from replay.history import binance, binance_rows, files, table
 from replay.history import load as loading
 from replay.history.imports import Import
@@ -146,6 +147,22 @@ def test_the_example_trades_on_it(shipped: Path) -> None:
     fills = {fill.event.instrument for fill in done.story.fills}
     assert fills == {"BTCUSDT.BINANCE"}, "who reads quotes sees none"
     assert {trade.tp.topic for trade in done.ranges} == {"md.trade.v1"}
+
+
+def test_another_import_is_another_backtest(tmp_path: Path) -> None:
+    """Where a corrected file has as many rows, the offsets are the same."""
+    found = []
+    for px in ("61000.1", "61000.2", "61000.1"):
+        folder = tmp_path / str(len(found))
+        folder.mkdir()
+        imported(folder, file(folder, row().replace("61000.1", px)))
+        store, catalog = FolderStore(folder), load_catalog()
+        codec = Codec(catalog, archived_ids(store, catalog))
+        done = backtest(ArchiveLog(store), codec, setting())
+        found.append((done.ranges, manifest_of(done, {})["run"]))
+    assert found[0] == found[2]
+    assert found[0][0] == found[1][0]
+    assert found[0][1] != found[1][1]
 
 
 # ---- forms ---------------------------------------------------------------------------------------
