@@ -96,6 +96,7 @@ class Story:
 
     def _marked(self, ts_ms: int, event: MarkPublished) -> None:
         self.prices[event.instrument].add(ts_ms, event.mark_px)
+        self._look(ts_ms)
 
     def _ticked(self, ts_ms: int, _: ClockTick) -> None:
         self._sample(ts_ms)
@@ -130,13 +131,18 @@ class Story:
 
     def _sample(self, ts_ms: int) -> None:
         self.first_ms = ts_ms if self.first_ms is None else self.first_ms
-        worth = self.last = self.account.worth(ts_ms)
-        self.drawdown.follow(worth.profit)
-        self.exposure_max = max(self.exposure_max, worth.exposure)
+        worth = self.last = self._look(ts_ms)
         self.equity.add(ts_ms, worth.equity)
         self.profit.add(ts_ms, worth.profit)
         self.exposure.add(ts_ms, worth.exposure)
         self.drawdowns.add(ts_ms, self.drawdown.now)
+
+    def _look(self, ts_ms: int) -> Worth:
+        """Whatever moves the worth counts for what was largest; charts have their ticks."""
+        worth = self.account.worth(ts_ms)
+        self.drawdown.follow(worth.profit)
+        self.exposure_max = max(self.exposure_max, worth.exposure)
+        return worth
 
     def _fill(self, ts_ms: int, event: OrderFilled) -> None:
         mark_px = self._mark(event)
@@ -146,6 +152,7 @@ class Story:
         traded = EXACTLY.multiply(event.last_px, event.last_qty)
         self.turnover = EXACTLY.add(self.turnover, traded)
         self.fills.append(Fill(ts_ms, event, mark_px, slippage))
+        self._look(ts_ms)
 
 
 _TOLD: Final[Mapping[type, Callable[[Story, int, Any], None]]] = {
