@@ -20,11 +20,14 @@ log = logging.getLogger("tape.venue")
 
 
 class Call:
-    """One request. `counts`: orders in each window, where it placed one."""
+    """One request. `counts`: orders in each window, where it placed one. `travelled`: it went to
+    the market, from where its answer has a way back.
+    """
 
     def __init__(self, parameters: Parameters, caller: Caller | None) -> None:
         self.parameters, self._caller = parameters, caller
         self.counts: list[int] | None = None
+        self.travelled = False
 
     @property
     def caller(self) -> Caller:
@@ -44,13 +47,24 @@ class Desk:
         self._sent = Counter[str]()
         self._countdowns: dict[tuple[str, str], asyncio.TimerHandle] = {}
 
-    async def travel(self, leg: Leg, caller: Caller) -> None:
+    async def travel(self, leg: Leg, call: Call) -> None:
         """The way to the market, after which a request may be too old. Raises -1021."""
+        call.travelled = True
+        if await self._delayed(leg):
+            call.caller.alive(self.venue.now_ns())
+
+    async def answered(self, call: Call) -> None:
+        """Nobody is told before it is on disk and, of what was at the market, had its way back."""
+        await self.venue.durable()
+        if call.travelled:
+            await self._delayed("report")
+
+    async def _delayed(self, leg: Leg) -> bool:
         self._sent[leg] += 1
         delay_ns = self.latency.delay_ns(leg, self._sent[leg])
         if delay_ns:
             await asyncio.sleep(delay_ns / 1e9)
-            caller.alive(self.venue.now_ns())
+        return bool(delay_ns)
 
     def cancel_all(self, account: str, symbol: str) -> list[int]:
         """Cancels every open order of an account on a symbol; their ids."""

@@ -60,7 +60,7 @@ async def cancel(desk: Desk, call: Call) -> Json:
     orig = call.parameters.client_id("origClientOrderId")
     restriction = call.parameters.text("cancelRestrictions")
     call.parameters.all_read()
-    await desk.travel("cancel", call.caller)
+    await desk.travel("cancel", call)
     return _cancel(desk, call, _pick(desk, call, symbol, order_id, orig), cl_ord_id, restriction)
 
 
@@ -68,7 +68,7 @@ async def cancel_open(desk: Desk, call: Call) -> list[Json]:
     """DELETE openOrders."""
     symbol = symbol_of(desk, call.parameters)
     call.parameters.all_read()
-    await desk.travel("cancel", call.caller)
+    await desk.travel("cancel", call)
     cancelled = desk.cancel_all(call.account, symbol)
     if not cancelled:
         raise refusal("UNKNOWN_ORDER")
@@ -138,7 +138,7 @@ async def _arrive(desk: Desk, call: Call) -> None:
     """Counts an order and brings it to the market. Raises -1015, -1021."""
     call.counts = desk.limits.count_order(call.account)
     desk.limits.check_orders(call.counts)
-    await desk.travel("order", call.caller)
+    await desk.travel("order", call)
 
 
 def _attempt(half: Callable[[], Json]) -> Json | Refusal:

@@ -105,7 +105,7 @@ class Rest:
             held_s = self._streams.held_answer_s()
         finally:
             if method.permission:
-                await self.desk.venue.durable()
+                await self.desk.answered(call)
         if held_s:
             await asyncio.sleep(held_s)
         return answer

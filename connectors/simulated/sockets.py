@@ -114,13 +114,13 @@ class _Connection:
             held_s = self._streams.held_answer_s()
         finally:
             if method.permission:
-                await self._durable()
+                await self._answered(call)
         await asyncio.sleep(held_s)
         return answer
 
-    async def _durable(self) -> None:
+    async def _answered(self, call: Call) -> None:
         try:
-            await self._desk.venue.durable()
+            await self._desk.answered(call)
         except VenueError:
             await self._socket.close(code=1011)
 

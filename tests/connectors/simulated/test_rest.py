@@ -281,6 +281,20 @@ def test_client_ids_are_unique_among_open_orders_only(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(("px", "status"), [("59000", 200), ("1", 400)])
+def test_an_answer_travels_back(tmp_path: Path, px: str, status: int) -> None:
+    """Also that of an order which the market refused; a question does not go there."""
+
+    async def scenario(server: VenueServer, client: Client) -> None:
+        begun = time.monotonic()
+        assert (await client.call("GET", "account"))[0] == 200
+        asked = time.monotonic()
+        assert (await client.order("BUY", "0.01", px))[0] == status
+        assert time.monotonic() - asked >= 0.5 > asked - begun
+
+    play(tmp_path, scenario, latency=Latency(report_ns=500_000_000))
+
+
 def test_orders_without_a_client_id_get_one_each_also_on_a_long_way(tmp_path: Path) -> None:
     async def scenario(server: VenueServer, client: Client) -> None:
         sent = (client.call("POST", "order", **ORDER) for _ in range(5))

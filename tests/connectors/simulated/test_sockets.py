@@ -232,6 +232,16 @@ def test_reports_travel_in_order(tmp_path: Path) -> None:
     play(tmp_path, scenario, latency=latency)
 
 
+def test_an_answer_travels_back(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        begun = time.monotonic()
+        order = signed(**LIMIT, price="59000", quantity="0.01")
+        assert (await socket.ask("order.place", **order))["status"] == 200
+        assert time.monotonic() - begun >= 0.5
+
+    play(tmp_path, scenario, latency=Latency(report_ns=500_000_000))
+
+
 def test_the_venue_says_goodbye(tmp_path: Path) -> None:
     async def main() -> None:
         async with VenueServer(options(tmp_path)) as server:
