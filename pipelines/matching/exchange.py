@@ -160,10 +160,18 @@ def _check(exchange: Exchange, book: Book, request: PlaceOrder) -> None:
     mine = exchange.open_ids[request.account]
     if request.cl_ord_id in mine:
         raise OrderRefused("DUPLICATE_CL_ORD_ID")
-    if len(mine) >= book.instrument.open_orders_max:
+    if _is_full(exchange, request, book.instrument.open_orders_max):
         raise OrderRefused("MAX_NUM_ORDERS")
     if request.ord_type == "LIMIT_MAKER" and would_take(book, request):
         raise OrderRefused("WOULD_TAKE")
+
+
+def _is_full(exchange: Exchange, request: PlaceOrder, orders_max: int) -> bool:
+    """Whether an account has all the open orders that it may have of a symbol."""
+    mine = exchange.open_ids[request.account].values()
+    if len(mine) < orders_max:
+        return False
+    return sum(exchange.orders[one].symbol == request.symbol for one in mine) >= orders_max
 
 
 def _trades_at_once(book: Book, request: PlaceOrder) -> Walk:
@@ -175,9 +183,9 @@ def _trades_at_once(book: Book, request: PlaceOrder) -> Walk:
 
 
 def _order(exchange: Exchange, request: PlaceOrder, done: Walk, now_ns: int) -> Order:
-    qty = request.order_qty or done.qty
+    qty = request.order_qty or done.qty + done.missing
     if request.side == "SELL":
-        reserved = qty
+        reserved = request.order_qty or done.qty
     else:
         reserved = qty * request.price if request.price else done.cost
     return Order(

@@ -30,11 +30,14 @@ class Step(NamedTuple):
 
 @dataclass
 class Walk:
-    """`steps` in the order they happen. `stopped`: self-trade prevention ended the order."""
+    """`steps` in the order they happen. `stopped`: self-trade prevention ended the order.
+    `missing`: what was still wanted at the last price.
+    """
 
     steps: list[Step] = field(default_factory=list)
     qty: Decimal = ZERO
     cost: Decimal = ZERO
+    missing: Decimal = ZERO
     stopped: bool = False
 
     def add(self, step: Step) -> None:
@@ -50,7 +53,8 @@ def walk(book: Book, order: PlaceOrder) -> Walk:
     for px in _prices(book, order.side, order.price or None):
         for step in _at(book, order, px, done):
             done.add(step)
-        if done.stopped or not _wanted(book, order, px, done):
+        done.missing = _wanted(book, order, px, done)
+        if done.stopped or not done.missing:
             break
     return done
 

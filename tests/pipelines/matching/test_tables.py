@@ -7,7 +7,10 @@ from decimal import Decimal
 import pytest
 
 from pipelines.matching.amounts import text
-from tests.pipelines.matching.script import Script, rich
+from pipelines.matching.exchange import step
+from pipelines.matching.model import OrderRefused, PlaceOrder, Transfer
+from pipelines.matching.state import Exchange
+from tests.pipelines.matching.script import BTCUSDT, Script, rich
 
 MARKET = "book 99x2 98x5 | 101x3 102x4"
 
@@ -111,6 +114,11 @@ TABLES = {
         A BUY quote 420       -> 1 taker 3 @ 101, 1 taker 1.1 @ 102
         A SELL quote 100      -> 2 taker 1.0 @ 99
     """,
+    "a market order by quote quantity that finds too little expires": """
+        A BUY quote 1000      -> 1 taker 3 @ 101, 1 taker 4 @ 102, 1 EXPIRED
+        A SELL quote 1000     -> 2 taker 2 @ 99, 2 taker 5 @ 98, 2 EXPIRED
+        A SELL quote 1000     -> 3 EXPIRED
+    """,
     "accounts meet each other: the resting order after what is ahead of it": """
         A SELL 1 @ 101        -> 1 rests behind 3
         B SELL 1 @ 100        -> 2 rests behind 0
@@ -197,6 +205,22 @@ def test_at_an_assumed_touch_a_place_is_unknown() -> None:
     assert script.play("A BUY 1 @ 101 IOC") == "3 taker 1 @ 101"
     script.play("quote 99x1 | 101x3")
     assert script.exchange.orders[1].ahead_qty == 1
+
+
+def test_open_orders_are_counted_for_each_symbol() -> None:
+    one = BTCUSDT._replace(open_orders_max=2)
+    exchange = Exchange([one, one._replace(symbol="ETHUSDT", base="ETH")])
+    step(exchange, Transfer("A", "USDT", Decimal(1_000)), 0)
+
+    def place(symbol: str, number: int) -> None:
+        terms = ("BUY", "LIMIT", "GTC", Decimal(99), Decimal(1))
+        step(exchange, PlaceOrder("A", symbol, f"c{number}", *terms), 0)
+
+    for number, symbol in enumerate(["BTCUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT"]):
+        place(symbol, number)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        with pytest.raises(OrderRefused, match="MAX_NUM_ORDERS"):
+            place(symbol, 4)
 
 
 def test_fees_are_cut_from_what_is_received() -> None:
