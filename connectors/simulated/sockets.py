@@ -22,6 +22,7 @@ from connectors.simulated.streams import Streams
 log = logging.getLogger("tape.venue")
 
 PATH: Final = "/ws-api/v3"
+STREAM_WEIGHT: Final = 2
 PING_S: Final = 20.0
 MESSAGE_BYTES_MAX: Final = 64 * 1024
 BACKLOG_MAX: Final = 100_000  # messages a client may lag behind
@@ -87,8 +88,9 @@ class _Connection:
         try:
             message = _decoded(text)
             number = message.get("id")
-            used = self._desk.limits.spend(self._address, 2)
-            result = await self._result(message)
+            name, sent = str(message.get("method")), _texts(message.get("params") or {})
+            used = self._desk.limits.spend(self._address, _weight(name, sent))
+            result = await self._result(name, sent)
         except Refusal as refused:
             return _refused(number, refused)
         except Exception:
@@ -97,15 +99,14 @@ class _Connection:
         weight = {**self._desk.limits.weight.limit.shown(), "count": used}
         return {"id": number, "status": 200, "result": result, "rateLimits": [weight]}
 
-    async def _result(self, message: Json) -> Any:
-        name, sent = message.get("method"), _texts(message.get("params") or {})
+    async def _result(self, name: str, sent: Mapping[str, str]) -> Any:
         if name == "userDataStream.subscribe.signature":
             return {"subscriptionId": self._subscribe(sent)}
         if name == "userDataStream.unsubscribe":
             return self._unsubscribe(sent)
-        method = _BY_NAME.get(str(name))
+        method = _BY_NAME.get(name)
         if method is None:
-            raise Refusal(-1000, f"Unknown method {str(name)[:80]!r}.", 404)
+            raise Refusal(-1000, f"Unknown method {name[:80]!r}.", 404)
         call = Call(Parameters(sent), None)
         if method.permission:
             call = Call(Parameters(sent), self._check(sent, method.permission))
@@ -156,6 +157,14 @@ class _Connection:
             ended = {"e": "eventStreamTerminated", "E": self._desk.venue.now_ns() // MS}
             self._queue.put_nowait({"subscriptionId": number, "event": ended})
         return {}
+
+
+def _weight(name: str, sent: Mapping[str, str]) -> int:
+    """As over HTTP; that of a private stream is its own."""
+    method = _BY_NAME.get(name)
+    if method is not None:
+        return method.weighs(Parameters(sent))
+    return STREAM_WEIGHT if name.startswith("userDataStream.") else 1
 
 
 def _refused(number: Any, refused: Refusal) -> Json:

@@ -62,7 +62,7 @@ def test_methods_answer_as_over_http(tmp_path: Path) -> None:
         order = signed(**LIMIT, price="59000", quantity="0.01")
         placed = await socket.ask("order.place", **order)
         assert (placed["id"], placed["status"], placed["result"]["status"]) == (1, 200, "NEW")
-        assert placed["rateLimits"][0]["count"] == 4
+        assert placed["rateLimits"][0]["count"] == 2
         _, http = await client.call("GET", "order", symbol="BTCUSDT", orderId=1)
         assert (await socket.ask("order.status", **signed(symbol="BTCUSDT", orderId=1)))[
             "result"
@@ -218,7 +218,21 @@ def test_weight_is_one_for_http_and_websocket(tmp_path: Path) -> None:
         assert (await client.raw("GET", "/api/v3/ping"))[0] == 429
         assert (await socket.ask("ping"))["error"]["code"] == -1003
 
-    play(tmp_path, scenario, limits=LimitSettings(weight=4))
+    play(tmp_path, scenario, limits=LimitSettings(weight=2))
+
+
+def test_a_method_has_its_own_weight(tmp_path: Path) -> None:
+    async def scenario(server: VenueServer, client: Client, socket: Stream) -> None:
+        used = [
+            (await socket.ask(name, **sent))["rateLimits"][0]["count"]
+            for name, sent in (("ping", {}), ("account.status", signed()), ("exchangeInfo", {}))
+        ]
+        assert used == [1, 21, 41]
+        assert (await socket.ask("order.dance"))["status"] == 404
+        assert (await client.raw("GET", "/api/v3/ping"))[0] == 200
+        assert client.headers["X-MBX-USED-WEIGHT"] == "43"
+
+    play(tmp_path, scenario)
 
 
 def test_reports_travel_in_order(tmp_path: Path) -> None:
