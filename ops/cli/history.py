@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ COLUMNS = (
     "trades: time=C,price=C,quantity=C and, if there, side=C,id=C; quotes: "
     "time=C,bid_price=C,bid_quantity=C,ask_price=C,ask_quantity=C and, if there, id=C"
 )
+SHOWN = 3  # of the files left out
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 
 
@@ -42,11 +44,12 @@ def binance_vision(
     from ops.processes.importing import import_binance, root_of
     from ops.settings import load
     from ops.stack.progress import Bars
+    from replay.history.binance import left_out
 
     own = load()
     with Bars() as bars:
         done = import_binance(own, archive, paths, venue, bars)
-    _print(output, root_of(own, archive), done)
+    _print(output, root_of(own, archive), done, left_out(paths))
 
 
 def table(
@@ -74,12 +77,26 @@ def table(
     _print(output, root_of(own, archive), done)
 
 
-def _print(output: Form, root: str, done: list[tuple[Source, Import | None]]) -> None:
+def _print(
+    output: Form,
+    root: str,
+    done: list[tuple[Source, Import | None]],
+    left_out: Sequence[Path] = (),
+) -> None:
     made = [{**vars(one), "rows": one.rows} for _, one in done if one is not None]
     known = [source._asdict() for source, one in done if one is None]
     rows = [_row(source, one) for source, one in done]
-    text = "\n".join([columns(rows), f"archive: {root}"])
-    emit(output, {"archive": root, "imported": made, "known": known}, text)
+    text = "\n".join([columns(rows), *_noted(left_out), f"archive: {root}"])
+    said = {"archive": root, "imported": made, "known": known, "left_out": left_out}
+    emit(output, said, text)
+
+
+def _noted(left_out: Sequence[Path]) -> list[str]:
+    if not left_out:
+        return []
+    first, more = ", ".join(map(str, left_out[:SHOWN])), len(left_out) - SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    return [f"left out, by name no .zip or .csv of trades or quotes: {first}{rest}"]
 
 
 def _row(source: Source, made: Import | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from replay.history.binance_rows import LAYOUTS, SPOT, quotes, trades
-from replay.history.files import Parse, digest_of
+from replay.history.files import CHECKSUM, Parse, digest_of
 from replay.history.rows import QUOTES, TRADES, BadHistory, Source
 
 _NAME: Final = re.compile(
@@ -54,7 +54,7 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
     """
     found: dict[Named, Path] = {}
     for path in paths:
-        inside = sorted(p for p in path.rglob("*") if _wanted(p)) if path.is_dir() else [path]
+        inside = [p for p in _inside(path) if _wanted(p)] if path.is_dir() else [path]
         if not inside:
             raise BadHistory(f"{path}: no files of trades or quotes in there")
         for one in inside:
@@ -62,6 +62,16 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
             if name not in found or one.suffix == ".zip":
                 found[name] = one
     return [found[name] for name in sorted(found, key=lambda n: (n.symbol, n.date, n.kind))]
+
+
+def left_out(paths: Iterable[Path]) -> list[Path]:
+    """What folders named hold besides: by its name nothing that `files_in` gives."""
+    inside = (one for path in paths if path.is_dir() for one in _inside(path))
+    return [p for p in inside if not _wanted(p) and p.suffix != CHECKSUM and p.name[0] != "."]
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _wanted(path: Path) -> bool:

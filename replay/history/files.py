@@ -65,7 +65,7 @@ def _bytes(path: Path) -> Iterator[IO[bytes]]:
             inside = [name for name in packed.namelist() if not name.endswith("/")]
             if len(inside) != 1:
                 raise BadRow(f"{len(inside)} files are packed in it, not one")
-            with packed.open(inside[0]) as data:
+            with _unpacked(packed, inside[0]) as data:
                 yield data
     elif path.suffix == ".gz":
         with gzip.open(path, "rb") as unpacked:
@@ -73,6 +73,13 @@ def _bytes(path: Path) -> Iterator[IO[bytes]]:
     else:
         with path.open("rb") as data:
             yield data
+
+
+def _unpacked(packed: zipfile.ZipFile, name: str) -> IO[bytes]:
+    try:
+        return packed.open(name)
+    except (NotImplementedError, RuntimeError) as error:  # another method, or a password
+        raise BadRow(f"{error}; unpack it first") from None
 
 
 def _reason(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_a_folder_is_imported_once_and_signed(tmp_path: Path) -> None:
     again = tape("binance-vision", str(FILES / "ETHUSDT-trades-2024-08-09.zip"))
     assert again.exit_code == 0
     assert "imported before" in again.stdout
+
+
+def test_what_a_folder_holds_besides_is_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    for name in ("ETHUSDT-trades-2024-08-08.zip", "ETHUSDT-trades-2024-08-08.zip.CHECKSUM"):
+        shutil.copy(FILES / name, folder)
+    others = [folder / f"ETHUSDT-trades-2024-08-1{day}.csv.gz" for day in range(5)]
+    for path in others:
+        path.write_bytes(b"")
+    done = tape("binance-vision", str(folder), "--output", "json")
+    assert json.loads(done.stdout)["left_out"] == [str(path) for path in others]
+    again = tape("binance-vision", str(folder))
+    [line] = [line for line in again.stdout.splitlines() if line.startswith("left out")]
+    assert line.startswith(f"left out, by name no .zip or .csv of trades or quotes: {others[0]}, ")
+    assert line.endswith(f"{others[2]} and 2 more")
 
 
 def test_what_cannot_be_imported_is_one_line(tmp_path: Path) -> None:

@@ -336,6 +336,43 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("at", "byte", "says"),
+    [
+        pytest.param((8, 10), 9, "That compression method is not supported", id="Deflate64"),
+        pytest.param((6, 8), 1, "is encrypted", id="encrypted"),
+    ],
+)
+def test_a_zip_that_nothing_here_unpacks(
+    tmp_path: Path, at: tuple[int, int], byte: int, says: str
+) -> None:
+    data = bytearray((FILES / "ETHUSDT-trades-2024-08-08.zip").read_bytes())
+    data[at[0]] = data[data.index(b"PK\x01\x02") + at[1]] = byte  # of the file, of the directory
+    path = tmp_path / "ETHUSDT-trades-2024-08-08.zip"
+    path.write_bytes(data)
+    with pytest.raises(BadHistory, match=f"line 1: .*{says}.*; unpack it first") as raised:
+        imported(tmp_path / "archive", path)
+    assert "\n" not in str(raised.value)
+    assert bytes_of(tmp_path / "archive") == {}
+
+
+def test_what_a_folder_holds_besides_is_named(tmp_path: Path) -> None:
+    for name in (
+        *("BTCUSDT-trades-2025-03-02.csv", "BTCUSDT-trades-2025-03-02.zip"),
+        *("BTCUSDT-trades-2025-03-02.zip.CHECKSUM", ".hidden"),
+        *("BTCUSDT-trades-2025-03-03.csv.gz", "BTCUSDT-1m-2025-03-03.zip", "more/notes.txt"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        file(tmp_path, name=name)
+    found = [str(path.relative_to(tmp_path)) for path in binance.left_out([tmp_path])]
+    assert found == [
+        "BTCUSDT-1m-2025-03-03.zip",
+        "BTCUSDT-trades-2025-03-03.csv.gz",
+        "more/notes.txt",
+    ]
+    assert binance.left_out([tmp_path / "BTCUSDT-trades-2025-03-02.csv"]) == []
+
+
+@pytest.mark.parametrize(
     ("name", "says"),
     [
         ("BTCUSDT-1m-2025-03-02.csv", "1m hold neither trades nor quotes"),
