@@ -46,8 +46,11 @@ class Sender:
     def approve(self, order: OrderApproved, *, signed: bool) -> None:
         """Takes an approval from the log: sends it or says why not."""
         desk = self._desk
-        first = desk.fold.book.approve(order)
-        refused = self._refused(order, signed=signed) if first else _REPEATED
+        if not desk.fold.book.approve(order):
+            # Whoever wrote it: an event about the order would end one that is on its way.
+            log.error("%s was decided before: this decision is passed over", order.cl_ord_id)
+            return
+        refused = self._refused(order, signed=signed)
         if refused is None:
             self._sign_and_send(order)
             return
@@ -158,6 +161,3 @@ def again_ns(cancels: int) -> int:
     2 s. A venue that is overloaded, or does not know the order, is not helped by more.
     """
     return CANCEL_AGAIN_NS << min(cancels, 2)
-
-
-_REPEATED: Final = Refused("DECISION_REPEATED", ())

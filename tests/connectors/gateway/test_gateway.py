@@ -197,20 +197,6 @@ def test_transfers_and_adjustments_count_in_the_position_cap(tmp_path: Path) -> 
     assert dropped(play(tmp_path, act)) == ["CAP_POSITION", "CAP_POSITION"]
 
 
-def test_a_decision_is_used_once(tmp_path: Path) -> None:
-    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
-        name = records.approve(price=Decimal(101))
-        await reaches(gateway, name, "FILLED")  # the venue would take its id again
-        records.approve(name, price=Decimal(101))
-        await until(lambda: "TransitionRefused" in records.told(name), "the refusal")
-        next_one = records.approve()
-        await reaches(gateway, next_one, "ACCEPTED")
-        venues = [order.cl_ord_id for order in server.venue.exchange.orders.values()]
-        assert venues == [name, next_one]
-
-    play(tmp_path, act)
-
-
 def test_a_halt_cancels_and_lets_nothing_pass(tmp_path: Path) -> None:
     async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
         name = records.approve()
