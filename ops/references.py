@@ -83,6 +83,8 @@ def _read(name: str, kind: str, target: str) -> str:
             raise SettingsError(f"{name} refers to environment variable {target}, which is not set")
         return os.environ[target]
     try:
-        return Path(target).read_text().strip()
+        return Path(target).read_text("utf-8").strip()
     except OSError as error:
         raise SettingsError(f"{name} refers to {target}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name} refers to {target}: it is no text in UTF-8") from None

@@ -90,20 +90,22 @@ def flat(
 
     `account`: must be that of the caps file, where there is one: a key cancels its own account's.
     """
-    mine = mine_of(settings)
     try:
+        mine = mine_of(settings)
         if mine is not None and account not in (None, mine):
             return Cleared(False, None, detail=f"these settings hold the key of {mine}")
         return asyncio.run(clear(account_of(settings), wanted, within_s))
     except TapeError as error:
         return Cleared(False, None, detail=one_line(error))
+    except Exception as error:  # an address, for one; its text may quote the request
+        return Cleared(False, None, detail=f"gateway.url cannot be asked: {type(error).__name__}")
 
 
 def mine_of(settings: Settings) -> str | None:
     """The account of the caps file; None where it does not say: a kill goes on without it."""
     try:
         return load_caps(settings.gateway.caps).account
-    except TapeError:
+    except Exception:
         return None
 
 

@@ -230,3 +230,11 @@ def test_a_dangling_reference_names_the_option(config: Path, reference: str) -> 
     config.write_text(f'[kafka.options]\n"sasl.password" = "{reference}"')
     with pytest.raises(SettingsError, match=r"sasl\.password"):
         settings.load().kafka.client_options()
+
+
+def test_a_file_that_is_no_text_names_the_option(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("canary", "utf-16")
+    config.write_text(f'[kafka.options]\n"sasl.password" = "file:{tmp_path}/secret"')
+    with pytest.raises(SettingsError, match=r"sasl\.password .*: it is no text") as refused:
+        settings.load().kafka.client_options()
+    assert "canary" not in str(refused.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,6 +110,33 @@ def test_where_no_path_works_a_free_venue_is_not_enough(tmp_path: Path) -> None:
             assert done.alarms == ("nothing keeps a gateway from sending: no path worked",)
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("gateway", "says"),
+    [
+        pytest.param({"url": "http://127.0.0.1:99999"}, "gateway.url cannot be asked", id="port"),
+        pytest.param({"url": "http://[::1"}, "InvalidURL", id="address"),
+        pytest.param({"key": "file:key"}, "gateway.key refers to key: it is no text", id="key"),
+        pytest.param({"caps": "caps.yaml"}, "CONNECT_FAILED", id="caps"),
+    ],
+)
+def test_settings_that_lead_nowhere_keep_no_path_from_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gateway: dict[str, str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text(key_text(), "utf-16")
+    (tmp_path / "caps.yaml").write_text("1: a\nb: c")
+    made = settings(tmp_path, gateway.pop("url", "http://127.0.0.1:1"), **gateway)
+
+    def slowly(_: Settings, halt: Halt) -> str:
+        time.sleep(0.1)
+        return "written"
+
+    done = kill(made, Halt(None, None, None, *WHO), 0.5, slowly)
+    [alarm] = done.alarms
+    assert says in alarm
+    assert [way.worked for way in done.ways] == [True, False, True]
 
 
 @pytest.mark.parametrize(
