@@ -84,7 +84,7 @@ class Start:
         await self.ready.wait()
         while True:
             await asyncio.sleep(self._desk.parts.ready_every_s)
-            if self._desk.blocked is None and not self._desk.ledger.busy:
+            if self._desk.blocked is None:
                 with suppress(WriterError):  # the ledger says so itself: cancels alone
                     await self._desk.write([self._announce()])
 
