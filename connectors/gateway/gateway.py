@@ -58,7 +58,7 @@ class Gateway:
         self._socket = LocalSocket(desk)
         self._dead_man = DeadMan(desk, desk.parts.dead_man_ms)
         self._stopped = asyncio.Event()
-        self._log_quiet_ns = 0
+        self._log_quiet_ns = self._commits = 0
         self.turned_s = time.monotonic()  # when its loop last turned
 
     def stop(self) -> None:
@@ -144,10 +144,12 @@ class Gateway:
 
     def _watch_ledger(self, lived_ns: int) -> None:
         """Without the log, from a commit that fails or hangs on: cancels alone."""
-        desk = self.desk
-        self._log_quiet_ns = self._log_quiet_ns + lived_ns if desk.ledger.busy else 0
-        hangs = self._log_quiet_ns >= desk.parts.silent_s * 1e9
-        if (hangs or desk.ledger.broken) and not desk.cancel_only:
+        desk, before = self.desk, self._commits
+        self._commits = desk.ledger.commits
+        hangs = desk.ledger.busy and self._commits == before
+        self._log_quiet_ns = self._log_quiet_ns + lived_ns if hangs else 0
+        silent = self._log_quiet_ns >= desk.parts.silent_s * 1e9
+        if (silent or desk.ledger.broken) and not desk.cancel_only:
             log.critical("the log takes nothing: only cancels are sent from here on")
             desk.cancel_only = True
             desk.cancel_all("LOG_UNREACHABLE")

@@ -39,7 +39,7 @@ class _Unit(NamedTuple):
 
 class Ledger:
     """`broken` is the error after which nothing can be written any more; None while it can. `lost`
-    is given the events that may not have been written then.
+    is given the events that may not have been written then. `commits` counts transactions.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Ledger:
         self._pool = ThreadPoolExecutor(1, "ledger")
         self._waiting: list[_Unit] = []
         self._running: asyncio.Task[None] | None = None
+        self.commits = 0
         self.broken: WriterError | None = None
         self.lost: Callable[[list[Any]], None] = lambda events: None
 
@@ -132,6 +133,7 @@ class Ledger:
             except TapeError as error:  # it happened all the same, and the fold knows it
                 self._break(Aborted(f"an event cannot be written: {error}"), batch)
                 return
+            self.commits += 1
             for unit in batch:
                 if not unit.done.done():  # nobody waits any more
                     unit.done.set_result(None)

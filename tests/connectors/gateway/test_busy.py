@@ -52,3 +52,17 @@ def test_a_busy_gateway_says_that_it_is_ready(
             await until(lambda: announced(records) > said + 5, "said again and again")
 
     play(tmp_path, act, ready_every_s=0.01)
+
+
+def test_a_log_that_takes_all_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though something waits to be committed for longer than it may hang."""
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        async with repeated(never_idle(gateway, monkeypatch), FRAME_S):
+            begun = time.monotonic()
+            await until(lambda: time.monotonic() > begun + 2 * SILENT_S or gateway.desk.cancel_only)
+            assert not gateway.desk.cancel_only
+
+    play(tmp_path, act, silent_s=SILENT_S)
