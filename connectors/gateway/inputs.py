@@ -5,15 +5,16 @@ clock and risk (whose epochs follow the clock's ticks).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import Any, Final
 
 from connectors.gateway.desk import Desk
 from connectors.gateway.past import BREAKS, CONTROL, DECISIONS, RECON_CONTROL
 from connectors.gateway.sender import Sender
 from connectors.log.interface import Message, Tp
-from connectors.log.places import partitions
+from connectors.log.places import by_log_time, partitions
 from connectors.signing import Scope, Verifier
 from pipelines.gateway import scopes
 from pipelines.gateway.holdings import concerns
@@ -78,10 +79,8 @@ class Inputs:
         loop = asyncio.get_running_loop()
         while True:
             found = await loop.run_in_executor(self._pool, self._reader.poll, 500, POLL_S)
-            # Control before decisions, whatever came first: a halt that has arrived is obeyed.
-            for tp in sorted(found, key=lambda tp: _FOLLOWED.index(tp.topic)):
-                for message in found[tp]:
-                    self.take(tp.topic, message)
+            for topic, message in in_turn(found):
+                self.take(topic, message)
             await asyncio.sleep(0 if found else IDLE_S)
 
     def close(self) -> None:
@@ -134,5 +133,15 @@ class Inputs:
         return self._verifier.holds(topic, message.key() or b"", message.value(), headers)
 
 
+def in_turn(found: Mapping[Tp, Sequence[Message]]) -> Iterator[tuple[str, Message]]:
+    """Control before decisions, whatever came first: a halt that has arrived is obeyed. Who halts
+    and who resumes, by log time, as after a restart.
+    """
+    tps = sorted(found, key=lambda tp: (_FOLLOWED[tp.topic], tp))
+    for _, together in groupby(tps, key=lambda tp: _FOLLOWED[tp.topic]):
+        for tp, message in by_log_time({tp: found[tp] for tp in together}):
+            yield tp.topic, message
+
+
 _ALIVE: Final[dict[str, CancelReason]] = {CLOCK: "CLOCK_SILENT", RISK_EPOCHS: "RISK_SILENT"}
-_FOLLOWED: Final = (CLOCK, RISK_EPOCHS, CONTROL, RECON_CONTROL, BREAKS, DECISIONS)
+_FOLLOWED: Final = {CLOCK: 0, RISK_EPOCHS: 0, CONTROL: 1, RECON_CONTROL: 1, BREAKS: 2, DECISIONS: 3}

@@ -11,7 +11,7 @@ from connectors.control import NotThisLog
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.snapshots import Saved, newest
 from connectors.log.interface import Log, Message, Tp
-from connectors.log.places import place_of
+from connectors.log.places import by_log_time, place_of
 from connectors.signing import Scope
 from pipelines.gateway import scopes
 from pipelines.gateway.fold import OrderFold, raw_id
@@ -66,17 +66,21 @@ def read_since(base: Saved, log: Log, codec: Codec, account: str) -> Past:
     """The past from a snapshot on. `base` is used up."""
     key, positions = account.encode(), dict[Tp, int]()
 
-    def read(topic: str) -> list[tuple[Message, Any]]:
+    def read(topic: str) -> list[Message]:
         tp = place_of(log, topic, key)
         low, positions[tp] = log.bounds(tp)
         found = log.read(tp, base.positions.get(tp, low), positions[tp], DEADLINE_S)
-        return [(m, codec.decode(m.value())) for m in found if topic == CONTROL or m.key() == key]
+        return [m for m in found if topic == CONTROL or m.key() == key]
 
-    control = [event for _, event in read(CONTROL)]
+    def decoded(messages: list[Message]) -> list[Any]:
+        return [codec.decode(m.value()) for m in messages]
+
+    latching = by_log_time({topic: read(topic) for topic in (CONTROL, RECON_CONTROL)})
+    control = decoded([message for _, message in latching])
     scope = base.scope or _scope(control)
-    control += [event for _, event in read(RECON_CONTROL)]
-    decisions, told = read(DECISIONS), [event for _, event in read(EVENTS)]
-    raw = [event for _, event in read(RAW)]
+    decided = read(DECISIONS)
+    decisions = list(zip(decided, decoded(decided), strict=True))
+    told, raw = decoded(read(EVENTS)), decoded(read(RAW))
     known = {e.cl_ord_id for e in told if hasattr(e, "cl_ord_id")}
     acted = [e for _, e in decisions if not isinstance(e, OrderApproved) or e.cl_ord_id in known]
     held = [event for event in control if concerns(event, account)]
@@ -88,7 +92,7 @@ def read_since(base: Saved, log: Log, codec: Codec, account: str) -> Past:
     states = base.states
     for event in control:
         states = scopes.evolve(states, event)
-    breaks = _open_breaks(base.breaks, [event for _, event in read(BREAKS)])
+    breaks = _open_breaks(base.breaks, decoded(read(BREAKS)))
     return Past(base.fold, scope, states, pending, positions, breaks)
 
 

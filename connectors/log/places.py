@@ -1,12 +1,19 @@
-"""Where on a log something lies: the partitions of topics, and the one that a key is in."""
+"""Where on a log something lies: the partitions of topics, the one that a key is in, and what of
+several comes first.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
+from itertools import accumulate
+from typing import TypeVar
 
 from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Tp
 from connectors.partitioner import murmur2_partition
+
+_Place = TypeVar("_Place", bound=Hashable)
 
 
 def partitions(log: Log, *topics: str) -> list[Tp]:
@@ -32,3 +39,14 @@ def read_whole(log: Log, topic: str, deadline_s: float) -> list[Message]:
     """Every committed record of a topic, partition by partition. Raises what `Log.read` raises."""
     tps = partitions(log, topic)
     return [message for tp in tps for message in log.read(tp, *log.bounds(tp), deadline_s)]
+
+
+def by_log_time(found: Mapping[_Place, Sequence[Message]]) -> list[tuple[_Place, Message]]:
+    """Records of some partitions in the order in which pipelines take them: log time is the running
+    maximum of a partition's timestamps; where it is equal, the order given.
+    """
+    timed: list[tuple[int, _Place, Message]] = []
+    for place, messages in found.items():
+        times = accumulate((message.timestamp()[1] for message in messages), max)
+        timed += [(ms, place, m) for ms, m in zip(times, messages, strict=True)]
+    return [(place, message) for _, place, message in sorted(timed, key=lambda one: one[0])]

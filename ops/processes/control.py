@@ -11,7 +11,7 @@ from connectors.control import ControlWriter, identify
 from connectors.gateway import latch
 from connectors.gateway.local_socket import Ask, NotTold, ask_gateway, socket_paths
 from connectors.log.interface import Log
-from connectors.log.places import partitions
+from connectors.log.places import by_log_time, partitions
 from ops.processes.clients import codec_of, kafka_log
 from ops.settings import Settings
 from pipelines.gateway.scopes import Scope
@@ -115,13 +115,11 @@ def latched(log: Log, codec: Codec) -> list[Latched]:
 
 
 def _decisions(log: Log, codec: Codec) -> Iterator[Any]:
-    """Trading states by time of decision, those of both topics."""
-    found = []
-    for tp in partitions(log, *TOPICS):
-        low, end = log.bounds(tp)
-        found += [(m.timestamp()[1], m.value()) for m in log.read(tp, low, end, READ_S)]
-    for _, value in sorted(found, key=lambda one: one[0]):
-        event = codec.decode(value)
+    """Trading states by log time, those of both topics."""
+    tps = partitions(log, *TOPICS)
+    found = {tp: log.read(tp, *log.bounds(tp), READ_S) for tp in tps}
+    for _, message in by_log_time(found):
+        event = codec.decode(message.value())
         if isinstance(event, (*STATES, TradingResumed)):
             yield event
 

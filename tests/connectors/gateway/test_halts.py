@@ -2,7 +2,9 @@
 
 1. Halted by either: what rests is canceled, nothing is sent, also after a restart, until resumed.
 2. Halted between the commit and the first byte: the order does not leave.
-3. The socket: its mode, its answers, what it refuses.
+3. What people and reconciliation decide: in the order of its times, by a running gateway as by one
+   that starts.
+4. The socket: its mode, its answers, what it refuses.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import stat
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,15 +20,20 @@ from typing import Any
 import pytest
 
 from connectors.gateway.gateway import Gateway
+from connectors.gateway.halts import Halts
+from connectors.gateway.inputs import in_turn
 from connectors.gateway.latch import NAME, Halt, hold, release
 from connectors.gateway.ledger import EVENTS
 from connectors.gateway.local_socket import Ask, NotTold, Told, ask_gateway, socket_path
-from connectors.gateway.past import CONTROL
+from connectors.gateway.past import CONTROL, RECON_CONTROL, read_past
+from connectors.orderport import order_port
 from connectors.simulated.server import VenueServer
+from ops.processes.control import latched
+from pipelines.gateway import scopes
 from pipelines.gateway.scopes import Scope
 from schemas import events
 from tests.connectors.asynchronous import run, until
-from tests.connectors.gateway.rig import ACCOUNT, BTC, Records, approval, memory, running
+from tests.connectors.gateway.rig import ACCOUNT, BTC, CODEC, Records, approval, memory, running
 from tests.connectors.gateway.test_gateway import dropped, play, reaches
 from tests.connectors.simulated.rig import options, quote
 
@@ -75,6 +83,28 @@ def test_a_latch_that_cannot_be_read_halts_all(tmp_path: Path) -> None:
     records = play(tmp_path, act)
     assert dropped(records) == ["STATE_UNREADABLE"]
     assert canceled(records) == ["STATE_UNREADABLE"]
+
+
+POSITION = (ACCOUNT, None, BTC)
+HALTED = events.TradingHalted(*POSITION, True, "RECONCILIATION", "", "drift", "b", 1)
+RESUMED = events.TradingResumed(*POSITION, "OPERATOR", *WHO, None, 1)
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_halt_by_reconciliation_holds_until_it_is_resumed(tmp_path: Path, resumed: bool) -> None:
+    records = memory()
+    told = [(RECON_CONTROL, HALTED), (CONTROL, RESUMED)]
+    for topic, event in told if resumed else reversed(told):
+        records.write(topic, event)
+        time.sleep(0.002)  # they are apart by the log's clock
+    past = read_past(records.log, CODEC, ACCOUNT, order_port("BINANCE"))
+    assert past.states.latched == ({} if resumed else {POSITION: scopes.HALTED})
+    assert bool(latched(records.log, CODEC)) is not resumed
+    running_on = Halts(tmp_path)
+    found = {tp: records.log.read(tp, *records.log.bounds(tp), ASK_S) for tp in past.positions}
+    for _, message in in_turn({tp: each for tp, each in found.items() if tp.topic in dict(told)}):
+        running_on.follow(CODEC.decode(message.value()))
+    assert running_on.log == past.states
 
 
 def test_another_scope_is_left_alone(tmp_path: Path) -> None:
