@@ -1,8 +1,9 @@
 """Takes an account's open orders from the venue and verifies that they are gone. It needs neither
 the log nor a gateway.
 
-Ask, cancel, and ask again when nothing that was sent before can still arrive: a receive window
-after the last request, and after the beginning, for a gateway may have had an order on its way.
+Ask, cancel, and ask again when nothing that was sent before can still arrive: a receive window,
+which may begin with a stamp that lies ahead, after the last request, and after the beginning, for a
+gateway may have had an order on its way.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from connectors.gateway.keys import Key
 from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport, boottime_ns
 from connectors.orderport.clock import ask_clock
 from connectors.orderport.interface import UNREADABLE, OrderPort, Request
+from pipelines.gateway.gate import FUTURE_STAMP_MS
 from pipelines.gateway.reports import Stamp
 from schemas.events import OpenOrder
 
@@ -74,8 +76,8 @@ class _Clearing:
         self._found = Cleared(False, None, detail="the venue did not answer")
 
     async def run(self, limit: float) -> Cleared:
-        window_s = self._account.recv_window_ms / 1_000
-        self._alive_until = time.monotonic() + window_s
+        alive_s = (self._account.recv_window_ms + FUTURE_STAMP_MS) / 1_000
+        self._alive_until = time.monotonic() + alive_s
         await self._know_clock()
         while (asked := time.monotonic()) < limit:
             left = await self._look()
@@ -83,7 +85,7 @@ class _Clearing:
                 return self._found._replace(verified=True, detail="")
             if left and self._wanted.only is None:
                 await self._cancel(sorted({order.instrument for order in left}))
-                self._alive_until = time.monotonic() + window_s
+                self._alive_until = time.monotonic() + alive_s
             pause_s = max(EVERY_S, self._quiet_until - time.monotonic())
             await asyncio.sleep(min(pause_s, max(0.0, limit - time.monotonic())))
         return self._found

@@ -149,8 +149,11 @@ def _alarms(
     settings: Settings, ways: tuple[Way, ...], cleared: Cleared, told: list[Told], halt: Halt
 ) -> tuple[str, ...]:
     found = []
-    if not any(way.worked for way in ways):
+    latched, *answered = (way.worked for way in ways)
+    if not (latched or any(answered)):
         found.append("nothing keeps a gateway from sending: no path worked")
+    elif not any(answered):
+        found.append("only the latch file works: a gateway that does not read it may still send")
     if not cleared.verified:
         found.append(f"not verified at the venue: {cleared.detail}; {shown(cleared)}")
     elif halt.strategy is not None and not ways[1].worked:

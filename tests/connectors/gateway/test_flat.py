@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from connectors.orderport import order_port
 from connectors.orderport.binance_spot.port import BinanceSpot
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
+from pipelines.gateway.gate import FUTURE_STAMP_MS
 from schemas.secret import Secret
 from tests.connectors.asynchronous import run, until
 from tests.connectors.gateway.rig import ACCOUNT, BTC, key_text
@@ -100,6 +102,20 @@ def test_an_order_on_its_way_is_waited_for(tmp_path: Path) -> None:
         asked = server.rest.requests
         clearing = asyncio.create_task(cleared(server))
         await until(lambda: server.rest.requests > asked + 3, "the first look")
+        await rest(client, 1)
+        assert (await clearing).verified
+        assert not open_orders(server)
+
+    play(tmp_path, act)
+
+
+def test_an_order_stamped_ahead_is_waited_for_longer(tmp_path: Path) -> None:
+    """Its receive window begins when the venue's clock reaches its stamp."""
+
+    async def act(server: VenueServer, client: Client) -> None:
+        begun = time.monotonic()
+        clearing = asyncio.create_task(cleared(server))
+        await until(lambda: time.monotonic() > begun + (WINDOW_MS + FUTURE_STAMP_MS / 2) / 1_000)
         await rest(client, 1)
         assert (await clearing).verified
         assert not open_orders(server)

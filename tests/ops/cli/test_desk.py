@@ -43,7 +43,8 @@ def test_the_venue_is_free_of_orders_without_log_and_gateway(tmp_path: Path) -> 
             assert flat.stdout == "nothing is open; 1 cancels\n"
             await client.order("BUY", "0.1", "90")
             killed = await asyncio.to_thread(tape, "kill", *WHY, **where)
-            assert killed.returncode == 0, killed
+            assert killed.returncode == 1, killed
+            assert "only the latch file works" in killed.stderr
             assert [line.split()[:2] for line in killed.stdout.splitlines()] == [
                 ["latch", "done"],
                 ["gateway", "FAILED"],

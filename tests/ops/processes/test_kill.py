@@ -112,6 +112,18 @@ def test_where_no_path_works_a_free_venue_is_not_enough(tmp_path: Path) -> None:
     run(main())
 
 
+def test_a_latch_that_nobody_may_look_at_is_not_enough(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            done = await pulled(settings(tmp_path, server.url), Halt(None, None, None, *WHO), away)
+            assert [way.worked for way in done.ways] == [True, False, False]
+            assert done.cleared.verified
+            [alarm] = done.alarms
+            assert alarm.startswith("only the latch file works: ")
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("gateway", "says"),
     [
