@@ -82,7 +82,7 @@ class Book:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.by_order_id: dict[str, str] = {}
+        self.by_order_id: dict[tuple[str, str], str] = {}  # instrument, the venue's id: ours
         self.live: dict[str, None] = {}
         self.missing: dict[str, None] = {}  # orders with fewer fills seen than the venue counts
         self.positions: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
@@ -154,10 +154,9 @@ class Book:
 
     def restore(self, entries: Mapping[str, Entry], live: Iterable[str]) -> None:
         """Takes up orders as they were; what was filled is in `positions` and `parents` already."""
-        for cl_ord_id, entry in entries.items():
+        for entry in entries.values():
             self._keep(entry)
-            if entry.order_id is not None:
-                self.by_order_id[entry.order_id] = cl_ord_id
+            self._name(entry)
             key = entry.approved.instrument, entry.approved.side
             self._working[key] = EXACTLY.add(self._working[key], _share(entry).working)
         self.live = dict.fromkeys(live)
@@ -166,7 +165,8 @@ class Book:
         """Drops the orders that ended before, and parents of which none is left."""
         gone = [name for name, entry in self.entries.items() if entry.ended_before(before_ns)]
         for name in gone:
-            self.by_order_id.pop(self.entries.pop(name).order_id or "", None)
+            entry = self.entries.pop(name)
+            self.by_order_id.pop((entry.approved.instrument, entry.order_id or ""), None)
         left = {entry.approved.parent_id for entry in self.entries.values()} if gone else set()
         for parent_id in [name for name in self.parents if gone and name not in left]:
             del self.parents[parent_id]
@@ -176,12 +176,16 @@ class Book:
         if old != new or not before.sent:
             self._add(approved, old, new)
         self._keep(after)
-        if after.order_id is not None:
-            self.by_order_id[after.order_id] = approved.cl_ord_id
+        self._name(after)
         if new.open:
             self.live[approved.cl_ord_id] = None
         else:
             self.live.pop(approved.cl_ord_id, None)
+
+    def _name(self, entry: Entry) -> None:
+        if entry.order_id is not None:
+            one = entry.approved
+            self.by_order_id[one.instrument, entry.order_id] = one.cl_ord_id
 
     def _add(self, approved: OrderApproved, old: _Share, new: _Share) -> None:
         """What an order adds to the sums now, in place of what it did."""

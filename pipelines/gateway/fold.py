@@ -274,7 +274,8 @@ class OrderFold:
             self._emit(event)
 
     def _fill(self, fill: FillReport, cause: Cause) -> None:
-        cl_ord_id = fill.cl_ord_id or self.book.by_order_id.get(fill.order_id, "")
+        ours = self.book.by_order_id.get((fill.instrument, fill.order_id), "")
+        cl_ord_id = fill.cl_ord_id or ours
         entry = self.book.entries.get(cl_ord_id)
         if entry is not None and entry.order.state != "APPROVED":  # what was never sent is foreign
             self._emit(answers.filled(entry, fill, cause))
@@ -338,7 +339,7 @@ class OrderFold:
         """
         return (
             isinstance(report, FillReport)
-            and report.order_id not in self.book.by_order_id
+            and (report.instrument, report.order_id) not in self.book.by_order_id
             and report.order_id not in inquiry.others
             and _within(entry, report)
         )

@@ -27,9 +27,12 @@ class OrderReport(NamedTuple):
 
 
 class FillReport(NamedTuple):
-    """One trade. `cl_ord_id` None where the venue names its own id alone."""
+    """One trade. `cl_ord_id` None where the venue names its own id alone; that is unique in an
+    instrument only.
+    """
 
     cl_ord_id: str | None
+    instrument: str
     order_id: str
     trade_id: str
     side: Side

@@ -18,8 +18,8 @@ ROUNDS: Final = 2
 class Inquiry(NamedTuple):
     """One order in doubt. `dead_ns`: when its request can no longer arrive, `apart_ns` between the
     rounds; nanoseconds of one clock. `request_ids` of the answers that count. `others`: the venue's
-    ids of orders that this round's answers list under other names; `pages`: how many of its answers
-    were full, the last of them up to the id `after`.
+    ids of orders of its instrument that this round's answers list under other names; `pages`: how
+    many of its answers were full, the last of them up to the id `after`.
     """
 
     cl_ord_id: str

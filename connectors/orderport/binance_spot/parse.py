@@ -66,30 +66,30 @@ _decode = msgspec.json.Decoder(float_hook=str).decode
 _BROKEN: Final = (*UNREADABLE, AttributeError)
 
 
-def read_response(kind: Kind, status: int, body: bytes) -> list[Report]:
+def read_response(venue: str, kind: Kind, status: int, body: bytes) -> list[Report]:
     """See `Reader`."""
     try:
         said = _decode(body)
         if status >= 400:
             return [_error(status, said)]
         if kind == "TRADES":
-            return [*map(_trade, rows(said)), *_page(said, "id")]
+            return [*(_trade(venue, row) for row in rows(said)), *_page(said, "id")]
         if kind == "CLOSED_ORDERS":
             return [*map(_listed, rows(said)), *_page(said, "orderId")]
         if kind == "OPEN_ORDERS":
             return [*map(_listed, rows(said))]
-        return _answer(kind, said)
+        return _answer(venue, kind, said)
     except _BROKEN as error:
         return [DoubtReport(f"{status}: {type(error).__name__}", readable=False)]
 
 
-def read_frame(payload: bytes) -> list[Report]:
+def read_frame(venue: str, payload: bytes) -> list[Report]:
     """See `Reader`."""
     try:
         event = _decode(payload).get("event")
         if not isinstance(event, dict) or event.get("e") != "executionReport":
             return []
-        return _execution(event)
+        return _execution(venue, event)
     except _BROKEN:
         return []  # the frame is on the log; reconciliation finds what it would have told
 
@@ -117,11 +117,11 @@ def _page(said: list[dict[str, Any]], id_: str) -> list[Report]:
     return [PageReport(_id(said[-1][id_]))] if len(said) >= ROWS_MAX else []
 
 
-def _answer(kind: Kind, said: dict[str, Any]) -> list[Report]:
+def _answer(venue: str, kind: Kind, said: dict[str, Any]) -> list[Report]:
     """To a new order or a cancel. The fills of a new order stand in it; it was open before them."""
     name = said["origClientOrderId"] if kind == "CANCEL" else said["clientOrderId"]
     now = _order(said, name)
-    fills: list[Report] = [_fill(said, name, one) for one in rows(said.get("fills", []))]
+    fills: list[Report] = [_fill(venue, said, name, one) for one in rows(said.get("fills", []))]
     if not fills:
         return [now]
     return [now._replace(standing="OPEN", cum_qty=Decimal(0)), *fills, now]
@@ -147,10 +147,11 @@ def _expiry(status: str) -> OrderExpiry:
     return "SELF_MATCH" if status == "EXPIRED_IN_MATCH" else "VENUE_DECIDED"
 
 
-def _fill(order: dict[str, Any], name: str, said: dict[str, Any]) -> FillReport:
+def _fill(venue: str, order: dict[str, Any], name: str, said: dict[str, Any]) -> FillReport:
     """In the answer to a new order: it took what it was filled with."""
     return FillReport(
         name,
+        _instrument(venue, order["symbol"]),
         _id(order["orderId"]),
         _id(said["tradeId"]),
         _SIDES[order["side"]],
@@ -163,9 +164,10 @@ def _fill(order: dict[str, Any], name: str, said: dict[str, Any]) -> FillReport:
     )
 
 
-def _trade(said: dict[str, Any]) -> FillReport:
+def _trade(venue: str, said: dict[str, Any]) -> FillReport:
     return FillReport(
         None,
+        _instrument(venue, said["symbol"]),
         _id(said["orderId"]),
         _id(said["id"]),
         "BUY" if said["isBuyer"] else "SELL",
@@ -178,7 +180,7 @@ def _trade(said: dict[str, Any]) -> FillReport:
     )
 
 
-def _execution(event: dict[str, Any]) -> list[Report]:
+def _execution(venue: str, event: dict[str, Any]) -> list[Report]:
     """`c` is the cancel's own id where the order was canceled, and `C` the order's."""
     name = _text(event["C"] or event["c"])
     now = OrderReport(
@@ -193,6 +195,7 @@ def _execution(event: dict[str, Any]) -> list[Report]:
         return [now]
     fill = FillReport(
         name,
+        _instrument(venue, event["s"]),
         _id(event["i"]),
         _id(event["t"]),
         _SIDES[event["S"]],
@@ -204,6 +207,11 @@ def _execution(event: dict[str, Any]) -> list[Report]:
         time_ns(event["T"]),
     )
     return [fill, now]
+
+
+def _instrument(venue: str, symbol: Any) -> str:
+    """Raises `TypeError`."""
+    return f"{_text(symbol)}.{venue}"
 
 
 def _text(said: Any) -> str:

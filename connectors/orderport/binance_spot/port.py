@@ -56,10 +56,10 @@ class BinanceSpot:
         return Stamp(int(found.get("timestamp", 0)), int(found.get("recvWindow", 0)))
 
     def read_response(self, kind: Kind, status: int, body: bytes) -> list[Report]:
-        return parse.read_response(kind, status, body)
+        return parse.read_response(self.venue, kind, status, body)
 
     def read_frame(self, payload: bytes) -> list[Report]:
-        return parse.read_frame(payload)
+        return parse.read_frame(self.venue, payload)
 
     def submit(self, order: OrderApproved) -> Request:
         """FULL: the answer names the fills, so that they do not wait for the stream."""

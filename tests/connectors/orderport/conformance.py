@@ -48,6 +48,7 @@ async def fills_are_told_in_the_answer_and_found_as_trades(rig: Rig) -> None:
         Decimal("0.1"),
         "TAKER",
     )
+    assert fill.instrument == rig.instrument
     assert (end.standing, end.cum_qty) == ("FILLED", Decimal("0.1"))
     for order_id in (fill.order_id, None):
         [trade] = await rig.ask(rig.port.trades(rig.instrument, order_id, 0, "A2"))

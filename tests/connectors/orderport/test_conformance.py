@@ -45,9 +45,9 @@ def test_binance_spot(tmp_path: Path, key: Key, check: Callable[[Rig], Awaitable
 
 
 EXECUTION = {
-    "e": "executionReport", "c": "A1", "C": "", "i": 7, "X": "FILLED", "x": "TRADE", "z": "1",
-    "t": 3, "S": "BUY", "L": "100", "l": "1", "n": "0", "N": None, "m": False,
-    "T": 1_700_000_000_000,
+    "e": "executionReport", "s": "BTCUSDT", "c": "A1", "C": "", "i": 7, "X": "FILLED",
+    "x": "TRADE", "z": "1", "t": 3, "S": "BUY", "L": "100", "l": "1", "n": "0", "N": None,
+    "m": False, "T": 1_700_000_000_000,
 }  # fmt: skip
 
 
@@ -58,6 +58,7 @@ EXECUTION = {
         ({"T": "abc"}, 0),
         ({"T": True}, 0),
         ({"c": ["A1"]}, 0),
+        ({"s": None}, 0),
         ({"i": None}, 0),
         ({"S": "HOLD"}, 0),
     ],

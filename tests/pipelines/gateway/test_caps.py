@@ -134,8 +134,8 @@ class Desk:
             one = entry.approved
             qty = (entry.order.reserved_qty * share).quantize(D("1e-10"))
             trade = FillReport(
-                one.cl_ord_id, f"V{one.cl_ord_id}", f"{len(entry.order.trades)}", one.side,
-                D(100), qty, ZERO, "USDT", "TAKER",
+                one.cl_ord_id, one.instrument, f"V{one.cl_ord_id}", f"{len(entry.order.trades)}",
+                one.side, D(100), qty, ZERO, "USDT", "TAKER",
             )  # fmt: skip
             self.fold.apply(frame([trade]))
 

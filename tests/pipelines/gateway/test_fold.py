@@ -57,7 +57,7 @@ def stands(standing: Standing, cum: str = "0", name: str = "C1") -> OrderReport:
 
 def trade(number: int, qty: str, name: str | None = "C1", order_id: str = "V-C1") -> FillReport:
     return FillReport(
-        name, order_id, f"T{number}", "BUY", Decimal(100), Decimal(qty), ZERO, "BNB", "TAKER"
+        name, BTC, order_id, f"T{number}", "BUY", Decimal(100), Decimal(qty), ZERO, "BNB", "TAKER"
     )
 
 
