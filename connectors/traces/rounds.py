@@ -13,7 +13,7 @@ from typing import Any, Final
 from connectors.orderport.interface import Request
 from connectors.traces.ids import ids_of, request_ids, round_ids, sampled
 from connectors.traces.spans import Newest, Put, Span, facts_of
-from schemas.events import BreakCleared, BreakFound, OrderFilled, TradesObserved
+from schemas.events import AccountTrade, BreakCleared, BreakFound, OrderFilled, TradesObserved
 
 SERVICE: Final = "venue-watch"
 ROUNDS_MAX, TRADES_MAX = 1_000, 10_000
@@ -27,7 +27,7 @@ class RoundSpans:
         self._waiting = Newest[list[Span]](ROUNDS_MAX)
         self._kept = Newest[bool](ROUNDS_MAX)
         self._begun_ns = Newest[int](ROUNDS_MAX)
-        self._listed = Newest[TradesObserved](TRADES_MAX)  # by (order, trade) at the venue
+        self._listed = Newest[TradesObserved](TRADES_MAX)  # by `_name`
 
     def asked(
         self, name: str, request: Request, start_ns: int, end_ns: int, failed: bool = False
@@ -60,7 +60,7 @@ class RoundSpans:
     def listed(self, name: str, seen: TradesObserved) -> None:
         """Trades were asked for, which is because something differs."""
         for trade in seen.trades:
-            self._listed.put(f"{trade.order_id}/{trade.trade_id}", seen)
+            self._listed.put(_name(trade), seen)
         self._keep(name)
 
     def heard(self, event: Any, now_ns: int) -> None:
@@ -69,7 +69,7 @@ class RoundSpans:
             if self._begun_ns.get(event.snapshot_id) is not None:
                 self._keep(event.snapshot_id)
         elif isinstance(event, OrderFilled) and event.reconciled:
-            seen = self._listed.pop(f"{event.order_id}/{event.trade_id}")
+            seen = self._listed.pop(_name(event))
             if seen is not None:
                 self._found(event, seen, now_ns)
 
@@ -78,7 +78,7 @@ class RoundSpans:
         its order.
         """
         above = round_ids(self._account, seen.snapshot_id)
-        ids = request_ids(above, f"found/{event.order_id}/{event.trade_id}")
+        ids = request_ids(above, f"found/{_name(event)}")
         start_ns = min(seen.ts_recv_ns, now_ns)
         links = (ids_of(event),)
         span = Span(SERVICE, "found", ids, start_ns, now_ns, facts_of(event), links=links)
@@ -95,3 +95,8 @@ class RoundSpans:
         for span in self._waiting.pop(name) or ():
             if self._put is not None:
                 self._put(span)
+
+
+def _name(trade: AccountTrade | OrderFilled) -> str:
+    """The venue's ids are unique in an instrument only."""
+    return f"{trade.instrument}/{trade.order_id}/{trade.trade_id}"

@@ -85,7 +85,7 @@ class Trading:
         self.seen: dict[Name, Seen] = {}
         self.delays_ns: dict[Name, int] = {}
         self._names: dict[str, Name] = {}
-        self._filled: set[tuple[str, str]] = set()
+        self._filled: set[tuple[str, str, str]] = set()
 
     def see(self, item: Input) -> None:
         event = item.event
@@ -106,8 +106,8 @@ class Trading:
         at_ns = event.ts_recv_ns if event.ts_event_ns is None else event.ts_event_ns
         if isinstance(event, OrderAccepted):
             self.delays_ns.setdefault(name, at_ns - self.seen[name].at_ns)
-        elif (event.order_id, event.trade_id) not in self._filled:
-            self._filled.add((event.order_id, event.trade_id))
+        elif (trade := (name.instrument, event.order_id, event.trade_id)) not in self._filled:
+            self._filled.add(trade)
             fill = name._replace(fill=0)
             while fill in self.seen:
                 fill = fill._replace(fill=(fill.fill or 0) + 1)

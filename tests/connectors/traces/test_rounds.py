@@ -91,6 +91,18 @@ def test_a_missing_fill_is_linked_to_where_its_order_was() -> None:
     assert found.links == (ids_of(FILL),)
 
 
+def test_missing_fills_of_one_id_are_each_in_their_instrument() -> None:
+    watched = Watched()
+    fills = [FILL._replace(instrument=name) for name in ("BTCUSDT.BINANCE", "ETHUSDT.BINANCE")]
+    watched.list_trades(
+        *(made(AccountTrade, instrument=f.instrument, order_id="1", trade_id="2") for f in fills)
+    )
+    for fill in fills:
+        watched.spans.heard(fill, 90)
+    assert watched.names() == [*LISTED, "found", "found"]
+    assert watched.shown[-2].ids.span != watched.shown[-1].ids.span
+
+
 def test_a_venue_that_does_not_answer_is_shown_with_the_round_that_follows() -> None:
     watched = Watched()
     watched.spans.asked("w/3", ASK, 100, 110, failed=True)

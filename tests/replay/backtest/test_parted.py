@@ -123,6 +123,10 @@ def fill(**changes: Any) -> tuple[str, dict[str, Any]]:
     return "OrderFilled", {**terms, **changes}
 
 
+ETH = {"cl_ord_id": "D", "instrument": "ETHUSDT.BINANCE"}  # the venue's ids are the other's, too
+BESIDE = ["equal", "equal", "only live", "only live"]
+
+
 @pytest.mark.parametrize(
     ("live", "simulated", "kinds"),
     [
@@ -144,6 +148,7 @@ def fill(**changes: Any) -> tuple[str, dict[str, Any]]:
         ([ask(), fill(), fill()], [ask(), fill()], ["equal", "equal"]),
         ([ask(), fill(), fill(trade_id="2")], [ask(), fill()], ["equal", "equal", "only live"]),
         ([ask(account="other"), fill()], [], []),
+        ([ask(), ask(**ETH), fill(), fill(**ETH)], [ask(), ask(**ETH)], BESIDE),
     ],
 )
 def test_kinds(live: list[Any], simulated: list[Any], kinds: list[str]) -> None:
