@@ -31,12 +31,15 @@ class Caller(NamedTuple):
 
     def alive(self, now_ns: int) -> None:
         """Raises -1021."""
-        if self.stamp_ns >= now_ns + AHEAD_NS_MAX:
-            raise Refusal(
-                -1021, "Timestamp for this request was 1000ms ahead of the server's time."
-            )
-        if now_ns - self.stamp_ns > self.recv_window_ns:
-            raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
+        check_age(self.stamp_ns, self.recv_window_ns, now_ns)
+
+
+def check_age(stamp_ns: int, recv_window_ns: int, now_ns: int) -> None:
+    """Whether a request may still be taken, or already. Raises -1021."""
+    if stamp_ns >= now_ns + AHEAD_NS_MAX:
+        raise Refusal(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if now_ns - stamp_ns > recv_window_ns:
+        raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
 class Guard:

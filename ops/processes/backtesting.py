@@ -38,7 +38,7 @@ PATTERNS: Final = (
     *("pipelines/*.py", "pipelines/*/*.py", "replay/backtest/*.py", "connectors/orderport/**/*.py"),
     *(
         f"connectors/simulated/{name}.py"
-        for name in ("errors", "market", "render", "server", "venue")
+        for name in ("errors", "guard", "market", "render", "server", "venue")
     ),
 )
 

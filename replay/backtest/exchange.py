@@ -11,6 +11,7 @@ import msgspec
 
 from connectors.orderport.interface import Request
 from connectors.simulated.errors import Refusal, refusal
+from connectors.simulated.guard import check_age
 from connectors.simulated.journal import MemoryJournal
 from connectors.simulated.market import VENUE
 from connectors.simulated.render import Trade, cancel_form, full_form
@@ -18,6 +19,7 @@ from connectors.simulated.server import INSTRUMENTS
 from connectors.simulated.venue import Report, Venue
 from pipelines.exact import ZERO
 from pipelines.gateway.caps import Quote
+from pipelines.gateway.reports import Stamp
 from pipelines.matching.depth import Quotes
 from pipelines.matching.exchange import assume, skim
 from pipelines.matching.model import (
@@ -35,6 +37,7 @@ from pipelines.matching.model import (
 from pipelines.matching.state import Book, Exchange, Market
 from schemas.events import LimitsChanged, QuoteChanged
 
+NS_PER_MS: Final = 1_000_000
 _encode: Final = msgspec.json.Encoder().encode
 _KNOWN: Final = {one.symbol: one for one in INSTRUMENTS}
 
@@ -107,11 +110,15 @@ class SimulatedVenue:
         bid, ask = (book.depth.sides[side].best() for side in ("BUY", "SELL"))
         return None if bid is None or ask is None else Quote(bid, ask, self._now_ns())
 
-    def answer(self, request: Request) -> Answer:
-        """Takes a request of the gateway's. Reports have left by then."""
+    def answer(self, request: Request, stamp: Stamp) -> Answer:
+        """Takes a request of the gateway's, unless it travelled for too long. Reports have left by
+        then.
+        """
         self.catch_up()
         sent = dict(request.parameters)
+        stamp_ns, window_ns = (ms * NS_PER_MS for ms in stamp)
         try:
+            check_age(stamp_ns, window_ns, self._now_ns())
             said = self._place(sent) if request.method == "POST" else self._cancel(sent)
         except Refusal as refused:
             return Answer(refused.status, _encode(refused.body()))

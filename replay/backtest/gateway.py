@@ -113,7 +113,7 @@ class Gateway:
 
     def _arrive(self, request: Request, sent: VenueRequestSent) -> None:
         """At the venue. Its reports are on their way before the answer is."""
-        answer = self._venue.answer(request)
+        answer = self._venue.answer(request, self._port.stamp(sent.parameters))
         self._wire.back(lambda: self._answered(sent, answer.status, answer.body))
 
     def _answered(self, sent: VenueRequestSent, status: int, body: bytes) -> None:

@@ -40,6 +40,7 @@ from schemas.codec import Codec
 from schemas.events import (
     OrderApproved,
     OrderFilled,
+    OrderRejected,
     QuoteChanged,
     TradePrinted,
     VenueRequestSent,
@@ -218,6 +219,15 @@ def test_fills_come_after_their_approvals() -> None:
     approved = {one.cl_ord_id: one for one in events(example(), OrderApproved)}
     for fill in events(example(), OrderFilled):
         assert fill.ts_recv_ns >= approved[fill.cl_ord_id].ts_recv_ns + 10 * MS
+
+
+def test_what_travels_longer_than_its_window_is_refused() -> None:
+    """As live: a request may be taken for a second."""
+    done = run(log_of(captured(SECONDS)), order_ms=Decimal(1_001))
+    refused = events(done, OrderRejected)
+    assert refused
+    assert {one.reason for one in refused} == {"TIMESTAMP_OUTSIDE_WINDOW"}
+    assert not events(done, OrderFilled)
 
 
 def test_jitter_follows_its_seed() -> None:
