@@ -213,8 +213,9 @@ def test_open_orders_are_counted_for_each_symbol() -> None:
     step(exchange, Transfer("A", "USDT", Decimal(1_000)), 0)
 
     def place(symbol: str, number: int) -> None:
-        terms = ("BUY", "LIMIT", "GTC", Decimal(99), Decimal(1))
-        step(exchange, PlaceOrder("A", symbol, f"c{number}", *terms), 0)
+        px, qty = Decimal(99), Decimal(1)
+        order = PlaceOrder("A", symbol, f"c{number}", "BUY", "LIMIT", "GTC", px, qty)
+        step(exchange, order, 0)
 
     for number, symbol in enumerate(["BTCUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT"]):
         place(symbol, number)

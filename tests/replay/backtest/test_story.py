@@ -20,8 +20,8 @@ def told(*events: Any) -> Story:
 
 def mark(px: str) -> MarkPublished:
     fill = example().story.fills[0].event
-    px_, ns = Decimal(px), 0
-    return MarkPublished(fill.venue, fill.instrument, px_, px_, px_, px_, ns)
+    exact = Decimal(px)
+    return MarkPublished(fill.venue, fill.instrument, exact, exact, exact, None, 0)
 
 
 def test_a_fall_between_two_ticks_counts() -> None:

@@ -151,7 +151,7 @@ def test_the_example_trades_on_it(shipped: Path) -> None:
 
 def test_another_import_is_another_backtest(tmp_path: Path) -> None:
     """Where a corrected file has as many rows, the offsets are the same."""
-    found = []
+    found: list[Any] = []
     for px in ("61000.1", "61000.2", "61000.1"):
         folder = tmp_path / str(len(found))
         folder.mkdir()
