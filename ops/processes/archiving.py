@@ -21,10 +21,11 @@ from ops.stopping import told_to_stop
 from ops.trimming import delete_before
 from replay.archive.errors import ArchiveAway, ArchiveError
 from replay.archive.run import Archived, archive, topics_of
+from replay.archive.signed import LastSigned
 from replay.archive.store import FolderStore, Store
 from replay.archive.trim import plan, trimmable
 from replay.times import EVERYTHING, Span
-from replay.verify.signature import sign_days
+from replay.verify.signature import own, sign_days
 from schemas.errors import RegistryError
 from schemas.secret import Secret
 
@@ -66,9 +67,10 @@ def archive_once(
     store = archive_of(settings)
     with alone(settings, store), closing(kafka_log(settings)) as log:
         codec = codec_of(settings)
-        names = topics_of(codec, topics)
-        done = archive(log, codec, store, names, span, accept_gap, partial(report, "archive"))
-        done.signed = sign_days(store, archive_key(settings).reveal().encode())
+        names, last = topics_of(codec, topics), last_signed(settings, store)
+        told = partial(report, "archive")
+        done = archive(log, codec, store, names, span, accept_gap, told, last)
+        done.signed = sign_days(store, archive_key(settings).reveal().encode(), last)
         if trim:
             done.trimmed = plan(log, codec, store, [t for t in trimmable(codec) if t in names])
             delete_before(settings, {one.tp: one.upto for one in done.trimmed})
@@ -98,6 +100,12 @@ def archive_follow(
         except (LogUnreachable, RegistryError, ArchiveAway) as error:
             logger.warning("%s; trying again in %g s", error, every_s)
         stop.wait(every_s)
+
+
+def last_signed(settings: Settings, store: Store) -> LastSigned:
+    """What the run folder knows of the archive's signed days."""
+    holds = own(archive_key(settings).reveal().encode())
+    return LastSigned(FolderStore(settings.run_dir), store.root, holds)
 
 
 def archive_key(settings: Settings) -> Secret:

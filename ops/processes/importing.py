@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from ops.archives import archive_of
-from ops.processes.archiving import alone, archive_key
+from ops.processes.archiving import alone, archive_key, last_signed
 from ops.settings import Settings
 from ops.stack.progress import Report
+from replay.archive.signed import LastSigned
 from replay.archive.store import Store
 from replay.history import binance, table
 from replay.history.files import Parse, rows_of
@@ -61,16 +62,24 @@ def _import(
 ) -> list[tuple[Source, Import | None]]:
     store = archive_of(settings, root)
     with alone(settings, store):
-        done = [_one(store, *file, report) for file in files]
-        sign_days(store, archive_key(settings).reveal().encode())
+        last = last_signed(settings, store)
+        done = [_one(store, last, *file, report) for file in files]
+        sign_days(store, archive_key(settings).reveal().encode(), last)
     return done
 
 
 def _one(
-    store: Store, path: Path, source: Source, parse: Parse, delimiter: str, report: Report
+    store: Store,
+    last: LastSigned,
+    path: Path,
+    source: Source,
+    parse: Parse,
+    delimiter: str,
+    report: Report,
 ) -> tuple[Source, Import | None]:
     step = partial(report, f"import {path.name}")
     step(0, None)
-    made = load(store, source, rows_of(path, parse, delimiter), lambda rows: step(rows, None))
+    rows = rows_of(path, parse, delimiter)
+    made = load(store, source, rows, lambda count: step(count, None), last)
     step(1, 1)
     return source, made

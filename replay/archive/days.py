@@ -15,6 +15,7 @@ from replay.archive.layout import DAYS, FileName, day_manifest, parse, schema_fi
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index
 from replay.archive.schemas import kept_ids
+from replay.archive.signed import UNKNOWN, Last, LastSigned
 from replay.archive.source import partitions
 from replay.archive.store import UNFINISHED, Store
 
@@ -48,7 +49,11 @@ def _listed(store: Store, name: str) -> bytes:
 
 
 def write(
-    store: Store, before: Mapping[str, bytes], files: Index, changed: Iterable[str]
+    store: Store,
+    before: Mapping[str, bytes],
+    files: Index,
+    changed: Iterable[str],
+    last: LastSigned = UNKNOWN,
 ) -> list[str]:
     """Brings the day manifests in line with the files: those of `changed` days, those whose list
     of files is another, and every later one. The days written. `before`: what `kept` gave before
@@ -56,12 +61,15 @@ def write(
 
     A day is closed once the archive holds a later one. The signature of a manifest that changes
     is no longer one, and goes; before any manifest is written, so that wherever this ends what is
-    signed follows what is there.
+    signed follows what is there. `last` then tells of what stays signed alone.
     """
-    days = by_day(files)
-    _require_as_signed(store, before, days)
+    days, noted = by_day(files), last.read()
+    _require_as_signed(store, before, days, noted)
+    _require_last(store, before, last, noted)
     planned = _planned(store, before, days, set(changed))
     fresh = {day: data for day, data in planned if data != before.get(day_manifest(day))}
+    if noted and fresh and min(fresh) <= noted.day:
+        last.write(_newest_before(before, min(fresh)))
     for name in map(day_manifest, fresh):
         if name + SIGNATURE in before:
             store.remove(name + SIGNATURE)
@@ -90,17 +98,25 @@ def _planned(
         previous = manifest.digest(data)
 
 
+def _newest_before(before: Mapping[str, bytes], day: str) -> Last | None:
+    names = [n for n in before if n.endswith(".json") and n < day_manifest(day)]
+    return Last(_day(names[-1]), manifest.digest(before[names[-1]])) if names else None
+
+
 def _require_as_signed(
-    store: Store, before: Mapping[str, bytes], days: Mapping[str, list[FileName]]
+    store: Store,
+    before: Mapping[str, bytes],
+    days: Mapping[str, list[FileName]],
+    noted: Last | None,
 ) -> None:
-    """A signed day is never signed anew over another past than its own, nor without a file of its
-    own. Raises `ArchiveCorrupt`.
+    """A signed day, and one before the day noted last, is never signed anew over another past than
+    its own, nor without a file of its own. Raises `ArchiveCorrupt`.
     """
     previous = None
     for name, data in before.items():
         if not name.endswith(".json"):
             continue
-        if name + SIGNATURE in before:
+        if name + SIGNATURE in before or (noted and _day(name) <= noted.day):
             _require_follows(store, before, name, previous)
             _none_lost(store, name, _said(data)[0], days.get(_day(name), ()))
         previous = manifest.digest(data)
@@ -118,8 +134,26 @@ def _require_follows(
     if kept(store) != before:
         raise ArchiveConflict(f"{store.root}/{name}")
     raise ArchiveCorrupt(
-        f"{store.root}/{name} is signed, but it or the day before it is not what was signed: "
+        f"{store.root}/{name} was signed, but it or the day before it is not what was signed: "
         "`tape verify` tells what changed; put that back from a copy of the archive"
+    )
+
+
+def _require_last(
+    store: Store, before: Mapping[str, bytes], last: LastSigned, noted: Last | None
+) -> None:
+    """Raises `ArchiveConflict` where another archiver is at work."""
+    if noted is None:
+        return
+    name = day_manifest(noted.day)
+    data, signature = before.get(name, b""), before.get(name + SIGNATURE, b"")
+    if manifest.digest(data) == noted.sha256 or last.holds(data, signature):
+        return
+    if kept(store) != before:
+        raise ArchiveConflict(f"{store.root}/{name}")
+    raise ArchiveCorrupt(
+        f"{store.root}/{name} is not what was signed last, by {last.place}: put it back from a "
+        "copy of the archive, or remove the note where you know why it is another"
     )
 
 

@@ -24,6 +24,7 @@ from replay.archive.reader import Index, of_names, superseded
 from replay.archive.rows import Records, records_of
 from replay.archive.same import differing
 from replay.archive.seam import JoinedLog
+from replay.archive.signed import UNKNOWN, LastSigned
 from replay.archive.source import ArchiveLog, keep_partitions
 from replay.archive.store import UNFINISHED, Store
 from replay.archive.trim import Trim
@@ -77,11 +78,13 @@ def archive(
     span: Span = EVERYTHING,
     accept_gap: bool = False,
     on_progress: OnProgress = lambda done, total: None,
+    last: LastSigned = UNKNOWN,
 ) -> Archived:
     """Archives what is committed and not archived yet, up to the end of the span. The span's
     beginning is where partitions begin that the archive does not have. Raises `TapeError`.
     """
     done = Archived()
+    last.begin(store)
     _require_recorded(store)
     counts = _counts(log, topics)
     found = of_names(store.root, store.names())
@@ -97,7 +100,7 @@ def archive(
         for count in _Group(log, codec, store, group, done).run():
             read += count
             on_progress(read, total)
-    _settle(store, done)
+    _settle(store, done, last)
     on_progress(total, total)
     return done
 
@@ -108,14 +111,14 @@ def _require_recorded(store: Store) -> None:
         raise OtherLog(f"{store.root} holds imported history: a log needs an archive of its own")
 
 
-def _settle(store: Store, done: Archived) -> None:
+def _settle(store: Store, done: Archived, last: LastSigned) -> None:
     """Brings the days in line, then removes what longer files have taken the place of, in this
     order: a day's manifest never names a file that is gone.
     """
     before = days.kept(store)
     names = store.names()
     found = of_names(store.root, names)
-    done.days = days.write(store, before, found, {f.day for f in done.files})
+    done.days = days.write(store, before, found, {f.day for f in done.files}, last)
     for name in [*superseded(names), *(n for n in names if n.endswith(UNFINISHED))]:
         store.remove(name)
 

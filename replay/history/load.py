@@ -17,6 +17,7 @@ from replay.archive.manifest import FileManifest, Origin
 from replay.archive.reader import of_names
 from replay.archive.rows import Records, records
 from replay.archive.schemas import archived_ids
+from replay.archive.signed import UNKNOWN, LastSigned
 from replay.archive.source import keep_partitions
 from replay.archive.staged import Staged
 from replay.archive.store import UNFINISHED, Store
@@ -33,12 +34,17 @@ OnRows = Callable[[int], None]
 
 
 def load(
-    store: Store, source: Source, rows: Iterable[Row], on_rows: OnRows = lambda _: None
+    store: Store,
+    source: Source,
+    rows: Iterable[Row],
+    on_rows: OnRows = lambda _: None,
+    last: LastSigned = UNKNOWN,
 ) -> Import | None:
     """What was imported; None where the same file was before. Raises `BadHistory`, `ArchiveError`;
     nothing is there then that was not there before.
     """
     require_own(store)
+    last.begin(store)
     known = imports.read(store)
     begun = next((one for one in known if not one.done), None)
     if begun is not None and not begun.holds(source):
@@ -49,11 +55,16 @@ def load(
     for name in store.names():
         if name.endswith(UNFINISHED):
             store.remove(name)
-    return _load(store, known, source, rows, on_rows)
+    return _load(store, known, source, rows, on_rows, last)
 
 
 def _load(
-    store: Store, known: list[Import], source: Source, rows: Iterable[Row], on_rows: OnRows
+    store: Store,
+    known: list[Import],
+    source: Source,
+    rows: Iterable[Row],
+    on_rows: OnRows,
+    last: LastSigned,
 ) -> Import:
     staged = Staged(store)
     try:
@@ -62,7 +73,7 @@ def _load(
         staged.commit()
     finally:
         staged.discard()
-    _settle(store, [*known, made], written)
+    _settle(store, [*known, made], written, last)
     made = replace(made, done=True)
     imports.write(store, [*known, made])
     return made
@@ -125,9 +136,10 @@ def _import(
     return Import(*source, tp.partition, start, end, first_ms, last_ms, before_ms)
 
 
-def _settle(store: Store, known: list[Import], written: list[FileManifest]) -> None:
+def _settle(
+    store: Store, known: list[Import], written: list[FileManifest], last: LastSigned
+) -> None:
     """Partitions and days, in line with the files."""
     keep_partitions(store, imports.partitions(known))
-    days.write(
-        store, days.kept(store), of_names(store.root, store.names()), {one.day for one in written}
-    )
+    before, changed = days.kept(store), {one.day for one in written}
+    days.write(store, before, of_names(store.root, store.names()), changed, last)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from replay.archive.days import SIGNATURE
 from replay.archive.layout import DAYS, FileName, day_manifest, parse
 from replay.archive.manifest import canonical, digest
+from replay.archive.signed import Check
 from replay.archive.store import UNFINISHED, Store
 from replay.verify.findings import Audit
-from replay.verify.signature import Check
 
 _SUFFIX = ".json"
 

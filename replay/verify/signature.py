@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from connectors.signing import private_key, public_key
 from replay.archive.days import SIGNATURE, days, read
 from replay.archive.errors import ArchiveConflict
 from replay.archive.layout import day_manifest
+from replay.archive.manifest import digest
+from replay.archive.signed import UNKNOWN, Check, Last, LastSigned
 from replay.archive.store import Store
-
-Check = Callable[[bytes, bytes], bool]
 
 
 def checked_by(pem: bytes) -> Check:
     """Whether a signature holds for some bytes, by a public key in PEM. Raises `BadKey`."""
-    key = public_key(pem)
+    return _checked(public_key(pem))
 
+
+def own(pem: bytes) -> Check:
+    """The same by the private key in PEM that signs. Raises `BadKey`."""
+    return _checked(private_key(pem).public_key())
+
+
+def _checked(key: Ed25519PublicKey) -> Check:
     def holds(data: bytes, signature: bytes) -> bool:
         try:
             key.verify(signature, data)
@@ -30,17 +35,23 @@ def checked_by(pem: bytes) -> Check:
     return holds
 
 
-def sign_days(store: Store, pem: bytes) -> list[str]:
+def sign_days(store: Store, pem: bytes, last: LastSigned = UNKNOWN) -> list[str]:
     """Signs every closed day that is not signed yet, with a private key in PEM; the days signed.
+    The newest of all is noted.
 
     Raises `BadKey`, and `ArchiveError` where the archive cannot be read or written.
     """
-    key, signed = private_key(pem), []
+    key, signed, newest = private_key(pem), [], ""
     for day in days(store):
         name = day_manifest(day)
-        if not store.exists(name + SIGNATURE) and read(store, day)["closed"]:
+        if store.exists(name + SIGNATURE):
+            newest = day
+        elif read(store, day)["closed"]:
             _sign(store, key, name)
             signed.append(day)
+            newest = day
+    if newest:
+        last.write(Last(newest, digest(store.read(day_manifest(newest)))))
     return signed
 
 

@@ -37,6 +37,23 @@ def test_a_folder_is_imported_once_and_signed(tmp_path: Path) -> None:
     assert "imported before" in again.stdout
 
 
+def test_a_signed_day_that_was_changed_is_not_signed_anew(tmp_path: Path) -> None:
+    for day in (8, 9):
+        assert (
+            tape("binance-vision", str(FILES / f"ETHUSDT-trades-2024-08-0{day}.zip")).exit_code == 0
+        )
+    changed = tmp_path / "imported" / "_days" / "2024-08-08.json"
+    changed.write_bytes(changed.read_bytes().replace(b'"rows":', b'"rows":1'))
+    signature = changed.with_name("2024-08-08.json.sig")
+    signature.unlink()
+    done = tape("binance-vision", str(FILES / "BTCUSDT-trades-2024-08-08.zip"))
+    assert done.exit_code == 2
+    assert (
+        f"{changed} is not what was signed last, by {tmp_path}/archive-signed.json" in done.stderr
+    )
+    assert not signature.exists()
+
+
 def test_what_a_folder_holds_besides_is_noted(tmp_path: Path) -> None:
     folder = tmp_path / "downloads"
     folder.mkdir()

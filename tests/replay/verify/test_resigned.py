@@ -14,10 +14,12 @@ from connectors.log.memory import MemoryLog
 from replay.archive import days
 from replay.archive.errors import ArchiveConflict, ArchiveCorrupt
 from replay.archive.layout import day_manifest
+from replay.archive.manifest import digest
 from replay.archive.reader import index
 from replay.archive.run import archive
+from replay.archive.signed import NOTES, Last, LastSigned
 from replay.archive.store import FolderStore, Store
-from replay.verify.signature import sign_days
+from replay.verify.signature import own, sign_days
 from tests.connectors.epochs import toy
 from tests.replay.archive.crash import DyingStore, Killed
 from tests.replay.archive.rig import bytes_of
@@ -39,8 +41,27 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, log: MemoryLog) -> Shelf:
 
 def signed_again(shelf: Shelf, log: MemoryLog, store: Store | None = None) -> None:
     """Another `tape archive`."""
-    archive(log, toy.CODEC, store or shelf.store, PIPELINE_TOPICS)
-    sign_days(shelf.store, (shelf.root.parent / "key.pem").read_bytes())
+    key, last = (shelf.root.parent / "key.pem").read_bytes(), noted(shelf)
+    archive(log, toy.CODEC, store or shelf.store, PIPELINE_TOPICS, last=last)
+    sign_days(shelf.store, key, last)
+
+
+def noted(shelf: Shelf) -> LastSigned:
+    """What a run folder beside the archive knows."""
+    holds = own((shelf.root.parent / "key.pem").read_bytes())
+    return LastSigned(FolderStore(shelf.root.parent), str(shelf.root), holds)
+
+
+def known(shelf: Shelf, log: MemoryLog, folder: Path) -> Shelf:
+    """A copy, and a note of its newest signed day."""
+    copy = copied(shelf, folder)
+    signed_again(copy, log)
+    assert noted(copy).read() == last_of(copy)
+    return copy
+
+
+def last_of(shelf: Shelf) -> Last:
+    return Last(DAYS[1], digest(shelf.store.read(day_manifest(DAYS[1]))))
 
 
 def test_a_forged_day_without_its_signature_is_not_signed_anew(
@@ -50,10 +71,59 @@ def test_a_forged_day_without_its_signature_is_not_signed_anew(
     name = next(n for n in index(forged.store)[Tp(toy.TRADES, 1)] if n.day == DAYS[0])
     forge_unsigned(forged, name, with_price(3))
     before = bytes_of(forged.root)
-    with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} is signed"):
+    with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} was signed"):
         signed_again(forged, log)
     assert bytes_of(forged.root) == before
     assert audited(forged, DAYS[0]).findings
+
+
+@pytest.mark.parametrize("day", DAYS[:2])
+def test_nor_where_the_signatures_of_all_later_days_are_gone(
+    shelf: Shelf, log: MemoryLog, tmp_path: Path, day: str
+) -> None:
+    forged = known(shelf, log, tmp_path)
+    name = next(n for n in index(forged.store)[Tp(toy.TRADES, 1)] if n.day == day)
+    forge_unsigned(forged, name, with_price(3))
+    for path in forged.root.glob("_days/*.sig"):
+        path.unlink()
+    with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} "):
+        signed_again(forged, log)
+    assert not [*forged.root.glob("_days/*.sig")]
+
+
+def test_nor_where_all_day_manifests_are_gone(shelf: Shelf, log: MemoryLog, tmp_path: Path) -> None:
+    harmed = known(shelf, log, tmp_path)
+    shutil.rmtree(harmed.root / "_days")
+    with pytest.raises(ArchiveCorrupt, match=f"{NOTES}: put it back"):
+        signed_again(harmed, log)
+    assert not [*harmed.root.glob("_days/*.sig")]
+
+
+def test_an_archive_that_was_removed_begins_anew(
+    shelf: Shelf, log: MemoryLog, tmp_path: Path
+) -> None:
+    removed = known(shelf, log, tmp_path)
+    shutil.rmtree(removed.root)
+    signed_again(removed, log)
+    assert bytes_of(removed.root) == bytes_of(shelf.root)
+    assert noted(removed).read() == last_of(removed)
+
+
+def test_what_another_archiver_signed_is_taken(
+    shelf: Shelf, log: MemoryLog, tmp_path: Path
+) -> None:
+    one = known(shelf, log, tmp_path)
+    noted(one).write(last_of(one)._replace(sha256="another"))
+    signed_again(one, log)
+    assert noted(one).read() == last_of(one)
+
+
+def test_a_note_that_cannot_be_read_is_named(shelf: Shelf, log: MemoryLog, tmp_path: Path) -> None:
+    one = known(shelf, log, tmp_path)
+    for data in (b"{", b"[]", b'{"a":1}'):
+        (one.root.parent / NOTES).write_bytes(data)
+        with pytest.raises(ArchiveCorrupt, match=f"{NOTES} does not say"):
+            signed_again(one, log)
 
 
 def test_a_day_whose_manifest_and_files_are_gone_is_missed(
@@ -66,7 +136,7 @@ def test_a_day_whose_manifest_and_files_are_gone_is_missed(
         signed_again(harmed, log)
     for path in harmed.root.glob(f"_days/{DAYS[0]}.*"):
         path.unlink()
-    with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} is signed"):
+    with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} was signed"):
         signed_again(harmed, log)
 
 
@@ -76,7 +146,7 @@ def test_a_signed_manifest_that_cannot_be_read_is_not_written_anew(
 ) -> None:
     harmed = copied(shelf, tmp_path)
     harmed.store.write(day_manifest(DAYS[1]), data)
-    with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} is signed"):
+    with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} was signed"):
         signed_again(harmed, log)
 
 
@@ -94,15 +164,16 @@ def test_days_that_grow_are_signed_anew_wherever_the_archiver_dies(
     lagged = tmp_path / "lagged"
     some = [topic for topic in PIPELINE_TOPICS if topic != toy.TRADES]
     archive(log, toy.CODEC, FolderStore(lagged), some)
-    sign_days(FolderStore(lagged), key)
     for dies_at in range(0, 1_000, 3):
         grown = shelf._replace(root=tmp_path / f"{dies_at}" / "archive")
         shutil.copytree(lagged, grown.root)
         shutil.copy(shelf.root.parent / "key.pem", grown.root.parent)
+        sign_days(grown.store, key, noted(grown))
         try:
             signed_again(grown, log, DyingStore(grown.root, dies_at))
             break
         except Killed:
             signed_again(grown, log)
             assert bytes_of(grown.root) == bytes_of(shelf.root), f"dead before change {dies_at}"
+            assert noted(grown).read() == last_of(grown)
     assert dies_at > 30
