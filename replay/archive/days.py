@@ -66,7 +66,8 @@ def write(
     days, noted = by_day(files), last.read()
     _require_as_signed(store, before, days, noted)
     _require_last(store, before, last, noted)
-    planned = _planned(store, before, days, set(changed))
+    signed = {day for day in days if _was_signed(before, day_manifest(day), noted)}
+    planned = _planned(store, before, days, set(changed), signed)
     fresh = {day: data for day, data in planned if data != before.get(day_manifest(day))}
     if noted and fresh and min(fresh) <= noted.day:
         last.write(_newest_before(before, min(fresh)))
@@ -79,18 +80,25 @@ def write(
 
 
 def _planned(
-    store: Store, before: Mapping[str, bytes], days: Mapping[str, list[FileName]], fresh: set[str]
+    store: Store,
+    before: Mapping[str, bytes],
+    days: Mapping[str, list[FileName]],
+    fresh: set[str],
+    signed: set[str],
 ) -> Iterator[tuple[str, bytes]]:
-    """What each day's manifest has to be."""
+    """What each day's manifest has to be. Of a signed day that is not fresh, what it says of a file
+    stays, so that one that was changed since shows.
+    """
     previous = None
     for number, (day, names) in enumerate(days.items()):
         closed = number + 1 < len(days)
         entries, means = _said(before.get(day_manifest(day), b""))
         listed = entries if day not in fresh else {}
+        kept_on = listed if day in signed else {}
         used = means if closed else {}  # the open day's is always up to date
         if not used or list(listed) != [n.path for n in names]:
             read_again = {n: _listed(store, n.manifest) for n in names}
-            listed = {n.path: _entry(n, found) for n, found in read_again.items()}
+            listed = {n.path: kept_on.get(n.path) or _entry(n, d) for n, d in read_again.items()}
             used = _means(store, [manifest.load(d, n) for n, d in read_again.items()])
         body = {"date": day, "closed": closed, "previous": previous, "files": list(listed.values())}
         data = manifest.canonical(body | used)
@@ -116,10 +124,14 @@ def _require_as_signed(
     for name, data in before.items():
         if not name.endswith(".json"):
             continue
-        if name + SIGNATURE in before or (noted and _day(name) <= noted.day):
+        if _was_signed(before, name, noted):
             _require_follows(store, before, name, previous)
             _none_lost(store, name, _said(data)[0], days.get(_day(name), ()))
         previous = manifest.digest(data)
+
+
+def _was_signed(before: Mapping[str, bytes], name: str, noted: Last | None) -> bool:
+    return name + SIGNATURE in before or (noted is not None and _day(name) <= noted.day)
 
 
 def _require_follows(

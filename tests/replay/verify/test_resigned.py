@@ -4,6 +4,7 @@ grows is.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from connectors.log.memory import MemoryLog
 from replay.archive import days
 from replay.archive.errors import ArchiveConflict, ArchiveCorrupt
 from replay.archive.layout import day_manifest
-from replay.archive.manifest import digest
+from replay.archive.manifest import canonical, digest
 from replay.archive.reader import index
 from replay.archive.run import archive
 from replay.archive.signed import NOTES, Last, LastSigned
@@ -23,7 +24,7 @@ from replay.verify.signature import own, sign_days
 from tests.connectors.epochs import toy
 from tests.replay.archive.crash import DyingStore, Killed
 from tests.replay.archive.rig import bytes_of
-from tests.replay.verify.forge import forge_unsigned, with_price
+from tests.replay.verify.forge import forge_unsigned, rewrite, with_price
 from tests.replay.verify.rounds import audited
 from tests.replay.verify.shelf import DAYS, PIPELINE_TOPICS, Shelf, made, recorded
 from tests.replay.verify.test_verify import copied
@@ -138,6 +139,31 @@ def test_a_day_whose_manifest_and_files_are_gone_is_missed(
         path.unlink()
     with pytest.raises(ArchiveCorrupt, match=rf"{day_manifest(DAYS[1])} was signed"):
         signed_again(harmed, log)
+
+
+@pytest.mark.parametrize("noting", [False, True])
+def test_a_file_that_was_added_does_not_have_the_others_signed_anew(
+    shelf: Shelf, log: MemoryLog, tmp_path: Path, noting: bool
+) -> None:
+    forged = (known if noting else copied_of)(shelf, log, tmp_path)
+    name = next(n for n in index(forged.store)[Tp(toy.TRADES, 1)] if n.day == DAYS[0])
+    rewrite(forged, name, with_price(3))
+    for path in forged.root.glob("_days/*.sig") if noting else ():
+        path.unlink()
+    other = name._replace(topic="md.quote.v1")
+    for kind in ("path", "manifest"):
+        target = forged.root / getattr(other, kind)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(forged.root / getattr(name, kind), target)
+    said = json.loads((forged.root / other.manifest).read_bytes())
+    (forged.root / other.manifest).write_bytes(canonical(said | {"topic": other.topic}))
+    signed_again(forged, log)
+    found = {finding.file for finding in audited(forged, DAYS[0]).findings}
+    assert {name.path, name.manifest} <= found
+
+
+def copied_of(shelf: Shelf, log: MemoryLog, folder: Path) -> Shelf:
+    return copied(shelf, folder)
 
 
 @pytest.mark.parametrize("data", [b"none", b"[]", b"{}"])
