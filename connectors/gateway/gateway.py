@@ -1,6 +1,7 @@
 """The process `tape run gateway`: one account, from the fence to the last cancel.
 
-0   stopped: no order of ours is open any more, as far as could be asked
+0   stopped: no order of ours is open any more
+1   stopped with orders that may be open: one line names them
 2   could not run: one clear line
 70  fenced: another gateway has the account. Never restart, page
 71  the log was away and is back: everything was canceled; restart
@@ -44,6 +45,12 @@ STOP_S: Final = 5.0
 SAVE_S: Final = 0.1
 LOG_AGAIN_S: Final = 1.0
 TOPICS: Final = (RAW, EVENTS, SNAPSHOTS, CONTROL, RECON_CONTROL, BREAKS, DECISIONS)
+
+
+class LeftOpen(TapeError):
+    """Stopped, and not every order of ours is known to have ended at the venue."""
+
+    exit_code = 1
 
 
 class Gateway:
@@ -196,8 +203,9 @@ class Gateway:
                 await self._dead_man.disarm()
                 self._save()
         except TimeoutError:
-            left = ", ".join(self.desk.fold.book.live)
-            log.critical("stopped with orders that may be open: %s", left)
+            if left := ", ".join(self.desk.fold.book.live):
+                raise LeftOpen(f"stopped with orders that may be open: {left}") from None
+            log.warning("stopped before everything that was asked was answered")
 
 
 def open_gateway(parts: Parts) -> Gateway:
