@@ -6,6 +6,7 @@ outputs of one cause with the same topic and key. The log's writer makes the sam
 
 from __future__ import annotations
 
+import re
 from base64 import b32encode
 from hashlib import sha256
 from typing import Final
@@ -13,6 +14,8 @@ from typing import Final
 from pipelines.logic import Position
 
 CL_ORD_ID_BYTES: Final = 20  # 32 characters: venues take up to 36
+is_cl_ord_id: Final = re.compile(r"[A-Za-z0-9._-]{1,36}").fullmatch
+"""What every venue takes, and every client sends as it is."""
 
 
 class OutputIds:

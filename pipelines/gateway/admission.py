@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from pipelines.gateway.book import Book
 from pipelines.gateway.caps import Caps, Quote, Refused, check
+from pipelines.ids import is_cl_ord_id
 from schemas.events import DecisionExpiry, Fact, OrderApproved
 
 AGE_NS_MAX: Final = 2_000_000_000
@@ -32,6 +33,8 @@ def refused(
     caps: Caps,
 ) -> Refused | None:
     """Why an order is not sent; None if it may be. `latched`: what its trading state says."""
+    if not is_cl_ord_id(order.cl_ord_id):
+        return Refused("UNKNOWN", (Fact("cl_ord_id", order.cl_ord_id),))
     entry = book.entries.get(order.cl_ord_id)
     if entry is not None and entry.cancel is not None:
         return Refused("DECISION_SUPERSEDED", (Fact("cancel", entry.cancel),))

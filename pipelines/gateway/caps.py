@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipelines.exact import EXACTLY, ZERO, plain
 from schemas.errors import NotExact, TapeError
@@ -18,6 +19,7 @@ from schemas.events import DecisionExpiry, Fact, OrderApproved
 from schemas.numbers import exact
 
 BASIS = Decimal(10_000)
+_is_instrument: Final = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 _AMOUNTS = ("order_notional_max", "notional_per_day_max")
 
 
@@ -96,7 +98,7 @@ def parse_caps(given: Mapping[str, Any]) -> Caps:
         open_orders_max=_count("open_orders_max", given["open_orders_max"]),
         price_band_bps=_count("price_band_bps", given["price_band_bps"]),
         position_max={
-            _text("position_max", name): _amount(f"position_max.{name}", qty)
+            _instrument(name): _amount(f"position_max.{name}", qty)
             for name, qty in given["position_max"].items()
         },
     )
@@ -106,6 +108,13 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise CapsRefused(f"{name}: {value!r} is no name")
     return value
+
+
+def _instrument(name: Any) -> str:
+    """A part of it goes to the venue, in every request about it."""
+    if not isinstance(name, str) or not _is_instrument(name):
+        raise CapsRefused(f"position_max: {name!r} is no name of an instrument")
+    return name
 
 
 def _flag(name: str, value: Any) -> bool:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from pipelines.exact import ZERO, money
+from pipelines.ids import is_cl_ord_id
 from pipelines.risk.asked import Asked, Request, Worth
 from pipelines.risk.denial import Denial, deny
 from pipelines.risk.limits import Rules
@@ -100,7 +101,7 @@ def _malformed(asked: Asked) -> bool:
     return (
         (side, kind, tif, post_only) not in (_MARKET_SHAPES if px is None else _LIMIT_SHAPES)
         or not ZERO < qty <= whole
-        or not (cl_ord_id and account and strategy)
+        or not (account and strategy and is_cl_ord_id(cl_ord_id))
     )
 
 

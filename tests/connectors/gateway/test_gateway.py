@@ -144,6 +144,7 @@ def test_the_venue_refuses(tmp_path: Path) -> None:
 REFUSALS = [
     pytest.param({"ts_recv_ns": time.time_ns() - 10**10}, {}, "TICK_STALE", id="old tick"),
     pytest.param({"mark_ts_recv_ns": 1}, {}, "MARK_STALE", id="old mark"),
+    pytest.param({"cl_ord_id": "my order"}, {}, "UNKNOWN", id="no id at a venue"),
     pytest.param({"account": "other"}, {}, "ACCOUNT_FOREIGN", id="another account's"),
     pytest.param({"price": Decimal(120)}, {}, "CAP_PRICE", id="far from its own quote"),
     pytest.param({"scope": Scope("test", "another")}, {}, "SIGNATURE_INVALID", id="another log's"),

@@ -85,6 +85,7 @@ def test_no_quote_no_order() -> None:
         ({"live": "yes"}, "neither true nor false"),
         ({"position_max": {}}, "allowed instruments"),
         ({"account": ""}, "no name"),
+        ({"position_max": {"BTC USDT.BINANCE": "1"}}, "no name of an instrument"),
         ({"leverage": 3}, "does not know leverage"),
     ],
 )

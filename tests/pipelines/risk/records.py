@@ -52,7 +52,7 @@ scopes = st.tuples(
 def requests(draw: st.DrawFn) -> tuple[str, Any]:
     account, strategy = draw(accounts), draw(strategies)
     side, price = draw(st.sampled_from(["BUY", "SELL"])), draw(st.none() | prices)
-    made = request(f"{account}/{draw(names)}", side, draw(quantities), price)
+    made = request(f"{account}.{draw(names)}", side, draw(quantities), price)
     return "request", made._replace(account=account, strategy=strategy)
 
 
@@ -63,7 +63,7 @@ def order_events(draw: st.DrawFn) -> tuple[str, Any]:
         draw(st.sampled_from([*KINDS, "OrderFilled", "OrderFilled", "GatewayReady"])),
         account=account,
         strategy=draw(strategies),
-        cl_ord_id=f"{account}/{draw(names)}",
+        cl_ord_id=f"{account}.{draw(names)}",
         side=draw(st.sampled_from(["BUY", "SELL"])),
         last_qty=Decimal(draw(quantities)),
         last_px=Decimal(draw(prices)),
@@ -79,7 +79,7 @@ def order_events(draw: st.DrawFn) -> tuple[str, Any]:
 @st.composite
 def cancels(draw: st.DrawFn) -> tuple[str, Any]:
     account = draw(accounts)
-    order = f"{account}/{draw(names)}"
+    order = f"{account}.{draw(names)}"
     made = event("CancelRequested", account=account, strategy=draw(strategies), cl_ord_id=order)
     return "request", made
 

@@ -103,6 +103,8 @@ def test_a_gateway_of_the_first_states_form_has_to_say_so_again() -> None:
         pytest.param({"ord_type": "MARKET"}, "ORDER_MALFORMED", id="market order with a price"),
         pytest.param({"price": None}, "ORDER_MALFORMED", id="limit order without a price"),
         pytest.param({"parent_qty": Decimal("0.5")}, "ORDER_MALFORMED", id="above its parent"),
+        pytest.param({"cl_ord_id": "my order"}, "ORDER_MALFORMED", id="no name at a venue"),
+        pytest.param({"cl_ord_id": "A" * 37}, "ORDER_MALFORMED", id="too long a name"),
         pytest.param({"strategy": ""}, "ORDER_MALFORMED", id="nobody's"),
     ],
 )

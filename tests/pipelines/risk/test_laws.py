@@ -164,7 +164,7 @@ def test_the_histories_reach_what_they_should(wanted: str) -> None:
 
 def story() -> str:
     """Outputs and state of a fixed history, as text."""
-    orders = [request(f"{a}/{n}", "BUY", "1", "100") for a in ACCOUNTS for n in range(9)]
+    orders = [request(f"{a}.{n}", "BUY", "1", "100") for a in ACCOUNTS for n in range(9)]
     asked = [("request", o._replace(account=o.cl_ord_id[:5])) for o in orders]
     body, outputs = run(placed(beginning() + asked, [1] * 60), [])
     return body.hex() + repr(outputs)
