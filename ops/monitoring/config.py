@@ -29,7 +29,11 @@ INHIBITED: Final = (
     ('alertname="PrivateStreamDown"', 'alertname="GatewayNotReady"', ("account",)),
     ('alertname="FeedDown"', 'alertname="FeedSilent"', ("venue", "line")),
     ('alertname="PositionDrift"', 'alertname="BreaksOpen"', ("account",)),
-    ('alertname=~"Fenced|ProcessRefused|DigestMismatch"', 'alertname="ProcessDown"', ("process",)),
+    (
+        'alertname=~"Fenced|ProcessRefused|DigestMismatch|OrdersLeftOpen"',
+        'alertname="ProcessDown"',
+        ("process",),
+    ),
     ('alertname="DiskNearlyFull"', 'alertname="DiskFilling"', ("folder",)),
     (
         'alertname="GatewayNotReady"',

@@ -65,11 +65,11 @@ def counted(
     return Case(alert, fires, tuple(Series(*one, gains=True) for one in series))
 
 
-def state(alert: str, state: str) -> Case:
+def state(alert: str, state: str, process: str = "market") -> Case:
     """Told by the supervisor, about a process: the alert carries that one's name."""
-    about = {"supervised": "market", "state": state}
+    about = {"supervised": process, "state": state}
     series = Series("tape_process_state", {**about, "process": "desk"}, 0, 1)
-    return Case(alert, {**about, "process": "market"}, (series,))
+    return Case(alert, {**about, "process": process}, (series,))
 
 
 LINE: Final = {"venue": "BINANCE", "line": "A"}
@@ -100,6 +100,7 @@ CASES: Final[tuple[Case, ...]] = (
     gauge("PrivateStreamDown", "trading_private_stream_up", ACCOUNT, 1, 0),
     gauge("LossLimitReached", "trading_limit_use_ratio", LIMIT, 0.5, 1),
     state("DigestMismatch", "FINDING"),
+    state("OrdersLeftOpen", "FINDING", "gateway"),
     state("Fenced", "FENCED"),
     state("ProcessRefused", "REFUSED"),
     gauge("ProcessDown", "up", UP, 1, 0),
