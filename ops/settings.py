@@ -44,6 +44,8 @@ ROOT = Path(__file__).resolve().parent.parent
 Code = Annotated[str, AfterValidator(str.upper)]
 """A venue or an asset; as part of a variable's name it comes in small letters."""
 AtLeastOne = Annotated[int, Field(ge=1)]
+PemReference = Annotated[str | None, AfterValidator(pem_reference)]
+KeyReference = Annotated[str | None, AfterValidator(key_reference)]
 
 
 class _Section(BaseModel):
@@ -148,12 +150,7 @@ class StrategySettings(_Section):
 class RiskSettings(_Section):
     """The `risk` pipeline. What it decides by are events on the log, not settings."""
 
-    signing_key: str | None = None  # env:NAME or file:PATH of a private key in PEM
-
-    @field_validator("signing_key")
-    @classmethod
-    def _by_reference(cls, signing_key: str | None) -> str | None:
-        return pem_reference(signing_key)
+    signing_key: PemReference = None  # env:NAME or file:PATH of a private key in PEM
 
 
 class GatewaySettings(_Section):
@@ -164,7 +161,7 @@ class GatewaySettings(_Section):
     venue: str = "BINANCE"
     url: str = "http://127.0.0.1:8791"
     socket_url: str = "ws://127.0.0.1:8791/ws-api/v3"
-    key: str | None = None
+    key: KeyReference = None
     caps: Path | None = None
     risk_keys: list[str] = Field(default_factory=list)  # public keys in PEM; default: risk's own
     recv_window_ms: int = Field(default=1_000, ge=100, le=2_000)
@@ -172,22 +169,21 @@ class GatewaySettings(_Section):
     requests_for_cancels: int = Field(default=10, ge=1)
     dead_man_ms: int = Field(default=10_000, ge=0)
 
-    @field_validator("key")
-    @classmethod
-    def _by_reference(cls, key: str | None) -> str | None:
-        return key_reference(key)
+    @model_validator(mode="after")
+    def _orders_have_a_share(self) -> Self:
+        if self.requests_for_cancels >= self.requests_per_second:
+            kept, all_ = self.requests_for_cancels, self.requests_per_second
+            raise ValueError(
+                f"requests_for_cancels, {kept}, is not below requests_per_second, {all_}"
+            )
+        return self
 
 
 class WatchSettings(_Section):
     """`venue-watch`: the gateway's venue, seen with a key that can only read, by reference."""
 
-    key: str | None = None
+    key: KeyReference = None
     every_s: float = Field(default=5.0, gt=0.0)
-
-    @field_validator("key")
-    @classmethod
-    def _by_reference(cls, key: str | None) -> str | None:
-        return key_reference(key)
 
 
 class ReconciliationSettings(_Section):
@@ -245,7 +241,7 @@ class ArchiveSettings(_Section):
     """
 
     root: str | None = None
-    signing_key: str | None = None
+    signing_key: PemReference = None
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^/@]+(/[^@]*)?$")
     encryption: Literal["AES256", "aws:kms"] | None = None
     kms_key: str | None = None
@@ -253,11 +249,6 @@ class ArchiveSettings(_Section):
     cache_bytes: int = Field(default=S3Options.cache_bytes, ge=1)
     attempts: int = Field(default=S3Options.attempts, ge=1)
     timeout_s: float = Field(default=S3Options.timeout_s, gt=0.0)
-
-    @field_validator("signing_key")
-    @classmethod
-    def _by_reference(cls, signing_key: str | None) -> str | None:
-        return pem_reference(signing_key)
 
 
 class MetricsSettings(_Section):

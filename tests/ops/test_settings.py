@@ -89,6 +89,11 @@ def test_a_section_is_merged_from_file_and_environment(
         pytest.param("shrads = 2", "shrads", id="misspelt"),
         pytest.param("[kafka]\nservers = 'a'", "kafka.servers", id="misspelt in a section"),
         pytest.param("shards = ", "tape.toml", id="not TOML"),
+        pytest.param(
+            "[gateway]\nrequests_per_second = 5", "gateway: requests_for_cancels, 10,", id="budget"
+        ),
+        pytest.param("[gateway]\nkey = 'literal'", "gateway.key", id="key"),
+        pytest.param("[risk]\nsigning_key = 'literal'", "risk.signing_key", id="private key"),
         pytest.param("topic_prefix = 'a b'", "topic_prefix", id="not a topic's name"),
     ],
 )
