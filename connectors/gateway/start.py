@@ -68,16 +68,25 @@ class Start:
             if self._desk.gate.waits_for != "ORDERS_QUERIED":
                 continue  # the stream was lost meanwhile
             self._desk.gate = gate.passed(self._desk.gate, "ORDERS_QUERIED")
-            if self._past.breaks:
-                raise NotYet(
-                    f"{len(self._past.breaks)} breaks are open, for example "
-                    f"{min(self._past.breaks)}: clear them first"
-                )
+            await self._reconciled()
+            if self._desk.gate.waits_for != "RECONCILED":
+                continue
             self._desk.gate = gate.passed(self._desk.gate, "RECONCILED")
             self._snapshot_id = snapshot_id
             await self._desk.write([self._announce()])
             log.info("ready: account %s", self._desk.account)
             self.ready.set()
+
+    async def _reconciled(self) -> None:
+        """Until no break is open; raises `NotYet` for one at the start."""
+        broken = self._desk.broken
+        if not broken:
+            return
+        said = f"{len(broken)} breaks are open, for example {min(broken)}: clear them first"
+        if not self.ready.is_set():
+            raise NotYet(said)
+        log.error("no order is sent: %s", said)
+        await self._until(lambda: not broken)
 
     async def keep_ready(self) -> None:
         """Says again and again that orders may come, as long as they may. Until cancelled."""

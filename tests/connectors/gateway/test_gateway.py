@@ -420,6 +420,26 @@ def test_a_lost_stream_is_opened_again_and_every_order_asked_for(tmp_path: Path)
     assert closed == ["CONNECTION_LOST", "GATEWAY_STOPPED"]
 
 
+def test_a_lost_stream_is_not_enough_where_a_break_is_open(tmp_path: Path) -> None:
+    about: Any = {"account": ACCOUNT, "kind": "FILL_FOREIGN", "cl_ord_id": None, "asset": None}
+    found = an_event("BreakFound", **about, trade_id=None, log_qty=None, venue_qty=None)
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        desk = gateway.desk
+        records.write(BREAKS, found)
+        await until(lambda: desk.broken, "the break")
+        assert desk.gate.ready  # it goes on with one
+        gateway._stream._close("lost", "CONNECTION_LOST", "")
+        gateway.start.stream_open.set()
+        await until(lambda: desk.gate.waits_for == "RECONCILED", "all but the break")
+        await reaches(gateway, records.approve(), "DROPPED")
+        records.write(BREAKS, an_event("BreakCleared", **about, trade_id=None))
+        await until(lambda: desk.gate.ready, "ready again")
+        await reaches(gateway, records.approve(), "ACCEPTED")
+
+    assert dropped(play(tmp_path, act)) == ["GATEWAY_NOT_READY"]
+
+
 def test_a_key_that_may_withdraw_is_refused(tmp_path: Path) -> None:
     async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
         raise AssertionError("it became ready")

@@ -54,7 +54,6 @@ async def trade_a_lot(records: Records, gateway: Gateway, server: VenueServer, l
     """Filled, refused by the venue, by us, in doubt, canceled, and one that stays; a break that is
     found and not cleared.
     """
-    records.write(BREAKS, FOUND)
     for _ in range(3):
         filled, resting = records.approve(price=Decimal(101)), records.approve()
         refused = records.approve(price=Decimal("100.001"))
@@ -70,6 +69,8 @@ async def trade_a_lot(records: Records, gateway: Gateway, server: VenueServer, l
     line.cut()
     await until(lambda: not gateway.desk.gate.ready, "the loss")
     await until(lambda: gateway.desk.gate.ready, "ready again")
+    records.write(BREAKS, FOUND)  # not before: no gateway opens its gate with one
+    await until(lambda: gateway.desk.broken, "the break")
 
 
 def moved(transfer_id: str, account: str = ACCOUNT, qty: str = "0.5") -> TransferAnnounced:
