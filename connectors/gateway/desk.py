@@ -238,7 +238,8 @@ class Desk:
         self.pace = self.pace.spent(weight, said.used_weight, self.venue_ts_ms())
         if isinstance(outcome, Answer) and outcome.status in OVER_LIMIT:
             wait_s = said.retry_after_s or 1
-            self._held_until_ns = self.parts.monotonic_ns() + wait_s * 1_000_000_000
+            until_ns = self.parts.monotonic_ns() + wait_s * 1_000_000_000
+            self._held_until_ns = max(self._held_until_ns, until_ns)
             log.critical("the venue asks for silence of %d s", wait_s)
         return said
 

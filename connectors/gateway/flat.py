@@ -135,7 +135,7 @@ class _Clearing:
         self._found = self._found._replace(detail=f"the venue answers {answer.status}")
         if answer.status in OVER_LIMIT:
             wait_s = self._account.port.metered(answer.headers).retry_after_s or 1
-            self._quiet_until = time.monotonic() + wait_s
+            self._quiet_until = max(self._quiet_until, time.monotonic() + wait_s)
 
     async def _know_clock(self) -> None:
         """By the quickest of some answers; without one, the machine's clock serves."""

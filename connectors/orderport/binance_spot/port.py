@@ -38,6 +38,7 @@ _KINDS: Final[dict[tuple[str, str], Kind]] = {
     ("GET", "/api/v3/myTrades"): "TRADES",
 }
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]*").fullmatch
+_NUMBER: Final = re.compile(r"[0-9]{1,9}").fullmatch
 _STAMP: Final = re.compile(r"(?:^|&)(timestamp|recvWindow)=([0-9]{1,15})(?=&|$)")
 
 
@@ -201,10 +202,12 @@ class BinanceSpot:
         return said.get("status") == 200 if said.get("id") == SUBSCRIBE_ID else None
 
     def metered(self, headers: Mapping[str, str]) -> Metered:
-        used, retry = headers.get("x-mbx-used-weight-1m", ""), headers.get("retry-after", "")
-        return Metered(
-            int(used) if used.isdigit() else None, int(retry) if retry.isdigit() else None
-        )
+        return Metered(_whole(headers, "x-mbx-used-weight-1m"), _whole(headers, "retry-after"))
+
+
+def _whole(headers: Mapping[str, str], name: str) -> int | None:
+    said = headers.get(name, "")
+    return int(said) if _NUMBER(said) else None
 
 
 def symbol_of(instrument: str) -> str:
