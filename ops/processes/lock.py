@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, Final, NamedTuple
@@ -56,8 +57,9 @@ def hold_later(run_dir: Path, name: str) -> IO[str]:
     handle = _opened(run_dir, name)
 
     def wait() -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        _signed(handle, brief=False)
+        with suppress(ValueError):  # closed meanwhile: this process ends
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            _signed(handle, brief=False)
 
     Thread(target=wait, name=f"lock-{name}", daemon=True).start()
     return handle

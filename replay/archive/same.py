@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from connectors.log.errors import LogUnreachable
 from connectors.log.interface import Log, Message, Tp
-from replay.archive.grown import manifest_of
+from replay.archive.grown import standing
 from replay.archive.layout import FileName
+from replay.archive.manifest import read
 from replay.archive.reader import Index
 from replay.archive.records import batches
 from replay.archive.store import Store
@@ -41,12 +43,18 @@ def differing(log: Log, store: Store, files: Index) -> tuple[Tp, int] | None:
 
 
 def _newest(store: Store, names: Sequence[FileName], low: int) -> tuple[FileName, int] | None:
-    """The newest record that the log may still hold, and its file."""
+    """The newest record that the log may still hold, and its file as it stands by now."""
     for name in reversed(names):
-        last = manifest_of(store, name).last_offset if name.end > low else None
+        there, last = (
+            standing(store, name, partial(_reach, store)) if name.end > low else (name, None)
+        )
         if last is not None:
-            return (name, last) if last >= low else None
+            return (there, last) if last >= low else None
     return None
+
+
+def _reach(store: Store, name: FileName) -> tuple[FileName, int | None]:
+    return name, read(store, name).last_offset
 
 
 def _archived(store: Store, name: FileName, offset: int) -> Message:

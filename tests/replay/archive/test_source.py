@@ -249,6 +249,15 @@ def test_a_longer_log_is_not_taken_for_the_one_archived(tmp_path: Path) -> None:
     archived(other, tmp_path, [toy.TARGETS])
 
 
+def test_an_archive_that_grew_since_it_was_listed_is_of_the_same_log(tmp_path: Path) -> None:
+    log = recorded_log()
+    archived(log, tmp_path, span=Span(None, START_MS + 100 * STEP_MS))
+    joined = JoinedLog(source(tmp_path), log)
+    archived(log, tmp_path)
+    assert list(map(facts, everything(joined, TRADES))) == list(map(facts, everything(log, TRADES)))
+    joined.reader({TRADES: 0}).close()
+
+
 @pytest.mark.parametrize("aborted", [False, True])
 def test_a_log_that_has_nothing_where_the_archive_has_a_record_is_another(
     tmp_path: Path, aborted: bool
