@@ -34,9 +34,6 @@ class Turn:
         self.position = Position("", 0, 0)
         self.timestamp_ms = self.ts_recv_ns = 0
 
-    def begin(self, position: Position, timestamp_ms: int, ts_recv_ns: int) -> None:
-        self.position, self.timestamp_ms, self.ts_recv_ns = position, timestamp_ms, ts_recv_ns
-
     def emit(self, topic: str, key: str, event: object) -> None:
         self.out.append(_new(Output, (self.position, self.timestamp_ms, topic, key, event, "")))
 

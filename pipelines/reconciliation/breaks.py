@@ -58,7 +58,9 @@ def seen_before(account: Account, shown: Shown) -> list[Finding]:
     return [
         finding
         for finding, before in found
-        if before is not None and before.finding.snapshot_id != finding.snapshot_id
+        if before is not None
+        and before.finding.snapshot_id != finding.snapshot_id
+        and shown.is_news(account, finding.break_id)
     ]
 
 

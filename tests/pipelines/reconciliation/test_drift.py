@@ -147,6 +147,13 @@ def test_a_drift_that_grows_is_found_and_halted_again() -> None:
     rig.check_saved()
 
 
+def test_a_drift_that_grew_in_one_round_alone_is_not_halted_again() -> None:
+    rig = held()
+    found = [kinds(rig.round(btc, "-1000")) for btc in ("9", "9", "8.5", "8.95", "8.5", "8.95")]
+    assert found == [[], ["BreakFound POSITION_DRIFT", "TradingHalted"], [], [], [], []]
+    rig.check_saved()
+
+
 def test_an_order_in_flight_neither_clears_a_balance_nor_hides_another_ones() -> None:
     rig = held()
     other = terms("ETHBTC.BINANCE", "ETH")._replace(quote_asset="EUR")
