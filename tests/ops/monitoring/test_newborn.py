@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.ops.monitoring.cases import ACCOUNT, FEED, LINE, STEP_S, selector
-from tests.ops.monitoring.test_rules import play
+from tests.ops.monitoring.cases import ACCOUNT, FEED, LINE, selector
+from tests.ops.monitoring.playing import asked, firing, holds
 
 BIRTH: Final = 100  # samples before it
 SEEN: Final = {"job": "tape", "instance": "127.0.0.1:1", "process": "market"}
@@ -24,20 +24,6 @@ REQUESTS: Final = selector("trading_order_requests_total", {"strategy": "s", **S
 FILLS: Final = selector("trading_fills_total", ACCOUNT)
 ANSWERS: Final = f"1x{BIRTH + 60}"
 AWAY: Final = f"1x{BIRTH - 11} 0x9 1x60"  # for ten samples before
-
-
-def firing(alert: str, at: int, count: int) -> dict[str, Any]:
-    """That so many of an alert fire at a sample."""
-    expr = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)'
-    found = [{"labels": "{}", "value": count}]
-    return {"expr": expr, "eval_time": f"{at * STEP_S}s", "exp_samples": found}
-
-
-def holds(folder: Path, series: dict[str, str], *questions: dict[str, Any]) -> None:
-    given = [{"series": name, "values": values} for name, values in series.items()]
-    case = {"interval": f"{STEP_S}s", "input_series": given, "promql_expr_test": [*questions]}
-    done = play(folder, [case])
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -55,8 +41,8 @@ def holds(folder: Path, series: dict[str, str], *questions: dict[str, Any]) -> N
 def test_what_counts_first_counts(
     tmp_path: Path, alert: str, series: str, values: str, up: str, count: int
 ) -> None:
-    asked = firing(alert, BIRTH + 10, count), firing(alert, BIRTH + 45, 0)
-    holds(tmp_path, {series: values, UP: up}, *asked)
+    told = asked(firing(alert), BIRTH + 10, count), asked(firing(alert), BIRTH + 45, 0)
+    holds(tmp_path, {series: values, UP: up}, *told)
 
 
 @pytest.mark.parametrize(
@@ -70,5 +56,5 @@ def test_what_counts_first_counts(
 def test_orders_without_a_fill_count_from_the_first_one_on(
     tmp_path: Path, requests: str, fills: str, up: str, count: int
 ) -> None:
-    asked = firing("NoFills", BIRTH + 10, count), firing("NoFills", BIRTH + 45, 0)
-    holds(tmp_path, {REQUESTS: requests, FILLS: fills, UP: up}, *asked)
+    told = asked(firing("NoFills"), BIRTH + 10, count), asked(firing("NoFills"), BIRTH + 45, 0)
+    holds(tmp_path, {REQUESTS: requests, FILLS: fills, UP: up}, *told)

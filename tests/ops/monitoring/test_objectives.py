@@ -9,12 +9,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ops.monitoring.dashboards.operations import budget
 from ops.monitoring.objectives import OBJECTIVES
 from tests.ops.monitoring.cases import ACCOUNT, FEED, STEP_S, selector
-from tests.ops.monitoring.test_rules import play
+from tests.ops.monitoring.playing import asked, firing, holds
 
 HOUR: Final = 3_600 // STEP_S
 GATEWAY: Final = {"instance": "127.0.0.1:1", "process": "gateway"}
@@ -33,22 +33,6 @@ def connected(name: str) -> str:
 
 def answers(name: str) -> str:
     return selector("up", {"job": "tape", **line(name)})
-
-
-def asked(expr: str, at: int, *values: float) -> dict[str, Any]:
-    found = [{"labels": "{}", "value": value} for value in values]
-    return {"expr": expr, "eval_time": f"{at * STEP_S}s", "exp_samples": found}
-
-
-def holds(folder: Path, series: dict[str, str], *questions: dict[str, Any]) -> None:
-    given = [{"series": name, "values": values} for name, values in series.items()]
-    case = {"interval": f"{STEP_S}s", "input_series": given, "promql_expr_test": [*questions]}
-    done = play(folder, [case])
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def firing(alert: str) -> str:
-    return f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)'
 
 
 def test_a_gateway_that_is_gone_is_bad_time(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ import yaml
 from connectors.metrics.declared import FIGURES
 from ops.monitoring import config, objectives
 from ops.settings import ROOT, MonitoringSettings
-from tests.ops.monitoring.cases import CASES, STEP_S, played, selector, together
+from tests.ops.monitoring.cases import CASES, played, selector, together
+from tests.ops.monitoring.playing import FILES, play
 from tests.ops.monitoring.queries import TARGET, unknown
 from tests.programs import program
 
-FILES = sorted(config.RULES.glob("*.yaml"))
 GROUPS = [group for file in FILES for group in yaml.safe_load(file.read_text())["groups"]]
 RULES = [rule for group in GROUPS for rule in group["rules"]]
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
@@ -33,14 +33,6 @@ def said(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def play(folder: Path, tests: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
-    file = folder / "tests.yaml"
-    found = {"rule_files": [*map(str, FILES)], "evaluation_interval": f"{STEP_S}s", "tests": tests}
-    file.write_text(yaml.safe_dump(found))
-    command = [program("prometheus", "promtool"), "test", "rules", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_every_alert_fires_and_resolves(tmp_path: Path) -> None:
