@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from connectors.epochs.digest import outputs_digest
 from connectors.log.interface import OutRecord, Tp
 from replay.archive import days
+from replay.archive.incoming import records as archived
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import index
-from replay.archive.rows import records as archived
 from replay.archive.source import keep_partitions
 from replay.archive.store import FolderStore
 from replay.archive.writer import PartitionWriter

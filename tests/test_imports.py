@@ -107,8 +107,9 @@ def test_all_imports_point_one_way() -> None:
 
 def test_a_process_loads_only_what_it_needs() -> None:
     """A start is a second of work, and a desk has a dozen: columns and tools stay away."""
-    modules = "ops.processes.run, ops.processes.gateway, ops.processes.venue_watch, pipelines.risk"
-    asked = f"import sys, {modules}.logic; print(sorted({{'polars', 'rich'}} & set(sys.modules)))"
+    modules = "ops.processes.run, ops.processes.gateway, ops.processes.venue_watch"
+    modules += ", pipelines.risk.logic, replay.archive.incoming"
+    asked = f"import sys, {modules}; print(sorted({{'polars', 'rich'}} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -18,10 +18,10 @@ from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Tp
 from replay.archive import days, manifest
 from replay.archive.errors import ArchiveError, ArchiveGap, OtherLog
+from replay.archive.incoming import Records, records_of
 from replay.archive.layout import FILE_OFFSETS, IMPORTS, FileName
 from replay.archive.manifest import FileManifest
 from replay.archive.reader import Index, of_names, superseded
-from replay.archive.rows import Records, records_of
 from replay.archive.same import differing
 from replay.archive.seam import JoinedLog
 from replay.archive.signed import UNKNOWN, LastSigned

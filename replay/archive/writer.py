@@ -11,10 +11,11 @@ from typing import Final
 from connectors.log.interface import Tp
 from replay.archive import schemas
 from replay.archive.cutting import Cutter
+from replay.archive.incoming import Records
 from replay.archive.layout import FileName, day_of
 from replay.archive.manifest import FileManifest, Origin, Range
 from replay.archive.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, ParquetFile
-from replay.archive.rows import Records, Tabulator
+from replay.archive.rows import Tabulator
 from replay.archive.store import Store
 from schemas.codec import Codec
 

@@ -13,9 +13,9 @@ from typing import Final
 
 from connectors.log.interface import Tp
 from replay.archive import days
+from replay.archive.incoming import Records, records
 from replay.archive.manifest import FileManifest, Origin
 from replay.archive.reader import of_names
-from replay.archive.rows import Records, records
 from replay.archive.schemas import archived_ids
 from replay.archive.signed import UNKNOWN, LastSigned
 from replay.archive.source import keep_partitions

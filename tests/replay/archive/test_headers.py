@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.archive.columns import Headers, headers_column, whole_headers
+from replay.archive.headers import Headers, headers_column, whole_headers
 
 HEADER = st.tuples(st.sampled_from(["id", "type"]), st.sampled_from([b"", b"a", b"bc", None]))
 ANY = st.none() | st.lists(HEADER, max_size=4)

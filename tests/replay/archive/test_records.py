@@ -21,9 +21,9 @@ from connectors.log.memory import MemoryMessage
 from pipelines.batches import local_codec
 from replay.archive import records
 from replay.archive.decoded import kept
+from replay.archive.incoming import records_of
 from replay.archive.layout import FileName
 from replay.archive.records import batches
-from replay.archive.rows import records_of
 from replay.archive.source import ArchiveLog
 from replay.archive.store import FolderStore, Store
 from replay.archive.writer import PartitionWriter
