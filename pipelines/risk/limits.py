@@ -39,6 +39,9 @@ SUM_KINDS: Final[tuple[LimitKind, ...]] = (
 POSITION: Final[LimitKind] = "POSITION_QTY_MAX"
 COUNTS: Final = frozenset({"ORDERS_OPEN_MAX", "ORDERS_PER_SECOND_MAX", "ORDERS_PER_MINUTE_MAX"})
 WHOLE: Final = COUNTS | {k for k in ORDER_KINDS if k.endswith("_MS")} | {"EXECUTIONS_REPEATED_MAX"}
+LONGEST: Final = frozenset({"DUPLICATE_WINDOW_MS", "EXECUTIONS_WINDOW_MS"})
+"""Of these the largest is the strictest: a shorter window lets more pass."""
+
 REQUIRED: Final[tuple[LimitKind, ...]] = (
     "PRICE_COLLAR_BPS",
     "MARK_AGE_MAX_MS",
@@ -150,8 +153,8 @@ class LimitTable:
         places = list(_scopes(account, strategy, instrument))
 
         def strictest(kind: LimitKind) -> Decimal | None:
-            values = self._values.get(kind, {})
-            return min((values[place] for place in places if place in values), default=None)
+            values, pick = self._values.get(kind, {}), max if kind in LONGEST else min
+            return pick((values[place] for place in places if place in values), default=None)
 
         terms = self._terms.get(instrument)
         collar = EXACTLY.multiply(strictest("PRICE_COLLAR_BPS") or ZERO, _BPS)

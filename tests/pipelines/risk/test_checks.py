@@ -186,6 +186,18 @@ def test_the_strictest_order_limit_holds() -> None:
     assert said(decision(desk, "BUY 1.01 100", strategy="s2")) == "APPROVED"
 
 
+@pytest.mark.parametrize("strategy_ms", ["1000", "0", "20000"])
+def test_a_strategys_shorter_window_loosens_none_of_the_desks(strategy_ms: str) -> None:
+    windows = {"DUPLICATE_WINDOW_MS": "10000", "EXECUTIONS_WINDOW_MS": "10000"}
+    desk = Desk(**windows, EXECUTIONS_REPEATED_MAX="1").begin()
+    own = limits_of(dict.fromkeys(windows, strategy_ms), scope=(None, "ema")).limits
+    both = limits_of(desk.limits, 2)
+    desk.put("ops.control.v1", both._replace(limits=(*both.limits, *own)))
+    desk.play("pos:1 still+9s +0s mark:100")
+    assert said(decision(desk, "BUY 1 100")) == "ORDER_DUPLICATE"
+    assert said(decision(desk, "BUY 1 99")) == "EXECUTION_REPEATED"
+
+
 def test_a_denial_names_what_it_looked_at() -> None:
     denied = decision(Desk().begin(), "BUY 1 102")
     facts = {fact.name: fact.value for fact in denied.facts}
