@@ -72,7 +72,7 @@ class Desk:
             REQUESTS: (self._ask_risk,),
             DECISIONS: (self._ask_strategy, self._gateway.hear),
             EVENTS: (self._ask_risk, self._ask_strategy),
-            CONTROL: (self._ask_risk, self._ask_strategy),
+            CONTROL: (self._ask_risk, self._ask_strategy, self._gateway.hear),
         }
 
     def open(self, at_ms: int) -> None:

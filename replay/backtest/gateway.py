@@ -14,6 +14,7 @@ from pipelines.gateway import admission, answers
 from pipelines.gateway.admission import Moment
 from pipelines.gateway.caps import Caps, Refused
 from pipelines.gateway.fold import OrderFold
+from pipelines.gateway.holdings import concerns
 from pipelines.gateway.reports import Stamp
 from pipelines.logic import Input, Output, Position
 from replay.backtest.exchange import SimulatedVenue
@@ -78,6 +79,8 @@ class Gateway:
         elif isinstance(event, ClockTick) and self._now_ns() - self._ready_ns >= READY_EVERY_NS:
             self._ready_ns = self._now_ns()
             self._put([self._ready()], cause=item.position)
+        elif concerns(event, self._caps.account):
+            self.fold.apply(event)
 
     # ---- orders ----------------------------------------------------------------------------------
 

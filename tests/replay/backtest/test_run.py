@@ -38,6 +38,7 @@ from replay.backtest.setting import Setting
 from replay.times import Span
 from schemas.codec import Codec
 from schemas.events import (
+    DecisionExpired,
     OrderApproved,
     OrderFilled,
     OrderRejected,
@@ -116,6 +117,20 @@ def test_the_books_are_the_venues() -> None:
     held = desk.venue.venue.exchange.balances["sim-1"]
     there = {asset: one.free + one.locked for asset, one in held.items()}
     assert there == {asset: qty for asset, qty in story.account.balances.items() if asset}
+    book = desk._gateway.fold.book
+    for terms in setting().limits.instruments:
+        beside = book.holdings.of(terms.instrument)
+        assert book.position(terms.instrument) + beside == there[terms.base_asset]
+
+
+def test_what_the_account_begins_with_counts_in_the_position_cap() -> None:
+    """As live: the example begins with 0.5 BTC."""
+    btc, given = "BTCUSDT.BINANCE", setting()
+    caps = given.caps._replace(position_max={**given.caps.position_max, btc: Decimal("0.5")})
+    done = backtest(log_of(captured(SECONDS)), CODEC, given._replace(caps=caps))
+    dropped = [one.reason for one in events(done, DecisionExpired) if one.instrument == btc]
+    assert set(dropped) == {"CAP_POSITION"}
+    assert btc not in {one.instrument for one in events(done, OrderFilled)}
 
 
 # ---- looking ahead -------------------------------------------------------------------------------
