@@ -14,8 +14,8 @@ from ops.console.standing import scope_name
 from ops.console.state import State
 from pipelines.exact import EXACTLY, ZERO, money, plain
 from pipelines.gateway.scopes import Scope, within
-from pipelines.risk.limits import ORDER_KINDS
-from pipelines.risk.used import REPEATED, Used
+from pipelines.risk.limits import ORDER_KINDS, REPEATED
+from pipelines.risk.used import Used
 from replay.ratio import PLACES
 from schemas.events import Limit
 

@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Final
 
 from pipelines.exact import EXACTLY, ZERO
-from schemas.events import InstrumentTerms, LimitKind, LimitsChanged
+from pipelines.gateway.scopes import within
+from schemas.events import InstrumentTerms, Limit, LimitKind, LimitsChanged
 
 Scope = tuple[str | None, str | None, str | None]
 """Account, strategy, instrument; None is any."""
@@ -37,6 +38,7 @@ SUM_KINDS: Final[tuple[LimitKind, ...]] = (
     "LOSS_DRAWDOWN_MAX",
 )
 POSITION: Final[LimitKind] = "POSITION_QTY_MAX"
+REPEATED: Final[LimitKind] = "EXECUTIONS_REPEATED_MAX"
 COUNTS: Final = frozenset({"ORDERS_OPEN_MAX", "ORDERS_PER_SECOND_MAX", "ORDERS_PER_MINUTE_MAX"})
 WHOLE: Final = COUNTS | {k for k in ORDER_KINDS if k.endswith("_MS")} | {"EXECUTIONS_REPEATED_MAX"}
 LONGEST: Final = frozenset({"DUPLICATE_WINDOW_MS", "EXECUTIONS_WINDOW_MS"})
@@ -112,7 +114,7 @@ class LimitTable:
         self.version = limits.limits_version if limits else 0
         self._values: dict[str, dict[Scope, Decimal]] = {}
         for limit in limits.limits if limits else ():
-            scope = (limit.account, limit.strategy, limit.instrument)
+            scope = _scope(limit)
             self._values.setdefault(limit.kind, {})[scope] = limit.value
         currency = limits.currency if limits else ""
         self._terms: Mapping[str, InstrumentTerms] = {
@@ -190,17 +192,35 @@ def problems(limits: LimitsChanged) -> Iterator[str]:
     """What keeps limits from being written: each refused with its reason."""
     seen: set[tuple[str, Scope]] = set()
     for limit in limits.limits:
-        scope = (limit.account, limit.strategy, limit.instrument)
-        name = f"{limit.kind} of {'/'.join(part or '*' for part in scope)}"
+        scope = _scope(limit)
+        name = _name(limit.kind, scope)
         if (limit.kind, scope) in seen:
             yield f"{name} is given twice"
         seen.add((limit.kind, scope))
         if problem := _problem(limit.kind, scope, limit.value):
             yield f"{name} {problem}"
+    yield from _without_window(limits)
     instruments = [terms.instrument for terms in limits.instruments]
     yield from (f"{name} is given twice" for name in _twice(instruments))
     for terms in limits.instruments:
         yield from (f"{terms.instrument}: {problem}" for problem in _of_terms(terms, limits))
+
+
+def _without_window(limits: LimitsChanged) -> Iterator[str]:
+    """Throttles that would hold nothing: no window covers their whole scope."""
+    windows = [_scope(x) for x in limits.limits if x.kind == "EXECUTIONS_WINDOW_MS" and x.value]
+    for limit in limits.limits:
+        scope = _scope(limit)
+        if limit.kind == REPEATED and not any(within(window, scope) for window in windows):
+            yield f"{_name(limit.kind, scope)} needs an EXECUTIONS_WINDOW_MS above 0"
+
+
+def _scope(limit: Limit) -> Scope:
+    return limit.account, limit.strategy, limit.instrument
+
+
+def _name(kind: LimitKind, scope: Scope) -> str:
+    return f"{kind} of {'/'.join(part or '*' for part in scope)}"
 
 
 def _twice(names: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from pipelines.exact import EXACTLY, ZERO
-from pipelines.risk.limits import POSITION, Scope
+from pipelines.risk.limits import POSITION, REPEATED, Scope
 from pipelines.risk.room import MINUTE_NS, SECOND_NS
 from pipelines.risk.state import Level, RiskState
 from schemas.events import LimitKind
@@ -16,7 +16,6 @@ Used = dict[tuple[LimitKind, Scope], Decimal]
 """By kind and scope, in the limit's own unit, whether or not there is such a limit. Executions are
 those of one strategy in one instrument on one account, wherever their limit is given."""
 
-REPEATED: Final[LimitKind] = "EXECUTIONS_REPEATED_MAX"
 RATES_NS: Final[dict[LimitKind, int]] = {
     "ORDERS_PER_SECOND_MAX": SECOND_NS,
     "ORDERS_PER_MINUTE_MAX": MINUTE_NS,

@@ -65,6 +65,10 @@ def test_the_page_explains_every_limit_and_reason() -> None:
             "LOSS_DAILY_MAX again in line 16",
             id="a limit twice",
         ),
+        pytest.param(
+            "  EXECUTIONS_WINDOW_MS: 60000\n", "", "needs an EXECUTIONS_WINDOW_MS", id="no window"
+        ),
+        pytest.param("WINDOW_MS: 60000", "WINDOW_MS: 0", "needs an EXEC", id="an empty window"),
         pytest.param("  ETHUSDT", "  BTCUSDT", "BTCUSDT.BINANCE again", id="an instrument twice"),
         pytest.param("0.01\n", "0.00000000001\n", "does not fit", id="too many digits"),
     ],
@@ -73,6 +77,14 @@ def test_what_is_wrong_is_named(old: str, new: str, said: str) -> None:
     assert old in EXAMPLE
     with pytest.raises(BadLimits, match=said):
         limits(EXAMPLE.replace(old, new, 1))
+
+
+def test_a_window_holds_for_the_throttles_of_narrower_scopes() -> None:
+    limits(EXAMPLE.replace("    ORDERS_OPEN_MAX: 2\n", "    EXECUTIONS_REPEATED_MAX: 2\n", 1))
+    moved = EXAMPLE.replace("  EXECUTIONS_WINDOW_MS: 60000\n", "", 1)
+    moved = moved.replace("    ORDERS_OPEN_MAX: 2\n", "    EXECUTIONS_WINDOW_MS: 60000\n", 1)
+    with pytest.raises(BadLimits, match=r"^EXECUTIONS_REPEATED_MAX of \*/\*/\* needs"):
+        limits(moved)
 
 
 def test_a_sum_over_an_account_and_a_strategy_is_not_kept() -> None:
