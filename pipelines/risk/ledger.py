@@ -1,4 +1,4 @@
-"""How orders follow approvals and order events, and what the clock ends.
+"""How orders follow approvals and order events.
 
 An approval counts at once, with all of its quantity; a fill counts once, by the venue's ids of
 order and trade. An order in doubt keeps its whole rest reserved.
@@ -16,19 +16,8 @@ from pipelines.risk.asked import Asked, Request, Worth
 from pipelines.risk.checks import worth_of
 from pipelines.risk.positions import fill
 from pipelines.risk.room import MINUTE_NS
-from pipelines.risk.state import (
-    DAY_NS,
-    Cell,
-    Level,
-    RiskState,
-    Working,
-    cell_of,
-)
-from schemas.events import (
-    ClockTick,
-    OrderApproved,
-    OrderFilled,
-)
+from pipelines.risk.state import Cell, RiskState, Working, cell_of
+from schemas.events import OrderApproved, OrderFilled
 
 _NO_TRADES: Final[frozenset[TradeKey]] = frozenset()
 _new: Final[Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
@@ -161,35 +150,3 @@ def _foreign(state: RiskState, event: OrderFilled) -> None:
     if identity not in state.foreign:
         state.foreign[identity] = state.day
         fill(state, cell_of(state, event.account, event.strategy, event.instrument), event)
-
-
-# ---- days --------------------------------------------------------------------------------------
-
-
-def tick(state: RiskState, event: ClockTick) -> None:
-    state.clock_ns = max(state.clock_ns, event.ts_ns)
-    day = event.ts_ns // DAY_NS
-    if day > state.day:
-        if state.day >= 0:
-            for level in state.levels.values():
-                _begin_day(level)
-            _forget(state, day - 1)
-        state.day = day
-
-
-def _begin_day(level: Level) -> None:
-    level.day_pnl = level.pnl
-    level.refloor()
-
-
-def _forget(state: RiskState, before_day: int) -> None:
-    """Orders that ended, and foreign fills, of days before the given one."""
-    ended = [
-        name
-        for name, working in state.orders.items()
-        if working.ended_day is not None and working.ended_day < before_day
-    ]
-    for name in ended:
-        del state.orders[name]
-    for identity in [i for i, day in state.foreign.items() if day < before_day]:
-        del state.foreign[identity]

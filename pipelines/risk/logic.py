@@ -14,7 +14,7 @@ from typing import Any, Final
 from pipelines.dead_letters import refuse_unreadable
 from pipelines.exact import EXACTLY
 from pipelines.logic import Batch, Input, InputTopic, Output
-from pipelines.risk import control, ledger, positions, saved
+from pipelines.risk import clock, control, ledger, positions, saved
 from pipelines.risk.checks import judge
 from pipelines.risk.decisions import (
     DECISIONS,
@@ -151,7 +151,7 @@ def _answer_at_once(state: RiskState, item: Input, request: OrderRequested) -> O
 
 
 def _now_ns(state: RiskState, item: Input) -> int:
-    """Log time: it never goes back."""
+    """Log time: it goes back with the clock alone."""
     at_ns = item.timestamp_ms * NS_PER_MS
     return at_ns if at_ns > state.now_ns else state.now_ns
 
@@ -172,13 +172,8 @@ def _ready(state: RiskState, event: GatewayReady) -> None:
     state.ready[event.account] = state.now_ns
 
 
-def _clock(state: RiskState, event: ClockTick) -> None:
-    state.now_ns = max(state.now_ns, event.ts_ns)
-    ledger.tick(state, event)
-
-
 FOLLOWED: Final[dict[type[Any], Callable[[RiskState, Any], None]]] = {
-    ClockTick: _clock,
+    ClockTick: clock.tick,
     GatewayReady: _ready,
     LimitsChanged: control.change_limits,
     MarkPublished: positions.follow_mark,

@@ -143,6 +143,7 @@ class Unpriced(NamedTuple):
 @dataclass(slots=True)
 class RiskState:
     """`now_ns`: running maximum of log time; `clock_ns`: of the clock alone, 0 before the first.
+    Both go back where the clock is set back.
     `ready`: when each account's gateway last said that it is, in log time.
 
     `assets`: base and quote asset of every instrument ever limited. `recent`: newest approvals, for
