@@ -169,7 +169,7 @@ class ReconciliationLogic:
         """What has lasted too long, and accounts that nobody has looked at."""
         account, now_ns = state.accounts[name], says.ns_of(item)
         book.forget(account, now_ns)
-        account.recent = [r for r in account.recent if r.ts_recv_ns > now_ns - RECENT_NS]
+        _pass_time(account, now_ns)
         if not account.owned:
             return
         if now_ns - account.seen_ns > self._settings.stale_ms * says.NS_PER_MS:
@@ -187,6 +187,21 @@ class ReconciliationLogic:
             for output in raised(item, name, after, suspicion):
                 _apply(after, output)
                 yield output
+
+
+def _pass_time(account: Account, now_ns: int) -> None:
+    """Old fills explain nothing. What is stamped ahead, by a clock that was set back since or by
+    another machine's, counts as of now.
+    """
+    account.seen_ns = min(account.seen_ns, now_ns)
+    account.recent = [
+        fill if fill.ts_recv_ns <= now_ns else fill._replace(ts_recv_ns=now_ns)
+        for fill in account.recent
+        if fill.ts_recv_ns > now_ns - RECENT_NS
+    ]
+    for break_id, suspicion in account.suspected.items():
+        if suspicion.since_ns > now_ns:
+            account.suspected[break_id] = suspicion._replace(since_ns=now_ns)
 
 
 def _shown(account: Account, found: Sequence[Drift]) -> Shown:

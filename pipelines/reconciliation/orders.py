@@ -12,6 +12,7 @@ from pipelines.reconciliation.state import Account, Finding, Known, TradeId
 from schemas.events import BreakKind, OpenOrdersObserved, TradesObserved
 
 SURE_OPEN = ("ACCEPTED", "PENDING_CANCEL")  # in the other states nobody claims that it is open
+SET_BACK_NS = 60 * 10**9
 ABOUT_ORDERS: tuple[BreakKind, ...] = ("ORDER_FOREIGN", "ORDER_UNKNOWN", "ORDER_STATE_MISMATCH")
 ABOUT_FILLS: tuple[BreakKind, ...] = (
     "FILL_MISSING",
@@ -33,7 +34,7 @@ def order_findings(account: Account, seen: OpenOrdersObserved) -> Iterator[Findi
         elif _differs_by_now(known, item.cum_qty, seen):
             yield _mismatch(seen, item, name, known)
     for name, known in account.orders.items():
-        sure = known.order.state in SURE_OPEN and known.changed_ns < seen.ts_sent_ns
+        sure = known.order.state in SURE_OPEN and _before(known, seen)
         if sure and name not in listed:
             yield _unknown(seen, name, known)
 
@@ -43,7 +44,14 @@ def _differs_by_now(known: Known, cum_qty: Decimal, seen: OpenOrdersObserved) ->
     if cum_qty > known.order.cum_qty:
         return True
     over = cum_qty < known.order.cum_qty or known.order.final_qty is not None
-    return over and known.changed_ns < seen.ts_sent_ns
+    return over and _before(known, seen)
+
+
+def _before(known: Known, seen: OpenOrdersObserved) -> bool:
+    """Whether the order's newest event is from before the venue was asked: also one far ahead, of a
+    clock that was set back since.
+    """
+    return not seen.ts_sent_ns <= known.changed_ns < seen.ts_recv_ns + SET_BACK_NS
 
 
 def _foreign(seen: OpenOrdersObserved, item: Any) -> Finding:
