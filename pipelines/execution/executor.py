@@ -170,7 +170,7 @@ class Executor:
             return None
         execution, touch = self._executions[key[0]], state.touches.get(key[1])
         ask = wanted(line, touch, item.timestamp_ms, execution, terms)
-        if ask is None or not state.log_id:
+        if ask is None or not state.log_id or (ask == "MARKET_STALE" and _is_late(item, touch)):
             return None
         asker = Asker(execution.account, key[0], self._versions[key[0]], key[1])
         request_id, parent_id = ids.next(REQUESTS, asker.account), position_id(item.position)
@@ -183,6 +183,14 @@ class Executor:
         said, parent = why or Why(touch.root, parent_id), parent_for(line, ask)
         passive = execution.post_only and line.flat is None
         return order_requested(item, asker, name, parent, ask, passive, said)
+
+
+def _is_late(item: Input, touch: Touch | None) -> bool:
+    """Whether it is older than the touch because it came late: a tick alone says that the clock was
+    set back.
+    """
+    ahead = touch is not None and touch.timestamp_ms > item.timestamp_ms
+    return ahead and not isinstance(item.event, ClockTick)
 
 
 def _key(event: Any) -> Key:

@@ -56,6 +56,19 @@ def test_an_order_on_a_touch_of_before_is_canceled(set_back: bool) -> None:
     assert reasons(rig.tick(0)) == ["MARKET_STALE"] * set_back
 
 
+def test_an_event_that_comes_late_is_no_clock_set_back() -> None:
+    """Quotes went on while the gateway's word was on its way; only a tick says what time it is."""
+    rig = Rig(options()).start()
+    request = requested(rig.want("1"))
+    rig.now_ms += STEP_BACK_MS + 500
+    rig.quote()
+    rig.now_ms -= STEP_BACK_MS + 1
+    rig.accept(request)
+    rig.fill(request, "0.5")
+    assert reasons(rig.tick(STEP_BACK_MS)) == []
+    assert not [one for one in rig.outputs if isinstance(one.event, CancelRequested)]
+
+
 @steps
 def test_a_cancel_without_effect_is_repeated(set_back: bool) -> None:
     rig, request = working("2")
