@@ -13,6 +13,9 @@ import typer
 from connectors.metrics.declared import FIGURES
 from ops.cli import build
 from ops.settings import ROOT
+from pipelines.logic import Input, Position
+from pipelines.reconciliation.says import halted
+from pipelines.reconciliation.state import Finding
 from schemas.catalog import load_catalog
 
 FOLDER = ROOT / "ops" / "runbooks"
@@ -57,6 +60,19 @@ def test_what_does_not_exist_is_seen() -> None:
     assert wrong("tape pause --reason x", root) == ""
     assert wrong("tape pause --because x", root) == "--because"
     assert wrong("tape stop", root) == "no command ['stop']"
+
+
+@pytest.mark.parametrize("page", ["PositionDrift", "position-drift"])
+def test_what_reconciliation_halted_is_resumed_by_exactly_its_scope(page: str) -> None:
+    item = Input(Position("venue.snapshot.v1", 0, 0), 0, b"", None)
+    drift = Finding("id", "POSITION_DRIFT", "BINANCE", "", "", "BTCUSDT.BINANCE")
+    event = halted(item, "desk", drift).event
+    named = {"account": event.account, "strategy": event.strategy, "instrument": event.instrument}
+    wanted = {f"--{name}" for name, value in named.items() if value is not None}
+    resumes = [one for one in commands((FOLDER / f"{page}.md").read_text()) if "resume" in one]
+    scopes = [{*re.findall(r"--(?:account|strategy|instrument)\b", one)} for one in resumes]
+    assert wanted in scopes
+    assert [one for one in scopes if one and one != wanted] == []
 
 
 def test_the_index_lists_every_page() -> None:
