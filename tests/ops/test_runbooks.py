@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import typer
 from connectors.metrics.declared import FIGURES
 from ops.cli import build
 from ops.settings import ROOT
+from ops.supervisor.model import after_end
 from pipelines.logic import Input, Position
 from pipelines.reconciliation.says import halted
 from pipelines.reconciliation.state import Finding
@@ -73,6 +75,20 @@ def test_what_reconciliation_halted_is_resumed_by_exactly_its_scope(page: str) -
     scopes = [{*re.findall(r"--(?:account|strategy|instrument)\b", one)} for one in resumes]
     assert wanted in scopes
     assert [one for one in scopes if one and one != wanted] == []
+
+
+def test_a_process_that_shall_start_again_is_not_told_to_stop() -> None:
+    assert after_end(0) != after_end(-signal.SIGKILL) == "BACKING_OFF"
+    assert "`kill -9`" in (FOLDER / "ProcessDown.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "page", ["DigestMismatch", "digest-mismatch", "OrdersLeftOpen", "Fenced", "ProcessRefused"]
+)
+def test_what_ended_for_good_is_started_by_a_new_supervisor(page: str) -> None:
+    """A second `up` finds the desk running, and refuses for the one that is not."""
+    asked = commands((FOLDER / f"{page}.md").read_text())
+    assert "tape down" in asked[: asked.index("tape up --all")]
 
 
 def test_the_index_lists_every_page() -> None:
