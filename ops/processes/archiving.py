@@ -85,8 +85,7 @@ def archive_follow(
     on_round: Callable[[Archived], None],
 ) -> None:
     """Again and again until SIGTERM or SIGINT; a broker, a registry or S3 that is away is
-    waited for.
-    Raises every other `TapeError`.
+    waited for, and so is whoever archives or trims by hand. Raises every other `TapeError`.
     """
     stop = told_to_stop()
     figures = ArchiveFigures()
@@ -97,7 +96,7 @@ def archive_follow(
             done = archive_once(settings, topics, EVERYTHING, accept_gap)
             figures.over(began_s, done.behind)
             on_round(done)
-        except (LogUnreachable, RegistryError, ArchiveAway) as error:
+        except (LogUnreachable, RegistryError, ArchiveAway, ArchiveBusy) as error:
             logger.warning("%s; trying again in %g s", error, every_s)
         stop.wait(every_s)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from ops.processes.archiving import ArchiveBusy, alone
+from ops.processes import archiving
+from ops.processes.archiving import ArchiveBusy, alone, archive_follow
 from ops.settings import load
 from replay.archive.errors import ArchiveError
 from replay.archive.store import FolderStore
@@ -25,6 +27,27 @@ def test_a_folder_has_one_archiver(tmp_path: Path) -> None:
             pass
     with alone(other, store):
         pass
+
+
+class OneRound(Event):
+    """Is set when somebody waits for it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+def test_who_follows_waits_for_a_round_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = load().model_copy(update={"run_dir": tmp_path / "run"})
+    monkeypatch.setattr(archiving, "told_to_stop", OneRound)
+    told: list[object] = []
+    with alone(own, FolderStore(Path(own.archive_root))):
+        archive_follow(own, (), 60.0, False, told.append)
+    assert told == []
+    assert "is archiving already" in caplog.text
+    assert "trying again in 60 s" in caplog.text
 
 
 def test_a_folder_that_is_none_is_one_line(tmp_path: Path) -> None:
