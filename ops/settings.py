@@ -219,18 +219,26 @@ class DeskSettings(_Section):
     """What `tape up --all` runs. `limits`: a file put in force where none are yet.
 
     With `archive`, `tape archive --follow` is one of the processes. With `simulated`, a simulated
-    venue comes along; its account begins with `balances`, which are announced on the log.
+    venue comes along; its account begins with `balances`, which are announced on the log. `live`:
+    gateway and venue-watch are told `--live`.
     """
 
     feeds: list[FeedSettings] = []
     limits: Path | None = None
     archive: bool = False
     simulated: bool = True
+    live: bool = False
     balances: dict[Code, Annotated[Decimal, Field(ge=0)]] = Field(
         default_factory=lambda: {"USDT": Decimal(100_000), "BTC": Decimal(1), "ETH": Decimal(10)}
     )
     venue_port: int = Field(default=8791, ge=1, le=65535)
     venue_admin_port: int = Field(default=8792, ge=1, le=65535)
+
+    @model_validator(mode="after")
+    def _at_one_venue(self) -> Self:
+        if self.live and self.simulated:
+            raise ValueError("live is for a real venue: simulated = false says so too")
+        return self
 
 
 class ArchiveSettings(_Section):

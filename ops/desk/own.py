@@ -17,7 +17,12 @@ def own_venue() -> dict[str, dict[str, Any]]:
     """Values for `load_file`, whatever a file says of a real venue."""
     port, admin_port = free_ports(2)
     return {
-        "desk": {"simulated": True, "venue_port": port, "venue_admin_port": admin_port},
+        "desk": {
+            "simulated": True,
+            "live": False,
+            "venue_port": port,
+            "venue_admin_port": admin_port,
+        },
         "gateway": {"url": f"http://{HOST}:{port}", "socket_url": f"ws://{HOST}:{port}/ws-api/v3"},
     }
 

@@ -28,13 +28,16 @@ def desk(settings: Settings) -> list[Process]:
         return [*watching, *pipelines("strategy", settings)]
     first = [venue(settings)] if settings.desk.simulated else []
     names = tuple(one.name for one in first)
+    live = ("--live",) if settings.desk.live else ()
     return [
         *first,
         *watching,
         *pipelines("risk", settings),
         *pipelines("reconciliation", settings),
-        Process("gateway", ("run", "gateway"), (*names, "clock", "risk")),
-        Process("venue-watch", ("run", "venue-watch", "--account", account_of(settings)), names),
+        Process("gateway", ("run", "gateway", *live), (*names, "clock", "risk")),
+        Process(
+            "venue-watch", ("run", "venue-watch", *live, "--account", account_of(settings)), names
+        ),
         *pipelines("strategy", settings, after=("gateway",)),
     ]
 

@@ -21,8 +21,10 @@ import pytest
 from connectors.feed.capture import load
 from connectors.feed.server import Options
 from ops.demo.play import Player
+from ops.desk.paper import settings_of
 from ops.desk.plan import desk
 from ops.desk.prepare import desk_file, prepare, preparing
+from ops.references import SettingsError
 from ops.settings import ROOT, Settings, load_file
 from ops.stack import StackInfo, processes
 from ops.stack.progress import silent
@@ -170,6 +172,47 @@ def test_an_archive_is_one_of_the_processes_where_it_is_asked_for() -> None:
 
 def page() -> str:
     return (ROOT / "docs" / "processes.md").read_text()
+
+
+REAL = """
+[desk]
+simulated = false
+live = true
+
+[[desk.feeds]]
+venue = "BINANCE"
+symbols = ["BTCUSDT"]
+
+[gateway]
+caps = "CAPS"
+url = "https://api.binance.com"
+socket_url = "wss://ws-api.binance.com/ws-api/v3"
+
+[[strategy.signals]]
+name = "ema-cross"
+uses = "ema-cross"
+execution = { account = "sim-1" }
+"""
+
+
+def test_a_desk_at_a_real_venue_is_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "tape.toml"
+    file.write_text(REAL.replace("CAPS", str(desk_file("caps.yaml"))))
+    real, word = load_file(file), "--live"
+    told = {one.name for one in desk(real) if word in one.arguments}
+    assert told == {"gateway", "venue-watch"}
+    file.write_text(file.read_text().replace("live = true", "live = false"))
+    assert not any(word in one.arguments for one in desk(load_file(file)))
+
+
+def test_a_desk_that_is_live_has_no_simulated_venue_and_paper_is_never_live(tmp_path: Path) -> None:
+    file = tmp_path / "tape.toml"
+    file.write_text(REAL.replace("CAPS", str(desk_file("caps.yaml"))))
+    paper = settings_of(file, tmp_path, None)
+    assert (paper.desk.simulated, paper.desk.live) == (True, False)
+    file.write_text(file.read_text().replace("simulated = false", "simulated = true"))
+    with pytest.raises(SettingsError, match="live"):
+        load_file(file)
 
 
 def test_what_is_prepared_stays(stack: StackInfo, topic_prefix: str, tmp_path: Path) -> None:
