@@ -91,6 +91,20 @@ def test_what_ended_for_good_is_started_by_a_new_supervisor(page: str) -> None:
     assert "tape down" in asked[: asked.index("tape up --all")]
 
 
+BULKY = {"md.raw.v1", "md.trade.v1", "md.quote.v1", "md.mark.v1", "venue.raw.v1"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_asked_in_an_emergency_can_answer(page: Path) -> None:
+    asked = commands(page.read_text())
+    for one in asked:
+        words = shlex.split(one)
+        if words[1] == "explain" and page.stem != "restore":
+            assert "--source" in words, "the archive, its default, may not have the order yet"
+        if words[1] == "tail" and words[2] in BULKY:
+            assert "--from" in words, "weeks of it would be printed first"
+
+
 def test_the_index_lists_every_page() -> None:
     index = (FOLDER / "README.md").read_text()
     found = re.findall(r"\]\(([\w-]+)\.md\)", index)
