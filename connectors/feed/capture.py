@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from schemas.errors import TapeError
 
@@ -23,8 +23,12 @@ _COINBASE_20260809_NS = 1_786_309_548_629_007_800
 _COINBASE_LEFT_OUT = ("subscriptions",)  # the server answers its own subscribers
 
 
+Taken: TypeAlias = tuple[int, tuple[str, ...], bytes]
+"""When it was received (nanoseconds UTC), whose subscribers get it, and its bytes."""
+
+
 class UnknownCapture(TapeError):
-    """No capture of that name, or its file is damaged."""
+    """No capture of that name, its file is damaged, or nothing says how its lines are read."""
 
 
 class Capture(NamedTuple):
@@ -94,15 +98,18 @@ def find(name: str) -> Capture:
 
 
 def read(capture: Capture) -> Iterator[Frame]:
-    """All frames of one file, in its order."""
+    """All frames of one file, in its order. Raises `UnknownCapture`."""
+    taken_apart = LINES.get(capture.venue)
+    if taken_apart is None:
+        raise UnknownCapture(f"{capture.file}: nothing says how a line of {capture.venue} is read")
     with gzip.open(FOLDER / capture.file) as lines:
         for line in lines:
-            frame = _coinbase(line) if capture.venue == "COINBASE" else _binance(line, capture)
+            frame = taken_apart(line, capture)
             if frame is not None:
                 yield Frame(frame[0] - capture.origin_ns, capture.venue, frame[1], frame[2])
 
 
-def _binance(line: bytes, capture: Capture) -> tuple[int, tuple[str, ...], bytes]:
+def _binance(line: bytes, capture: Capture) -> Taken:
     stamp, _, payload = line.rstrip(b"\n").partition(b" ")
     if payload.startswith(_STREAM):
         stream = payload[len(_STREAM) : payload.index(b'"', len(_STREAM))].decode()
@@ -111,7 +118,7 @@ def _binance(line: bytes, capture: Capture) -> tuple[int, tuple[str, ...], bytes
     return int(stamp), (stream,), b'{"stream":"%b","data":%b}' % (stream.encode(), payload)
 
 
-def _coinbase(line: bytes) -> tuple[int, tuple[str, ...], bytes] | None:
+def _coinbase(line: bytes, capture: Capture) -> Taken | None:
     record = json.loads(line)
     if record["t"] != "recv":
         return None
@@ -131,3 +138,11 @@ def _products(events: list[dict[str, object]]) -> Iterator[str]:
         for row in rows:
             if "product_id" in row:
                 yield row["product_id"]
+
+
+LINES: Final[dict[str, Callable[[bytes, Capture], Taken | None]]] = {
+    "BINANCE": _binance,
+    "BINANCE_USDM": _binance,
+    "COINBASE": _coinbase,
+}
+"""How a line of a venue's files is taken apart; None of one that is not served."""

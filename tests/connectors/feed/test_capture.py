@@ -6,10 +6,12 @@ import gzip
 import hashlib
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from connectors.feed.capture import CAPTURES, FOLDER, UnknownCapture, find, load, read
+from connectors.feed import capture
+from connectors.feed.capture import CAPTURES, FOLDER, Capture, UnknownCapture, find, load, read
 
 SHA256 = {
     "binance_spot_btcusdt_20240808": "5d263f4c",
@@ -39,6 +41,15 @@ def test_every_frame_is_read(name: str) -> None:
     assert len(frames) == COUNTS[name]
     assert frames[0].at_ns >= 0
     assert all(frame.streams for frame in frames)
+
+
+def test_another_venues_file_is_not_read_as_binances(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "FOLDER", tmp_path)
+    (tmp_path / "toy.gz").write_bytes(gzip.compress(b'1 {"symbol":"ABC","price":"1.5"}\n'))
+    with pytest.raises(UnknownCapture, match="how a line of TOY is read"):
+        list(read(Capture("toy.gz", "TOY", ("ABC",), 0)))
 
 
 def test_bytes_are_the_captures_own_but_for_the_snapshot() -> None:
