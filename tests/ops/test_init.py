@@ -52,6 +52,13 @@ def test_the_page_works_as_it_stands(tmp_path: Path) -> None:
     assert "6 targets from 300 records" in done.stderr
 
 
+def test_the_page_prepares_the_log_before_a_signal_runs_on_it() -> None:
+    said = BLOCKS[1].splitlines()
+    before = said[: said.index("make run")]
+    for words in ("tape up", "tape topics apply", "tape schemas register", "tape run clock &"):
+        assert f"$TAPE_HOME/{words}" in before
+
+
 def test_the_code_of_the_page_is_the_code_of_the_template(desk: Path) -> None:
     """The example is the template's `columns`, shorter: it must keep the same words."""
     code = (desk / "signals.py").read_text()
