@@ -23,7 +23,9 @@ def adjust(
     person: Person,
     reason: Reason,
     evidence: Annotated[str, typer.Option(help="what shows it; ids of the breaks it explains")],
-    price: Annotated[str | None, typer.Option(help="paid per unit; default: nothing")] = None,
+    price: Annotated[
+        str | None, typer.Option(help="paid per unit; without one nothing is gained or lost")
+    ] = None,
     strategy: Annotated[str, typer.Option(help="whose position; default: nobody's")] = "",
     adjustment_id: Annotated[str, typer.Option("--id", help="said twice it counts once")] = "",
     unlisted: Unlisted = False,
