@@ -11,10 +11,12 @@ from typing import Final
 from connectors.log.interface import Tp
 from replay.archive import schemas
 from replay.archive.cutting import Cutter
+from replay.archive.errors import ArchiveCorrupt
 from replay.archive.incoming import Records
 from replay.archive.layout import FileName, day_of
-from replay.archive.manifest import FileManifest, Origin, Range
+from replay.archive.manifest import FileManifest, Origin, Range, read
 from replay.archive.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, ParquetFile
+from replay.archive.records import checked
 from replay.archive.rows import Tabulator
 from replay.archive.store import Store
 from schemas.codec import Codec
@@ -139,7 +141,9 @@ class _Rows:
             encoding.result()
 
     def finish(self, name: FileName, log_time_ms: int) -> FileManifest:
-        """Gives the file its name; its manifest is written last, and makes it count."""
+        """Gives the file its name; its manifest is written last, and makes it count. What is
+        there by that name stays: another version of Tape has other bytes for the same records.
+        """
         if self._path is None:
             self._open()
         assert self._file is not None
@@ -148,6 +152,10 @@ class _Rows:
         if self._waiting:
             self._encode(self._waiting)
         sha256, size = self._file.close()
+        there = written(self._store, name)
+        if there is not None:
+            self._path.unlink()
+            return there
         used = schemas.keep(self._store, self._codec.ids, sorted(self._tables.ids))
         offsets = self._offsets
         manifest = FileManifest(
@@ -167,6 +175,17 @@ class _Rows:
         self._store.publish(self._path, name.path)
         self._store.write(name.manifest, manifest.dump())
         return manifest
+
+
+def written(store: Store, name: FileName) -> FileManifest | None:
+    """The manifest of a file that an earlier run finished, if the file is what it says."""
+    if not (store.exists(name.manifest) and store.exists(name.path)):
+        return None
+    try:
+        checked(store, name).close(force=True)
+        return read(store, name)
+    except ArchiveCorrupt:
+        return None
 
 
 def missing(offsets: Iterable[Sequence[int]], start: int, end: int) -> Iterator[Range]:

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
-from replay.archive import days, manifest
+from replay.archive import days, manifest, parquet
 from replay.archive.columns import shape
 from replay.archive.errors import ArchiveError, ArchiveGap
 from replay.archive.reader import index
@@ -93,6 +93,19 @@ def test_a_file_ends_before_the_first_record_of_a_day(tmp_path: Path) -> None:
         0,
         1,
     }
+
+
+def test_a_finished_day_is_not_written_anew_by_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MemoryLog(toy.TOPICS)
+    trades(log, 20, 1_000)
+    archived(log, tmp_path)
+    before = {name: data for name, data in bytes_of(tmp_path).items() if "/dt=" in name}
+    monkeypatch.setattr(parquet, "_LEVEL", 1)
+    trades(log, 20, DAY_MS)
+    archived(log, tmp_path)
+    assert before.items() < bytes_of(tmp_path).items()
 
 
 def test_a_record_that_comes_late_lies_in_the_day_that_was_reached(tmp_path: Path) -> None:

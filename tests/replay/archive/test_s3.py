@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from connectors.log.memory import MemoryLog
+from replay.archive import parquet
 from replay.archive.cache import Cache
 from replay.archive.errors import ArchiveAway, ArchiveConflict, ArchiveCorrupt, ArchiveError
 from replay.archive.options import of_environment
@@ -65,6 +66,19 @@ def test_files_that_grow_take_the_place_of_shorter_ones(s3: S3, tmp_path: Path) 
         archive(log_after(rounds), toy.CODEC, s3.store(), TOPICS)
     archive(log_after(2), toy.CODEC, FolderStore(tmp_path / "folder"), TOPICS)
     assert s3.objects() == bytes_of(tmp_path / "folder")
+
+
+def test_another_version_goes_on_behind_a_finished_day(
+    s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MemoryLog(toy.TOPICS)
+    for number in range(20):
+        toy.trade(log, number, 1_000)
+    archive(log, toy.CODEC, s3.store(), TOPICS)
+    monkeypatch.setattr(parquet, "_LEVEL", 1)
+    toy.trade(log, 0, DAY_MS)
+    done = archive(log, toy.CODEC, s3.store(), TOPICS)
+    assert done.days == ["1970-01-01", "1970-01-02"]
 
 
 def test_recorded_epochs_from_s3_give_the_live_digests(store: S3Store, log: MemoryLog) -> None:
