@@ -186,8 +186,7 @@ def _beginning(
     last = files[-1]
     if last.end % FILE_OFFSETS == 0:
         return last.end, manifest.read(store, last).log_time_ms
-    before = next((f for f in files if f.end == last.start), None)
-    return last.start, manifest.read(store, before).log_time_ms if before else -1
+    return last.start, manifest.read(store, files[-2]).log_time_ms if len(files) > 1 else -1
 
 
 def _groups(work: Sequence[Work]) -> Iterator[list[Work]]:

@@ -175,6 +175,18 @@ def test_offsets_that_nobody_has_any_more_are_named(tmp_path: Path) -> None:
     assert found[-1].start == before + 2
 
 
+def test_a_day_goes_on_behind_an_accepted_gap_though_a_record_comes_late(tmp_path: Path) -> None:
+    log, place = MemoryLog(toy.TOPICS), Tp(toy.TRADES, 0)
+    trades(log, 8, DAY_MS, 0)
+    archived(log, tmp_path, [toy.TRADES])
+    trades(log, 8, DAY_MS, 0)
+    log.trim(place, log.bounds(place)[1])
+    for at_ms in (DAY_MS - 1, DAY_MS + 1):
+        trades(log, 8, at_ms, 0)
+        archived(log, tmp_path, [toy.TRADES], accept_gap=True)
+    assert {name.day for name in index(FolderStore(tmp_path))[place]} == {"1970-01-02"}
+
+
 def test_an_open_file_grows_though_the_log_has_forgotten_its_beginning(tmp_path: Path) -> None:
     log = MemoryLog(toy.TOPICS)
     trades(log, 40, 1_000)
