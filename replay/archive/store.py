@@ -67,7 +67,7 @@ class FolderStore:
         """What each folder holds at one moment, no file of it asked again: a file whose longer form
         takes its place meanwhile would be seen in neither.
         """
-        for parent, _, files in os.walk(folder):
+        for parent, _, files in os.walk(folder, onerror=_refused):
             place = Path(parent).relative_to(self._root)
             yield from ((place / name).as_posix() for name in files)
 
@@ -127,6 +127,12 @@ class FolderStore:
 
     def remove(self, name: str) -> None:
         (self._root / name).unlink(missing_ok=True)
+
+
+def _refused(error: OSError) -> None:
+    """What cannot be listed is not empty: only what is gone, or was never there, is."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise ArchiveError(f"{error.filename}: {error.strerror}")
 
 
 def store_at(root: str, options: S3Options | None = None) -> Store:

@@ -319,6 +319,13 @@ def test_a_damaged_file_is_named(
         everything(back, TARGETS)
 
 
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("a")
+    with pytest.raises(ArchiveError, match="a: Too many levels of symbolic links"):
+        index(FolderStore(tmp_path / "a"))
+    assert not index(FolderStore(tmp_path / "none"))
+
+
 def test_a_missing_or_foreign_schema_is_named(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     one, other, *_ = sorted((copy / "_schemas").glob("*.avsc"))
