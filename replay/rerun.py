@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from connectors.epochs.boundaries import Carrying, accepted_in
 from connectors.epochs.history import Ledger, history_from_start, history_since, of_own_version
-from connectors.epochs.model import History, Shard
+from connectors.epochs.model import EPOCHS, History, Shard
 from connectors.log.interface import Log, Tp
+from connectors.log.places import present
 from pipelines.logic import Logic
 from replay.pace import Pace, at_once, log_time
 from replay.stretch_process import Work, run_others
@@ -42,6 +43,10 @@ class NothingRecorded(TapeError):
 
 class InputsGone(TapeError):
     """What the epochs read is no longer held."""
+
+
+class MoreShards(TapeError):
+    """A pipeline was run with more shards than were asked for."""
 
 
 @dataclass
@@ -135,6 +140,18 @@ def require_inputs(log: Log, epochs: Sequence[EpochCommitted]) -> None:
                     f"{tp.topic}/{tp.partition}: offsets {first} to {stop - 1}, which the epochs "
                     "read, are not there any more; --source archive or auto may have them"
                 )
+
+
+def require_all(log: Log, pipeline: str, shards: int, span: Span) -> None:
+    """Raises `MoreShards` where another one recorded in the span: it would be left out unseen."""
+    for tp in present(log, f"{pipeline}{EPOCHS}")[shards:]:
+        low, end = log.bounds(tp)
+        first = low if span.from_ms is None else log.offset_at(tp, span.from_ms)
+        if first < (end if span.to_ms is None else log.offset_at(tp, span.to_ms)):
+            raise MoreShards(
+                f"{pipeline}-{tp.partition} has recorded epochs in that span too: name with "
+                f"--shards how many shards {pipeline} was run with, not {shards}"
+            )
 
 
 def epochs_before(history: History, shard: Shard, span: Span) -> list[EpochCommitted]:

@@ -29,7 +29,9 @@ def canary(
     start: From = None,
     end: To = None,
     date: Date = None,
-    shards: Annotated[int | None, typer.Option(help="number of shards it was run with")] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="number of shards it was run with", min=1)
+    ] = None,
     source: Annotated[str, typer.Option(help="log, archive or auto")] = "log",
     state: Annotated[
         str | None, typer.Option(help="what the state follows: own or recorded decisions")

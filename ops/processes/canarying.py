@@ -27,6 +27,7 @@ from ops.settings import ROOT, Settings, config_file, load
 from ops.stack.progress import Report, silent
 from replay.canary.decisions import CannotDecide, Decision, Turn, turns
 from replay.canary.run import Comparison, compare
+from replay.rerun import require_all
 from replay.times import EVERYTHING, Span
 from schemas.errors import TapeError, one_line
 from schemas.yaml_files import Decimals
@@ -91,6 +92,7 @@ class Here:
         wanted = self.settings.shards if task.shards is None else task.shards
         count = 1 if made.one_shard else wanted
         try:
+            require_all(log, task.pipeline, count, task.span)
             for number in range(count):
                 made = made_of(task.pipeline, self.settings)
                 shard = shard_of(made, number, count, self.settings)

@@ -24,7 +24,7 @@ from replay.kept import canonical
 from replay.orders import OrdersVerdict, accounts, refold
 from replay.outputs import Kept, Outputs
 from replay.pace import Pace, at_once
-from replay.rerun import NothingRecorded, Verdict, rerun
+from replay.rerun import NothingRecorded, Verdict, require_all, rerun
 from replay.times import Span
 from replay.what_if import WhatIf, what_if
 from schemas.codec import Codec
@@ -66,6 +66,8 @@ def replay_shards(
     log, codec = opened(settings, source)
     made = made_of(name, settings)
     count = 1 if made.one_shard else shards if shards is not None else settings.shards
+    if only is None:
+        require_all(log, name, count, span)
     done = []
     for number in range(count) if only is None else [only]:
         made = made_of(name, settings)

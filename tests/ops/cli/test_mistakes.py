@@ -97,6 +97,11 @@ def test_a_mistake_is_one_line(tape: Ran, line: str, says: str) -> None:
     [
         pytest.param(("replay", "market", "--shards", "0"), "--shards", id="no shard to replay"),
         pytest.param(("run", "market", "--shards", "0"), "--shards", id="no shard to run"),
+        pytest.param(
+            ("canary", "market", "--candidate", "current", "--shards", "0"),
+            "--shards",
+            id="no shard to compare",
+        ),
         pytest.param(("console", "--port", "99999"), "--port", id="no such port"),
         pytest.param(("demo", "--seconds", "-1"), "--seconds", id="nothing to play"),
         pytest.param(("feed", "--seconds", "-1"), "--seconds", id="nothing to serve"),

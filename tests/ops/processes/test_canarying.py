@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
 
+from connectors.log.interface import Tp
 from ops.desk.prepare import desk_file
 from ops.processes import canary_side, canarying
 from ops.processes.canarying import (
@@ -25,6 +27,7 @@ from ops.processes.canarying import (
     turn_of,
     worktree,
 )
+from ops.processes.replaying import replay_shards
 from ops.processes.sources import Source
 from ops.references import SettingsError
 from ops.settings import ROOT, Settings, load, load_file
@@ -34,7 +37,12 @@ from replay.archive.store import FolderStore
 from replay.canary.align import Kind
 from replay.canary.decisions import CannotDecide, Turn
 from replay.canary.policy import Policy, breaches
+from replay.rerun import MoreShards, NothingRecorded
+from replay.times import Span
 from tests.replay import traded
+
+TASK = Task("strategy", source=Source.ARCHIVE)
+EPOCHS = Tp("strategy.epochs.v1", 0)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +65,20 @@ strategy:
   signals:
     - {name: ema-cross, uses: ema-cross, options: {fast_span: 5, slow_span: 20}}
 """
+
+
+def test_a_shard_that_nobody_asked_for_is_not_left_out(tmp_path: Path) -> None:
+    log, codec, before = traded.load(), local_codec(), replace(TASK, span=Span(None, 1))
+    for _, record in log.partitions[EPOCHS].committed(0, 20):
+        log.append(record._replace(partition=1))
+    archive(log, codec, FolderStore(tmp_path / "archive"), list(codec.catalog.topics))
+    settings = load(run_dir=tmp_path)
+    with pytest.raises(MoreShards, match="strategy-1 has recorded epochs"):
+        canary(settings, TASK, "current", "current")
+    with pytest.raises(MoreShards):
+        replay_shards("strategy", settings, TASK.span, source=TASK.source)
+    with pytest.raises(NothingRecorded):
+        canary(settings, before, "current", "current")
 
 
 def test_other_settings_are_compared_in_this_process(settings: Settings, tmp_path: Path) -> None:
