@@ -11,7 +11,7 @@ from typing import Final
 from connectors.log.interface import Tp
 from replay.archive import schemas
 from replay.archive.cutting import Cutter
-from replay.archive.errors import ArchiveCorrupt
+from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.incoming import Records
 from replay.archive.layout import FileName, day_of
 from replay.archive.manifest import FileManifest, Origin, Range, read
@@ -179,13 +179,21 @@ class _Rows:
 
 def written(store: Store, name: FileName) -> FileManifest | None:
     """The manifest of a file that an earlier run finished, if the file is what it says."""
-    if not (store.exists(name.manifest) and store.exists(name.path)):
+    if not _there(store, name):
         return None
     try:
         checked(store, name).close(force=True)
         return read(store, name)
     except ArchiveCorrupt:
         return None
+    except ArchiveError:
+        if _there(store, name):  # else another archiver's longer one took its place
+            raise
+        return None
+
+
+def _there(store: Store, name: FileName) -> bool:
+    return store.exists(name.manifest) and store.exists(name.path)
 
 
 def missing(offsets: Iterable[Sequence[int]], start: int, end: int) -> Iterator[Range]:
