@@ -40,11 +40,11 @@ def files_of(
     """
     found = listed(store, topic) if found is None else found
     _require_whole(store, found, span)
-    within = [name for name in found if _within(name.day, span)]
-    if _whole_days(span):
+    within, bounds = [name for name in found if _within(name.day, span)], _inside_days(span)
+    if bounds == EVERYTHING:
         return Files(topic, tuple(within))
-    held = [name for name in within if _overlaps(manifest_of(store, name), span)]
-    return Files(topic, tuple(held), span)
+    held = [name for name in within if _overlaps(manifest_of(store, name), bounds)]
+    return Files(topic, tuple(held), bounds)
 
 
 def _require_whole(store: Store, found: Sequence[FileName], span: Span) -> None:
@@ -79,8 +79,9 @@ def _within(day: str, span: Span) -> bool:
     return (low is None or day >= day_of(low)) and (high is None or day <= day_of(high - 1))
 
 
-def _whole_days(span: Span) -> bool:
-    return all(end is None or end % DAY_MS == 0 for end in span)
+def _inside_days(span: Span) -> Span:
+    """The ends that part a day. At the others its files end, with what came late in them."""
+    return Span(*(None if end is None or end % DAY_MS == 0 else end for end in span))
 
 
 def _overlaps(kept: manifest.FileManifest, span: Span) -> bool:

@@ -37,9 +37,11 @@ from replay.archive.store import FolderStore
 from replay.sql.errors import SqlError
 from replay.sql.events import event_view
 from replay.sql.session import ask, write_database
-from replay.times import EVERYTHING, Span, day_span
+from replay.times import EVERYTHING, Span, day_span, text_of
 from schemas import events as ev
 from schemas.catalog import load_catalog
+from tests.connectors.epochs import toy
+from tests.replay.archive.rig import DAY_MS
 
 CATALOG = load_catalog()
 DAY, BEFORE = "2026-11-21", "2026-11-20"
@@ -117,6 +119,19 @@ def test_a_range_keeps_the_records_inside_it(traded_root: Path) -> None:
     )
     assert replay.scan(TRADES, start, f"{end}", root=str(traded_root)).collect().height == inside
     assert count(traded_root, "trade_printed", Span(max(times) + 1, max(times) + 2)) == 0
+
+
+def test_parts_of_days_hold_what_the_days_do_though_a_record_came_late(tmp_path: Path) -> None:
+    log, half_ms = MemoryLog(toy.TOPICS), DAY_MS // 2
+    for at_ms in (5, DAY_MS - 5, DAY_MS + 1, DAY_MS - 2, DAY_MS + 50):
+        log.append(toy.trade_record(0, at_ms))
+    archive(log, toy.CODEC, FolderStore(tmp_path), [TRADES])
+    days = [Span(at, at + DAY_MS) for at in (0, DAY_MS)]
+    halves = [Span(half_ms * at, half_ms * (at + 1)) for at in range(4)]
+    assert [count(tmp_path, "trade_printed", span) for span in days] == [2, 3]
+    assert [count(tmp_path, "trade_printed", span) for span in halves] == [1, 1, 3, 0]
+    scans = (replay.scan(TRADES, text_of(a), text_of(b), str(tmp_path)) for a, b in halves)  # type: ignore[arg-type]
+    assert [len(scan.collect()) for scan in scans] == [1, 1, 3, 0]
 
 
 def test_a_file_of_an_older_version_lacks_columns(own_root: Path) -> None:
