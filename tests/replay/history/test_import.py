@@ -450,6 +450,17 @@ def test_an_import_cut_off_anywhere_is_finished_by_the_next(tmp_path: Path) -> N
     assert steps >= 6
 
 
+def test_an_import_cut_off_is_finished_as_the_next_reads_the_file(tmp_path: Path) -> None:
+    path, folder = file(tmp_path, "t,a,b", "2026-03-02T14:00:00Z,2,3", name="a.csv"), tmp_path / "x"
+    [whole, again] = ("time=t,price=a,quantity=b", "time=t,price=b,quantity=a")
+    csv_imported(folder, path, whole)
+    noted = folder / "_imports.json"
+    noted.write_bytes(noted.read_bytes().replace(b'"done":true', b'"done":false'))
+    csv_imported(folder, path, again)
+    [one] = rows_of(folder)
+    assert (one["last_px"], one["last_qty"]) == (3, 2)
+
+
 # ---- beside a log --------------------------------------------------------------------------------
 
 
