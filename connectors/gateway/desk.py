@@ -10,6 +10,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from connectors.gateway.journal import Journal
 from connectors.gateway.keys import Key
 from connectors.gateway.ledger import Ledger
 from connectors.gateway.transport import OVER_LIMIT, Answer, Failure, Transport, boottime_ns
-from connectors.log.errors import Aborted
+from connectors.log.errors import Aborted, WriterError
 from connectors.log.interface import Abort, Log
 from connectors.orderport.interface import Metered, OrderPort, Request, Signed
 from connectors.traces.orders import OrderSpans
@@ -208,12 +209,14 @@ class Desk:
 
     async def ask(self, request: Request, causation_id: str = "") -> tuple[str, Answer | Failure]:
         """A question: nothing changes at the venue, so request and answer are written together.
-        Gives the request's id and what came back, after both are on the log.
+        Gives the request's id and what came back, after both are on the log, or in the journal
+        where that is lost meanwhile: whoever asks goes on, for cancels do.
         """
         signed, at_ns = self.sign(request)
         sent = self.sent(request, signed, causation_id)
         outcome = await self._send(request, signed, at_ns)
-        await self.tell(sent, self.heard(sent, outcome, self.parts.port.weight(request)))
+        with suppress(WriterError):
+            await self.tell(sent, self.heard(sent, outcome, self.parts.port.weight(request)))
         return sent.request_id, outcome
 
     async def look(self, request: Request, key: Key | None = None) -> Answer | Failure:

@@ -73,7 +73,7 @@ class Start:
                 continue
             self._desk.gate = gate.passed(self._desk.gate, "RECONCILED")
             self._snapshot_id = snapshot_id
-            await self._desk.write([self._announce()])
+            await self._say_ready()
             log.info("ready: account %s", self._desk.account)
             self.ready.set()
 
@@ -94,8 +94,11 @@ class Start:
         while True:
             await asyncio.sleep(self._desk.parts.ready_every_s)
             if self._desk.blocked is None:
-                with suppress(WriterError):  # the ledger says so itself: cancels alone
-                    await self._desk.write([self._announce()])
+                await self._say_ready()
+
+    async def _say_ready(self) -> None:
+        with suppress(WriterError):  # the ledger says so itself: cancels alone
+            await self._desk.write([self._announce()])
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds() and self._desk.gate.done > gate.STEPS.index("STREAM_OPEN"):

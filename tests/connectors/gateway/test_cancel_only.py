@@ -14,6 +14,7 @@ from connectors.gateway.gateway import open_gateway
 from connectors.gateway.journal import Journal, JournalBroken
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.log.errors import Aborted
+from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from pipelines.gateway.fold import raw_id
 from schemas import events
@@ -80,6 +81,34 @@ def test_without_the_log_orders_are_canceled_and_the_journal_is_handed_over(
     assert len(ids) == len({*ids})
     reasons = [e.reason for e in records.all(EVENTS) if isinstance(e, events.DecisionExpired)]
     assert reasons == ["GATEWAY_CANCEL_ONLY"]
+
+
+def test_a_question_that_cannot_be_written_ends_no_gateway(tmp_path: Path) -> None:
+    """Asked for an order in doubt: what rests beside it must still be canceled."""
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server, heartbeats(records):
+            quote(server, "99", "5", "101", "5")
+            made = parts(records.log, server.url, server.socket_url, tmp_path)
+            first = open_gateway(made._replace(ready_every_s=LIMIT_S))
+            venue, task = server.venue.exchange, asyncio.create_task(first.run())
+            await until(lambda: first.desk.gate.ready and first.desk.quotes, "ready")
+            resting = records.approve()
+            await until(lambda: "Accepted" in records.told(resting), "accepted")
+            server.faults.arm(Fault("lost_request", count=1, verb="POST"))
+            doubted = records.approve()
+            await until(lambda: doubted in first.desk.fold.inquiries, "a doubt")
+            await first.desk.ledger.idle()
+            broken_writer(records.log)
+            with pytest.raises(Aborted, match="log is back"):
+                await asyncio.wait_for(task, LIMIT_S)
+            assert not venue.open_orders(ACCOUNT, "BTCUSDT")
+            async with running(records, server, tmp_path):
+                assert records.told(resting)[-1] == "Canceled"
+                assert records.told(doubted)[-1] == "Resolved"
+
+    run(main())
 
 
 def test_what_cannot_be_encoded_is_taken_for_a_lost_log(tmp_path: Path) -> None:
