@@ -61,7 +61,7 @@ class Gateway:
         self.sender = Sender(desk)
         self.start = Start(desk, past)
         self._inputs = Inputs(desk, self.sender, past.scope, past.positions)
-        self._stream = Stream(desk, self.start.stream_open.set)
+        self._stream = Stream(desk, self.start.stream_open)
         self._socket = LocalSocket(desk)
         self._dead_man = DeadMan(desk, desk.parts.dead_man_ms)
         self._stopped = asyncio.Event()

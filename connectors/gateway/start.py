@@ -59,6 +59,8 @@ class Start:
         """Opens the gate whenever a stream opened. Until cancelled."""
         while True:
             await self.stream_open.wait()
+            if not self.stream_open.is_set():
+                continue  # it ended as it began
             self.stream_open.clear()
             self._desk.gate = gate.passed(self._desk.gate, "STREAM_OPEN")
             snapshot_id = await self._snapshot()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable
 from typing import Final
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -31,9 +30,11 @@ BACKOFF: Final = Backoff(base_s=0.2, cap_s=10.0)
 
 
 class Stream:
-    """`opened` is called after each subscription, `VenueStreamOpened` being on its way."""
+    """`opened` is set after each subscription, `VenueStreamOpened` being on its way, and cleared
+    when that ends.
+    """
 
-    def __init__(self, desk: Desk, opened: Callable[[], None], backoff: Backoff = BACKOFF) -> None:
+    def __init__(self, desk: Desk, opened: asyncio.Event, backoff: Backoff = BACKOFF) -> None:
         self._desk, self._opened, self._backoff = desk, opened, backoff
 
     async def run(self) -> None:
@@ -81,7 +82,7 @@ class Stream:
         if said:
             about = (desk.account, desk.parts.port.venue, connection)
             desk.tell(VenueStreamOpened(*about, ts_recv_ns))
-            self._opened()
+            self._opened.set()
         return said
 
     async def _follow(self, socket: StampedConnection, connection: str) -> tuple[StreamEnd, str]:
@@ -97,6 +98,7 @@ class Stream:
 
     def _close(self, connection: str, end: StreamEnd, detail: str) -> None:
         desk = self._desk
+        self._opened.clear()
         desk.gate = stream_lost(desk.gate)
         about = (desk.account, desk.parts.port.venue, connection)
         desk.tell(VenueStreamClosed(*about, end, detail, desk.parts.now_ns()))

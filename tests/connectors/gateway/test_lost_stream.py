@@ -1,0 +1,71 @@
+"""A private stream that comes and goes: nothing is sent without one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.gateway.gateway import Gateway
+from connectors.orderport.interface import Request
+from connectors.simulated.server import VenueServer
+from tests.connectors.asynchronous import until
+from tests.connectors.gateway.rig import Records
+from tests.connectors.gateway.test_gateway import dropped, play, reaches
+
+TURNS = 20  # of the event loop: more than any task takes to see what changed
+
+
+def lose(gateway: Gateway) -> None:
+    gateway._stream._close("lost", "CONNECTION_LOST", "")
+
+
+async def turns() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+def test_one_that_was_lost_again_while_the_venue_was_asked_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        desk, ask = gateway.desk, gateway.desk.ask
+        asked, answered = list[str](), asyncio.Event()
+
+        async def slowly(request: Request, causation_id: str = "") -> Any:
+            asked.append(request.path)
+            await answered.wait()
+            return await ask(request, causation_id)
+
+        monkeypatch.setattr(desk, "ask", slowly)
+        lose(gateway)
+        gateway.start.stream_open.set()
+        await until(lambda: asked, "the first question")
+        lose(gateway)
+        gateway.start.stream_open.set()
+        lose(gateway)
+        answered.set()
+        await until(lambda: not desk.fold.requests and not desk.ledger.busy, "the answers")
+        await turns()
+        assert desk.gate.waits_for == "STREAM_OPEN"
+        await reaches(gateway, records.approve(), "DROPPED")
+        gateway.start.stream_open.set()
+        await until(lambda: desk.gate.ready, "ready again")
+        await reaches(gateway, records.approve(), "ACCEPTED")
+
+    assert dropped(play(tmp_path, act)) == ["GATEWAY_NOT_READY"]
+
+
+def test_one_that_ended_as_it_began_is_none(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        lose(gateway)
+        gateway.start.stream_open.set()
+        lose(gateway)
+        await turns()
+        assert gateway.desk.gate.waits_for == "STREAM_OPEN"
+        gateway.start.stream_open.set()
+        await until(lambda: gateway.desk.gate.ready, "ready again")
+
+    play(tmp_path, act)
