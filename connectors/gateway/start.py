@@ -13,6 +13,7 @@ from connectors.gateway.rotation import check_key
 from connectors.gateway.transport import Answer
 from connectors.log.errors import WriterError
 from connectors.orderport.clock import read_clock
+from connectors.orderport.interface import Request
 from pipelines.gateway import gate
 from pipelines.gateway.fold import at_ns, raw_id
 from schemas.errors import TapeError
@@ -21,6 +22,7 @@ from schemas.events import GatewayReady
 CLOCK_EVERY_S: Final = 30.0
 DAY_MS: Final = 86_400_000
 RECENT_MS: Final = 60_000
+SNAPSHOT_AGAIN_S: Final = 2.0
 POLL_S: Final = 0.01
 
 
@@ -148,7 +150,9 @@ class Start:
         desk.journal.clear()
 
     async def _snapshot(self) -> str | None:
-        """Open orders and trades since the last known one; the snapshot's id, None if it failed."""
+        """Open orders and trades since the last known one; the snapshot's id, None where the stream
+        was lost meanwhile. Raises `NotYet`.
+        """
         desk, port = self._desk, self._desk.parts.port
         since_ms = self._past.last_trade_ms or desk.venue_ts_ms() - DAY_MS
         requests = [port.open_orders(None)]
@@ -156,16 +160,29 @@ class Start:
             port.trades(instrument, None, since_ms - RECENT_MS)
             for instrument in desk.parts.caps.position_max
         ]
-        ids = []
-        for request in requests:
-            request_id, outcome = await desk.ask(request)
-            if not isinstance(outcome, Answer) or outcome.status != 200:
-                raise NotYet(f"the venue does not answer {request.path}")
-            ids.append(request_id)
+        ids = [await self._asked(request) for request in requests]
         if desk.gate.waits_for != "SNAPSHOT_TAKEN":
             return None
         desk.gate = gate.passed(desk.gate, "SNAPSHOT_TAKEN")
         return ids[0]
+
+    async def _asked(self, request: Request) -> str:
+        """A question's id once the venue has answered, or the stream was lost. Raises `NotYet` for
+        an answer that fails at the start: who has orders open stays with them.
+        """
+        desk, request_id = self._desk, ""
+        while True:
+            await self._until(lambda: desk.may_ask(request))
+            if desk.gate.waits_for != "SNAPSHOT_TAKEN":
+                return request_id
+            request_id, outcome = await desk.ask(request)
+            if isinstance(outcome, Answer) and outcome.status == 200:
+                return request_id
+            said = f"the venue does not answer {request.path}"
+            if not self.ready.is_set():
+                raise NotYet(said)
+            log.error("no order is sent: %s", said)
+            await asyncio.sleep(SNAPSHOT_AGAIN_S)
 
     def _announce(self) -> GatewayReady:
         desk = self._desk

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from connectors.gateway.gateway import Gateway
+from connectors.gateway.transport import Answer
 from connectors.orderport.interface import Request
+from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
 from tests.connectors.asynchronous import until
 from tests.connectors.gateway.rig import Records
 from tests.connectors.gateway.test_gateway import dropped, play, reaches
 
+OPEN_ORDERS = "/api/v3/openOrders"
 TURNS = 20  # of the event loop: more than any task takes to see what changed
 
 
@@ -67,5 +70,40 @@ def test_one_that_ended_as_it_began_is_none(tmp_path: Path) -> None:
         assert gateway.desk.gate.waits_for == "STREAM_OPEN"
         gateway.start.stream_open.set()
         await until(lambda: gateway.desk.gate.ready, "ready again")
+
+    play(tmp_path, act)
+
+
+def test_a_venue_that_does_not_answer_then_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its orders stay watched: a gateway that ended would leave them alone."""
+    monkeypatch.setattr("connectors.gateway.start.SNAPSHOT_AGAIN_S", 0.1)
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        name = records.approve()
+        await reaches(gateway, name, "ACCEPTED")
+        server.faults.arm(Fault("server_error", status=503, count=2, verb="GET", path=OPEN_ORDERS))
+        lose(gateway)
+        gateway.start.stream_open.set()
+        await until(lambda: server.faults.counts["server_error"], "a question")
+        assert gateway.desk.gate.waits_for == "SNAPSHOT_TAKEN"
+        await reaches(gateway, records.approve(), "DROPPED")
+        await until(lambda: gateway.desk.gate.ready, "ready again")
+        await reaches(gateway, name, "ACCEPTED")
+
+    assert dropped(play(tmp_path, act)) == ["GATEWAY_NOT_READY"]
+
+
+def test_a_venue_that_asked_for_silence_is_not_asked_before(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        desk = gateway.desk
+        desk._mind(Answer(429, {"retry-after": "1"}, b"{}", 1), 1)
+        asked = server.rest.requests
+        lose(gateway)
+        gateway.start.stream_open.set()
+        await until(lambda: server.rest.requests > asked or not desk.held)
+        assert not desk.held
+        await until(lambda: desk.gate.ready, "ready again")
 
     play(tmp_path, act)
