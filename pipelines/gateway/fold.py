@@ -237,9 +237,19 @@ class OrderFold:
             return
         cause = Cause(event.request_id, event.ts_recv_ns, (event.request_id,))
         reports = self._reader.read_response(request.kind, event.status, event.body)
+        doubted = request.cl_ord_id in self.inquiries
         for report in reports:
             self._report(report, request, cause)
         self._conclude(reports, request, cause)
+        if doubted and request.kind == "SUBMIT":
+            self._doubt_on(self.book.entries[request.cl_ord_id or ""], cause)
+
+    def _doubt_on(self, entry: Entry, cause: Cause) -> None:
+        """The answer to a new order says how it stood when it was taken, which may be before the
+        doubt began: that it was open then does not end it.
+        """
+        if entry.order.state == "ACCEPTED":
+            self._emit(answers.doubted(entry, "SUBMIT", "VENUE_UNCERTAIN", cause))
 
     def _framed(self, event: events.VenueFrameReceived) -> None:
         reports = self._reader.read_frame(event.payload)

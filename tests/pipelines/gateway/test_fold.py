@@ -33,6 +33,7 @@ from schemas.events import (
     OrderFilled,
     OrderResolved,
     VenueRequestFailed,
+    VenueStreamClosed,
     VenueStreamOpened,
 )
 from tests.pipelines.gateway.orders import (
@@ -165,6 +166,31 @@ def test_an_orders_ways(inputs: list[Any], names: str, state: str) -> None:
     story = Story()
     assert story.tell(*inputs) == names
     assert story.state == state
+
+
+CLOSED = VenueStreamClosed(ACCOUNT, "BINANCE", "conn", "CONNECTION_LOST", "", 10)
+OPENED = VenueStreamOpened(ACCOUNT, "BINANCE", "conn-2", 20)
+
+
+@pytest.mark.parametrize(
+    ("reports", "names", "state"),
+    [
+        ([stands("OPEN")], "Accepted OutcomeUnknown", "OUTCOME_UNKNOWN"),
+        ([stands("OPEN"), trade(1, "0.4"), stands("OPEN", "0.4")],
+         "Accepted Filled OutcomeUnknown", "OUTCOME_UNKNOWN"),
+        ([stands("OPEN"), trade(1, "1"), stands("FILLED", "1")], "Accepted Filled", "FILLED"),
+        ([REFUSAL], "Rejected", "REJECTED"),
+    ],
+)  # fmt: skip
+def test_the_answer_to_a_new_order_is_older_than_a_doubt(
+    reports: list[Report], names: str, state: str
+) -> None:
+    """It was open when it was taken; what the lost stream would have told came after that."""
+    story = Story()
+    assert story.tell(CLOSED, OPENED) == "OutcomeUnknown"
+    assert story.tell(answered(*reports)) == names
+    assert story.state == state
+    assert bool(story.fold.inquiries) == (state == "OUTCOME_UNKNOWN")
 
 
 def test_a_fill_counts_once_however_often_and_by_whatever_path_it_is_told() -> None:
