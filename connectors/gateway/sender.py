@@ -111,7 +111,8 @@ class Sender:
         if self._failure is not None:
             raise self._failure
         desk, at_ns = self._desk, self._desk.parts.monotonic_ns()
-        for cl_ord_id in list(desk.fold.book.live):
+        # Who was not tried yet, or longest ago, comes first: else the last of many never would.
+        for cl_ord_id in sorted(desk.fold.book.live, key=lambda n: self._canceled_ns.get(n, 0)):
             entry, reason = desk.fold.book.entries[cl_ord_id], desk.wanted_cancel(cl_ord_id)
             # A cancel that overtakes its order finds nothing; one that waits for ever is none. What
             # is not written ahead has not been sent.
