@@ -189,7 +189,7 @@ def _sizes(order: OrderApproved, usage: Usage, position_max: Decimal) -> Refused
         if order.side == "BUY"
         else EXACTLY.subtract(held, order.order_qty)
     )
-    if not ZERO <= after <= position_max:
+    if after < ZERO or (order.side == "BUY" and after > position_max):
         return _over("CAP_POSITION", after, position_max)
     children = EXACTLY.add(usage.parent_used_qty, order.order_qty)
     if children > order.parent_qty:

@@ -55,6 +55,8 @@ D = Decimal
         ({}, {"exposure_qty": D("11.1")}, "CAP_POSITION"),
         ({"side": "SELL"}, {"exposure_qty": D(1)}, None),
         ({"side": "SELL"}, {"exposure_qty": D("0.9")}, "CAP_POSITION"),
+        ({"side": "SELL"}, {"exposure_qty": D(20)}, None),
+        ({}, {"exposure_qty": D(-2)}, "CAP_POSITION"),
         ({"parent_qty": D(5)}, {"parent_used_qty": D(4)}, None),
         ({"parent_qty": D(5)}, {"parent_used_qty": D("4.1")}, "CAP_PARENT"),
         ({"price": D("102.01")}, {}, None),
