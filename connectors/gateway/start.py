@@ -138,8 +138,9 @@ class Start:
             return
         log_, codec = desk.parts.log, desk.parts.codec
         known = recorded_since(log_, codec, desk.account, min(map(at_ns, kept)))
-        kept = [event for event in kept if raw_id(event) not in known]
-        kept.sort(key=at_ns)
+        # Once, also what an earlier start could not hand over and kept again.
+        once = {raw_id(event): event for event in kept}
+        kept = sorted((e for name, e in once.items() if name not in known), key=at_ns)
         for name in {getattr(event, "cl_ord_id", None) for event in kept} & {*self._past.pending}:
             # It was tried: what became of it is in the journal, not to be decided anew.
             message = self._past.pending.pop(str(name))

@@ -206,6 +206,27 @@ def test_what_the_log_has_already_is_not_handed_over_again(tmp_path: Path) -> No
     run(main())
 
 
+def test_what_a_failed_handing_over_left_behind_twice_is_handed_over_once(tmp_path: Path) -> None:
+    """What could not be written then is in the journal a second time."""
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server:
+            quote(server, "99", "5", "101", "5")
+            Journal(tmp_path / "journal", CODEC).append([frame(1), frame(2)])
+            made = parts(records.log, server.url, server.socket_url, tmp_path)
+            second = open_gateway(made)
+            broken_writer(records.log)
+            with pytest.raises(Aborted, match="broker is away"):
+                await second.run()
+            async with running(records, server, tmp_path):
+                assert records.all(RAW)[:2] == [frame(1), frame(2)]
+        ids = [raw_id(event) for event in records.all(RAW)]
+        assert len(ids) == len({*ids})
+
+    run(main())
+
+
 def frame(number: int) -> events.VenueFrameReceived:
     return events.VenueFrameReceived(ACCOUNT, "BINANCE", "conn", b"x" * number, number)
 
