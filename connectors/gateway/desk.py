@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from connectors.gateway.circuits import Circuits
 from connectors.gateway.figures import GatewayFigures
@@ -41,6 +41,7 @@ from schemas.events import (
 from schemas.secret import MASK
 
 log = logging.getLogger("tape.gateway")
+HELD_AGAIN_S: Final = 0.05
 
 
 class Parts(NamedTuple):
@@ -120,6 +121,11 @@ class Desk:
     def held(self) -> bool:
         """The venue asked to wait (429, 418): who goes on, is banned for longer, cancels too."""
         return self.parts.monotonic_ns() < self._held_until_ns
+
+    async def silence_over(self) -> None:
+        """Returns when the venue may be spoken to."""
+        while self.held:
+            await asyncio.sleep(HELD_AGAIN_S)
 
     def affords(self, weight: int = 1) -> bool:
         """Whether the venue's limit leaves room: a part of it is the cancels' alone."""

@@ -119,6 +119,7 @@ class Start:
         """Follows the venue's clock. Until cancelled; without an answer the last one holds."""
         while True:
             await asyncio.sleep(CLOCK_EVERY_S)
+            await self._desk.silence_over()
             if not await self._measure_clock():
                 log.warning("the venue does not tell its time")
 

@@ -41,6 +41,7 @@ class Stream:
         """Until cancelled."""
         failures = 0
         while True:
+            await self._desk.silence_over()
             begun_ns = self._desk.parts.monotonic_ns()
             await self._session()
             lived_s = (self._desk.parts.monotonic_ns() - begun_ns) / 1e9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,15 @@ import pytest
 from connectors.gateway.flat import Account, Wanted, _Clearing
 from connectors.gateway.gateway import open_gateway
 from connectors.gateway.keys import parse_key
+from connectors.gateway.ledger import RAW
 from connectors.gateway.transport import Answer, Transport
 from connectors.orderport import order_port
+from connectors.simulated.server import VenueServer
+from schemas.events import VenueStreamOpened
 from schemas.secret import Secret
-from tests.connectors.asynchronous import run
-from tests.connectors.gateway.rig import key_text, memory, parts
+from tests.connectors.asynchronous import run, until
+from tests.connectors.gateway.rig import Line, Records, key_text, memory, parts, running
+from tests.connectors.simulated.rig import options, quote
 
 NOWHERE = "http://127.0.0.1:9"
 BANNED = Answer(418, {"retry-after": "300"}, b"{}", 1)
@@ -36,6 +41,32 @@ def test_a_later_answer_does_not_shorten_the_gateways(tmp_path: Path) -> None:
         await gateway.desk.transport.close()
 
     run(main())
+
+
+def test_nobody_asks_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for its clock, and not for a private stream that was lost."""
+    monkeypatch.setattr("connectors.gateway.start.CLOCK_EVERY_S", 0.01)
+    records = memory()
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server, Line(server.socket_url) as line:
+            quote(server, "99", "5", "101", "5")
+            async with running(records, server, tmp_path, socket_url=line.url) as gateway:
+                desk = gateway.desk
+                desk._mind(OVERTAKEN._replace(headers={"retry-after": "2"}), 1)
+                await asyncio.sleep(0.2)  # what was on its way
+                before, begun = server.rest.requests, opened(records)
+                line.cut()
+                await until(lambda: not desk.gate.ready, "the loss")
+                await until(lambda: not desk.held, "the end of the silence")
+                assert (server.rest.requests, opened(records)) == (before, begun)
+                await until(lambda: desk.gate.ready, "ready again")
+
+    run(main())
+
+
+def opened(records: Records) -> int:
+    return sum(isinstance(event, VenueStreamOpened) for event in records.all(RAW))
 
 
 def test_nor_that_of_who_clears_an_account() -> None:
