@@ -42,6 +42,7 @@ from schemas.secret import MASK
 
 log = logging.getLogger("tape.gateway")
 HELD_AGAIN_S: Final = 0.05
+MISSTAMPED: Final = "TIMESTAMP_OUTSIDE_WINDOW"
 
 
 class Parts(NamedTuple):
@@ -93,6 +94,7 @@ class Desk:
         self.doubted: dict[str, int] = {}  # orders a break was about, and when the venue was asked
         self.in_flight: dict[str, int] = {}  # orders that await their answer, and since when
         self.offset_ns = self.clock_error_ns = 0
+        self.clock_doubted = asyncio.Event()  # the venue refused a stamp
         self.cancel_only = self.stopping = False
         self.silent: CancelReason | None = None
         self.untold = 0  # raw events that no snapshot covers
@@ -153,6 +155,8 @@ class Desk:
     def tell(self, *told: Any) -> asyncio.Future[None]:
         """Folds raw events and writes them with what follows from them, in one transaction."""
         found = [event for one in told for event in (one, *self.fold.apply(one))]
+        if any(getattr(event, "reason", "") == MISSTAMPED for event in found):
+            self.clock_doubted.set()
         self.untold += len(told)
         return self.write(found)
 

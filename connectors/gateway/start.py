@@ -20,6 +20,7 @@ from schemas.errors import TapeError
 from schemas.events import GatewayReady
 
 CLOCK_EVERY_S: Final = 30.0
+CLOCK_AGAIN_S: Final = 1.0
 DAY_MS: Final = 86_400_000
 RECENT_MS: Final = 60_000
 SNAPSHOT_AGAIN_S: Final = 2.0
@@ -117,11 +118,15 @@ class Start:
 
     async def keep_clock(self) -> None:
         """Follows the venue's clock. Until cancelled; without an answer the last one holds."""
+        doubted = self._desk.clock_doubted
         while True:
-            await asyncio.sleep(CLOCK_EVERY_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(doubted.wait(), CLOCK_EVERY_S)
             await self._desk.silence_over()
+            doubted.clear()
             if not await self._measure_clock():
                 log.warning("the venue does not tell its time")
+            await asyncio.sleep(CLOCK_AGAIN_S)
 
     async def _measure_clock(self) -> bool:
         desk = self._desk
