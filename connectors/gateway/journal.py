@@ -2,7 +2,7 @@
 out, handed to the log at the next start.
 
 An entry is its length, its CRC-32 and the event as it would stand on the log. A torn last entry is
-what a crash leaves, and is passed over; anything else that does not fit is refused.
+what a crash leaves, and is cut off; anything else that does not fit is refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Journal:
         sync_folder(self._path.parent)
 
     def read(self) -> list[Any]:
-        """All events, oldest first; none where there is no file. Raises `JournalBroken`."""
+        """All events, oldest first; none where there is no file. What is written next follows the
+        last of them. Raises `JournalBroken`.
+        """
         if not self._path.exists():
             return []
         data, events, at = self._path.read_bytes(), [], 0
@@ -52,6 +54,8 @@ class Journal:
                 raise JournalBroken(f"{self._path}: the entry at byte {at} is damaged")
             events.append(self._codec.decode(value))
             at += _HEAD + size
+        if at < len(data):
+            os.truncate(self._path, at)
         return events
 
     def clear(self) -> None:

@@ -243,6 +243,17 @@ def test_a_torn_last_entry_is_passed_over(tmp_path: Path) -> None:
         assert journal.read() == [frame(1), frame(2)]
 
 
+def test_what_follows_a_torn_entry_is_read(tmp_path: Path) -> None:
+    """The journal of a crash, passed over at a start, and the next time without the log."""
+    path = tmp_path / "journal"
+    journal = Journal(path, CODEC)
+    journal.append([frame(1), frame(2)])
+    path.write_bytes(path.read_bytes()[:-1])
+    assert journal.read() == [frame(1)]
+    journal.append([frame(3)])
+    assert journal.read() == [frame(1), frame(3)]
+
+
 def test_a_damaged_entry_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     Journal(path, CODEC).append([frame(1), frame(2)])
