@@ -182,7 +182,10 @@ class Desk:
             raise Aborted("the log was given up")
 
     def _keep(self, found: list[Any]) -> None:
-        self.journal.append([one for one in found if type(one).__name__.startswith("Venue")])
+        try:
+            self.journal.append([one for one in found if type(one).__name__.startswith("Venue")])
+        except OSError as error:  # no cancel waits for it: the next start asks for every order
+            log.critical("the journal cannot be written: %s", error.strerror)
 
     def sent(
         self,

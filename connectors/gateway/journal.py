@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -31,11 +32,16 @@ class Journal:
         self._path, self._codec = path, codec
 
     def append(self, events: Sequence[Any]) -> None:
+        """Raises `OSError`, and leaves the entries of before then."""
+        entries = b"".join(_entry(self._codec.encode(event)) for event in events)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            file.write(b"".join(_entry(self._codec.encode(event)) for event in events))
-            file.flush()
-            os.fsync(file.fileno())
+        with self._path.open("ab", buffering=0) as file:
+            whole = file.tell()
+            try:
+                _write(file, entries)
+            except OSError:
+                file.truncate(whole)
+                raise
         sync_folder(self._path.parent)
 
     def read(self) -> list[Any]:
@@ -61,6 +67,13 @@ class Journal:
     def clear(self) -> None:
         """After everything in it is committed to the log."""
         self._path.unlink(missing_ok=True)
+
+
+def _write(file: RawIOBase, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) or 0 :]
+    os.fsync(file.fileno())
 
 
 def _entry(value: bytes) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,54 @@ def test_an_order_whose_write_ahead_hangs_is_never_sent(tmp_path: Path) -> None:
         run(main())
     finally:
         hung.set()
+
+
+def test_cancels_do_not_wait_for_room_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither log nor journal takes anything: the next gateway asks what became of every order."""
+    records = memory()
+
+    def full(self: Journal, events: Sequence[Any]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def main() -> None:
+        async with VenueServer(options(tmp_path)) as server, heartbeats(records):
+            quote(server, "99", "5", "101", "5")
+            made = parts(records.log, server.url, server.socket_url, tmp_path)
+            first = open_gateway(made)
+            venue, task = server.venue.exchange, asyncio.create_task(first.run())
+            await until(lambda: first.desk.gate.ready and first.desk.quotes, "ready")
+            name = records.approve()
+            await until(lambda: "Accepted" in records.told(name), "accepted")
+            await first.desk.ledger.idle()
+            broken_writer(records.log)
+            with monkeypatch.context() as patch:
+                patch.setattr(Journal, "append", full)
+                with pytest.raises(Aborted, match="log is back"):
+                    await asyncio.wait_for(task, LIMIT_S)
+            assert not venue.open_orders(ACCOUNT, "BTCUSDT")
+            async with running(records, server, tmp_path):
+                assert records.told(name)[2:] == ["OutcomeUnknown", "Resolved"]
+
+    run(main())
+
+
+def test_a_journal_without_room_keeps_whole_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "journal", CODEC)
+    journal.append([frame(1)])
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            journal.append([frame(2)])
+    journal.append([frame(3)])
+    assert journal.read() == [frame(1), frame(3)]
 
 
 def test_what_the_log_has_already_is_not_handed_over_again(tmp_path: Path) -> None:
