@@ -270,6 +270,10 @@ class Desk:
         """
         self._wanted.setdefault(cl_ord_id, reason)
 
+    def forget_cancel(self, cl_ord_id: str) -> None:
+        """Of an order that has ended."""
+        self._wanted.pop(cl_ord_id, None)
+
     def wanted_cancel(self, cl_ord_id: str) -> CancelReason | None:
         """Why an order is to be canceled; None if it is not. The log's reason comes first."""
         return self.fold.book.entries[cl_ord_id].cancel or self._wanted.get(cl_ord_id)

@@ -140,6 +140,12 @@ class Sender:
             why = outcome.reason
             log.warning("cancel of %s: %s; it is repeated", request.cl_ord_id, why, extra=about)
         desk.tell(desk.heard(sent, outcome))
+        self._forget_ended(request.cl_ord_id or "")
+
+    def _forget_ended(self, cl_ord_id: str) -> None:
+        if cl_ord_id not in self._desk.fold.book.live:
+            self._canceled_ns.pop(cl_ord_id, None)
+            self._desk.forget_cancel(cl_ord_id)
 
     def _start(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]

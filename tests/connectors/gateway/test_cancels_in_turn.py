@@ -43,3 +43,16 @@ def test_no_order_waits_for_ever_behind_those_that_are_tried_again(
             assert max(tried.values()) <= 2
 
     play(tmp_path, act)
+
+
+def test_what_was_canceled_is_not_remembered_for_ever(tmp_path: Path) -> None:
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        for _ in range(ORDERS):
+            name = records.approve()
+            await reaches(gateway, name, "ACCEPTED")
+            gateway.desk.want_cancel(name, "STATE_HALTED")
+            await reaches(gateway, name, "CANCELED")
+        await until(lambda: not gateway.sender._canceled_ns, "what the sender notes", limit_s=2)
+        assert not gateway.desk._wanted
+
+    play(tmp_path, act)
