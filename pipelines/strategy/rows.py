@@ -31,11 +31,13 @@ class Run(NamedTuple):
 
 
 def react(loaded: LoadedSignal, held: Mapping[str, Held], event: Any) -> Iterator[Reaction]:
-    """One reaction to an event of its kind; to a clock tick one per known instrument, by name."""
+    """One reaction to an event of its kind; to a clock tick one per known instrument, by name.
+    A snapshot of other settings may know more than the signal follows.
+    """
     signal = loaded.signal
     if isinstance(event, ClockTick):
         if isinstance(signal, ClockedSignal):
-            for instrument in sorted(held):
+            for instrument in filter(loaded.follows, sorted(held)):
                 yield Reaction(instrument, *signal.tick(held[instrument].state, event))
     elif isinstance(event, signal.reads) and loaded.follows(event.instrument):
         before = held.get(event.instrument)

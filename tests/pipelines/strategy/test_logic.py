@@ -129,6 +129,18 @@ def test_a_signal_may_follow_some_instruments_only(settings: StrategySettings) -
     assert state.held["ema"].keys() == {"ETHUSDT.BINANCE"}
 
 
+def test_the_clock_moves_followed_instruments_only() -> None:
+    """A snapshot may hold others, of settings before."""
+    signal = LoadedSignal("expiring", Expiring(), b"expiring")
+    two = [trades(["1"], name)[0] for name in ("ETHUSDT.BINANCE", "BTCUSDT.BINANCE")]
+    logic = StrategyLogic([signal])
+    state, _ = logic.step(logic.initial(), batch_of(inputs_of(two, "md.trade.v1")))
+    narrower = StrategyLogic([signal._replace(instruments=frozenset(["ETHUSDT.BINANCE"]))])
+    clock = inputs_of([ClockTick(5), ClockTick(6)], "ops.clock.v1")
+    _, outputs = narrower.step(narrower.load(logic.dump(state), 1), batch_of(clock))
+    assert [output.key for output in outputs] == ["ETHUSDT.BINANCE"]
+
+
 @EITHER
 def test_an_epoch_without_records_changes_nothing(settings: StrategySettings) -> None:
     logic = StrategyLogic([EMA], settings)
