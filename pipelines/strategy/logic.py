@@ -17,6 +17,7 @@ from pipelines.dead_letters import DeadLetterLimit, count, count_all, refuse_unr
 from pipelines.execution.executor import INPUTS as TRADING_INPUTS
 from pipelines.execution.executor import Executor
 from pipelines.execution.requests import REQUESTS
+from pipelines.execution.settings import BadExecution
 from pipelines.execution.state import ExecutionState
 from pipelines.logic import (
     ROWS_MAX,
@@ -91,6 +92,7 @@ class StrategyLogic:
         _check_signals(signals)
         self._executor = executor
         if executor is not None:
+            _check_followed(signals, executor)
             self.inputs = (*self.inputs, *TRADING_INPUTS)
             self.outputs = (*self.outputs, REQUESTS)
             self.state_version = EXECUTING
@@ -279,4 +281,15 @@ def _check_signals(signals: Sequence[LoadedSignal]) -> None:
             raise NoSuchEvent(
                 f"signal {loaded.name} reads {loaded.signal.reads!r}; "
                 "the strategy pipeline delivers TradePrinted and QuoteChanged"
+            )
+
+
+def _check_followed(signals: Sequence[LoadedSignal], executor: Executor) -> None:
+    """A position in an instrument that its signal does not follow would be held for ever."""
+    named = {loaded.name: loaded for loaded in signals}
+    for strategy, instrument in sorted(executor.traded):
+        if not named[strategy].follows(instrument):
+            raise BadExecution(
+                f"signal {strategy}: execution: {instrument} is none of the instruments that it "
+                "follows"
             )

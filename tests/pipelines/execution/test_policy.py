@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.execution.executor import Executor
 from pipelines.execution.settings import BadExecution, execution_of
 from pipelines.logic import StateVersionError
 from pipelines.strategy.logic import StrategyLogic
@@ -330,6 +331,18 @@ def test_wrong_settings_are_one_line(changed: dict[str, Any], says: str) -> None
 def test_an_instrument_given_twice_is_refused() -> None:
     with pytest.raises(BadExecution, match="given twice"):
         execution_of("s", {**OPTIONS, "instruments": OPTIONS["instruments"] * 2})
+
+
+@pytest.mark.parametrize("followed", ["ETHUSDT.BINANCE", "BTCUSDT"])
+def test_what_trades_must_be_followed(followed: str) -> None:
+    """Else nothing would ever move its position."""
+    loaded = LoadedSignal(STRATEGY, Told(), b"\1" * 32, frozenset([followed]))
+    executor = Executor("strategy", {STRATEGY: options()}, {STRATEGY: "v"})
+    says = "signal told: execution: BTCUSDT.BINANCE is none of the instruments that it follows"
+    with pytest.raises(BadExecution, match=says):
+        StrategyLogic([loaded], executor=executor)
+    both = frozenset([followed, "BTCUSDT.BINANCE"])
+    StrategyLogic([loaded._replace(instruments=both)], executor=executor)
 
 
 def test_a_position_is_never_left_behind() -> None:
