@@ -32,7 +32,7 @@ from pipelines.strategy.changes import TARGETS, Tick, output_of
 from pipelines.strategy.columnar import Grouped, Plan, group, ticks_of
 from pipelines.strategy.rows import Run, react, run_rows
 from pipelines.strategy.signal import ClockedSignal, ColumnarSignal, LoadedSignal
-from pipelines.strategy.state import Held, StrategyState, dump, load
+from pipelines.strategy.state import Held, StrategyState, check_first, dump, load
 from schemas.errors import TapeError
 from schemas.events import (
     CLASSES,
@@ -282,6 +282,7 @@ def _check_signals(signals: Sequence[LoadedSignal]) -> None:
                 f"signal {loaded.name} reads {loaded.signal.reads!r}; "
                 "the strategy pipeline delivers TradePrinted and QuoteChanged"
             )
+        check_first(loaded)
 
 
 def _check_followed(signals: Sequence[LoadedSignal], executor: Executor) -> None:

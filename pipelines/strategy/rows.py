@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pipelines.strategy.changes import Change, Tick, change_of, exact_target
 from pipelines.strategy.signal import ClockedSignal, LoadedSignal
-from pipelines.strategy.state import Held
+from pipelines.strategy.state import Held, check_state
 from schemas.events import ClockTick
 
 NOTHING = Decimal(0)
@@ -59,4 +59,7 @@ def run_rows(loaded: LoadedSignal, held: dict[str, Held], ticks: Iterable[Tick])
                 changes.append(change_of(tick, instrument, wanted, previous))
                 previous = wanted
             after[instrument] = Held(state, previous)
+    made = type(loaded.signal.initial())
+    for now in after.values():
+        check_state(loaded.name, made, now.state)
     return Run(changes, after)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from enum import Enum
+from types import NoneType
+from typing import Any, Final, NamedTuple
 
 from pipelines.dead_letters import Counts, WindowCount
 from pipelines.execution import flatten
@@ -14,6 +16,14 @@ from pipelines.execution.line import Line, Target
 from pipelines.execution.state import ExecutionState, Key
 from pipelines.logic import StateVersionError
 from pipelines.strategy.signal import EXACTLY, LoadedSignal
+from schemas.errors import TapeError
+from schemas.numbers import Exact
+
+PLAIN: Final = frozenset({NoneType, bool, int, float, str, Decimal, Exact})
+
+
+class BadState(TapeError):
+    """A signal's state that a snapshot would not give back as it was."""
 
 
 class Held(NamedTuple):
@@ -43,6 +53,36 @@ def dump(state: StrategyState) -> bytes:
     if state.execution is not None:
         body["execution"] = execution.to_json(state.execution)
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def check_first(loaded: LoadedSignal) -> None:
+    """Raises `BadState` unless the signal begins with a state that a snapshot gives back."""
+    first = loaded.signal.initial()
+    if not isinstance(first, tuple) or not hasattr(first, "_fields"):
+        raise BadState(f"signal {loaded.name}: its state is a {_kind(first)}, not a NamedTuple")
+    check_state(loaded.name, first.__class__, first)
+
+
+def check_state(signal: str, made: type[Any], state: Any) -> None:
+    """Raises `BadState` unless a snapshot gives `state` back, as one of the class `made`."""
+    if state.__class__ is not made:
+        raise BadState(f"signal {signal}: its state is a {_kind(state)}, not a {made.__name__}")
+    for field, value in zip(state._fields, state, strict=True):
+        if value.__class__ not in PLAIN and not _comes_back(value):
+            what = f"{field} is {value!r:.80}, a {_kind(value)}"
+            raise BadState(f"signal {signal}: its state's {what}: no snapshot would give it back")
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _comes_back(value: Any) -> bool:
+    """A tuple's own class would be lost, and what tells an enum's member from its value."""
+    if value.__class__ is tuple:
+        return set(map(type, value)) <= PLAIN or all(map(_comes_back, value))
+    known = isinstance(value, int | float | str | Decimal | None)
+    return known and not isinstance(value, Enum)
 
 
 def load(

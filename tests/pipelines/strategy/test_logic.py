@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,7 +15,7 @@ from pipelines.strategy.changes import TargetNotExact
 from pipelines.strategy.ema_cross import EmaCross
 from pipelines.strategy.logic import StrategyLogic, StrategySettings
 from pipelines.strategy.signal import LoadedSignal
-from pipelines.strategy.state import Held, StrategyState
+from pipelines.strategy.state import BadState, Held, StrategyState
 from pipelines.strategy.testing import quotes, records, trades
 from schemas.errors import TapeError
 from schemas.events import ClockTick, DeadLettered, TargetChanged, TradePrinted
@@ -271,6 +272,71 @@ def test_a_snapshot_leaves_behind_signals_that_are_gone() -> None:
 def test_two_signals_need_two_names() -> None:
     with pytest.raises(TapeError, match="two signals are named ema"):
         StrategyLogic([EMA, EMA])
+
+
+class Side(StrEnum):
+    LONG = "long"
+
+
+class Known(NamedTuple):
+    what: Any
+
+
+class Keeps(NamedTuple):
+    """A signal whose state is `first`, and `then` from the first event on."""
+
+    first: Any
+    then: Any
+
+    @property
+    def reads(self) -> type[TradePrinted]:
+        return TradePrinted
+
+    def initial(self) -> Any:
+        return self.first
+
+    def row(self, state: Any, event: TradePrinted) -> tuple[Any, Decimal]:
+        return self.then, Decimal(1)
+
+
+NOT_AS_IT_WAS = [
+    pytest.param(Known([1]), r"what is \[1\], a list", id="list"),
+    pytest.param(Known(Side.LONG), "what is <Side.LONG: 'long'>, a Side", id="enum"),
+    pytest.param(Known(Known(1)), r"what is Known\(what=1\), a Known", id="named tuple inside"),
+    pytest.param(Known((1, (Known(1),))), r"what is \(1, .* a tuple", id="named tuple deep inside"),
+    pytest.param({"what": 1}, "its state is a dict", id="dict"),
+    pytest.param((1,), "its state is a tuple", id="tuple without names"),
+    pytest.param(Nothing(), "its state is a Nothing", id="another class"),
+]
+
+
+@EITHER
+@pytest.mark.parametrize(("state", "says"), NOT_AS_IT_WAS)
+def test_a_state_that_a_snapshot_would_change_stops(
+    settings: StrategySettings, state: Any, says: str
+) -> None:
+    signal = LoadedSignal("odd", Keeps(Known(None), state), b"odd")
+    with pytest.raises(BadState, match=f"signal odd: .*{says}"):
+        decided(StrategyLogic([signal], settings), records(EMA.signal, trades(["1"])))
+
+
+@pytest.mark.parametrize(("state", "says"), NOT_AS_IT_WAS[:-1])
+def test_a_signal_that_begins_with_such_a_state_is_refused(state: Any, says: str) -> None:
+    with pytest.raises(BadState, match=f"signal odd: .*{says}"):
+        StrategyLogic([LoadedSignal("odd", Keeps(state, state), b"odd")])
+
+
+class Number(float):
+    pass
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 7, 0.1, "é", Decimal("1.5"), exact("1.5"), (1, (), ("a", 0.5)), Number(2)]
+)
+def test_a_state_comes_back_as_it_was(value: Any) -> None:
+    logic = StrategyLogic([LoadedSignal("odd", Keeps(Known(None), Known(value)), b"odd")])
+    state, _ = logic.step(logic.initial(), batch_of(records(EMA.signal, trades(["1"]))))
+    assert logic.load(logic.dump(state), 1) == state
 
 
 class ReadsClock(Wants):
