@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from types import NoneType, UnionType
-from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
 import polars as pl
 
 from pipelines.logic import Position
 from pipelines.strategy.changes import Change, TargetNotExact, Tick, middle
 from pipelines.strategy.rows import NOTHING, Run
-from pipelines.strategy.signal import QUANTITY, Columns, LoadedSignal
+from pipelines.strategy.signal import QUANTITY, ColumnarSignal, Columns, LoadedSignal
 from pipelines.strategy.state import Held
 from schemas.errors import TapeError
 from schemas.numbers import SCALE, from_units, from_unscaled
@@ -194,6 +194,17 @@ class Plan:
 
     def _bad(self, what: str) -> BadColumns:
         return BadColumns(f"signal {self._loaded.name}: {what}")
+
+
+def plan_of(loaded: LoadedSignal) -> Plan:
+    """The plan of a signal with a columnar form. Raises `BadColumns`, whatever its code raises."""
+    try:
+        return Plan(loaded, cast(ColumnarSignal[Any], loaded.signal).columns())
+    except TapeError:
+        raise
+    except Exception as error:
+        what = f"columns(): {type(error).__name__}: {error}"
+        raise BadColumns(f"signal {loaded.name}: {what}") from None
 
 
 def reference_prices(frame: pl.DataFrame) -> Iterator[Decimal]:

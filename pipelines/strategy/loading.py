@@ -180,13 +180,16 @@ def _with_settings(kind: type[Any], options: Mapping[str, Any]) -> Any:
         return msgspec.convert(dict(options), kind)
     except msgspec.ValidationError as error:
         raise SignalNotLoaded(f"options: {error}".replace("`$.", "`")) from None
+    except Exception as error:  # of the class's own code, or of its annotations
+        raise SignalNotLoaded(f"{kind.__name__}: {_cause(error)}") from None
 
 
 def _settings_of(kind: type[Any]) -> set[str]:
     """The fields of a frozen Struct or dataclass: one that changes itself is not a function."""
     if issubclass(kind, msgspec.Struct) and kind.__struct_config__.frozen:
         return set(kind.__struct_fields__)
-    if dataclasses.is_dataclass(kind) and vars(kind)["__dataclass_params__"].frozen:
+    own = vars(kind).get("__dataclass_params__")  # a class below a dataclass need not be one
+    if own is not None and own.frozen:
         return {field.name for field in dataclasses.fields(kind)}
     raise SignalNotLoaded(f"{kind.__name__} must be a frozen msgspec.Struct or dataclass")
 

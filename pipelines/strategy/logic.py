@@ -29,7 +29,7 @@ from pipelines.logic import (
     StateVersionError,
 )
 from pipelines.strategy.changes import TARGETS, Tick, output_of
-from pipelines.strategy.columnar import Grouped, Plan, group, ticks_of
+from pipelines.strategy.columnar import Grouped, Plan, group, plan_of, ticks_of
 from pipelines.strategy.rows import Run, react, run_rows
 from pipelines.strategy.signal import ClockedSignal, ColumnarSignal, LoadedSignal
 from pipelines.strategy.state import Held, StrategyState, check_first, dump, load
@@ -99,7 +99,7 @@ class StrategyLogic:
         self._signals = {loaded.name: loaded for loaded in signals}
         self._settings = settings
         self._plans = {
-            loaded.name: Plan(loaded, loaded.signal.columns())
+            loaded.name: plan_of(loaded)
             for loaded in signals
             if isinstance(loaded.signal, ColumnarSignal)
             and not isinstance(loaded.signal, ClockedSignal)

@@ -57,7 +57,11 @@ def dump(state: StrategyState) -> bytes:
 
 def check_first(loaded: LoadedSignal) -> None:
     """Raises `BadState` unless the signal begins with a state that a snapshot gives back."""
-    first = loaded.signal.initial()
+    try:
+        first = loaded.signal.initial()
+    except Exception as error:
+        what = f"initial(): {type(error).__name__}: {error}"
+        raise BadState(f"signal {loaded.name}: {what}") from None
     if not isinstance(first, tuple) or not hasattr(first, "_fields"):
         raise BadState(f"signal {loaded.name}: its state is a {_kind(first)}, not a NamedTuple")
     check_state(loaded.name, first.__class__, first)

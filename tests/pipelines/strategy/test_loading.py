@@ -192,6 +192,24 @@ def test_what_is_wrong_is_said(folder: Path, uses: str, options: Any, says: str)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("class Mine(Base): ...", "Mine must be a frozen msgspec.Struct or dataclass"),
+        ("    def __post_init__(self): assert 0, 'no'", "line 8 of odd.py: AssertionError: no"),
+        ("    size: Decimal = 1", "Base: .*NameError: name 'Decimal' is not defined"),
+    ],
+)
+def test_a_class_that_makes_no_signal(folder: Path, text: str, says: str) -> None:
+    head = "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
+    body = "@dataclass(frozen=True)\nclass Base:\n    reads = initial = row = None\n\n"
+    (folder / "odd.py").write_text(f"{head}{body}{text}\n")
+    kind = "Mine" if "Mine" in text else "Base"
+    with pytest.raises(SignalNotLoaded, match=f"^signal mine: .*{says}") as caught:
+        load_signal("mine", f"odd.py:{kind}", {}, (), folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
         ("import nothing_like_it\n", "line 1 of signals.py: ModuleNotFoundError: No module named"),
         ("x = 1\nx = (\n", r"line 2 of signals.py: '\(' was never closed"),
         ("\n1 / 0\n", "line 2 of signals.py: ZeroDivisionError"),

@@ -326,6 +326,29 @@ def test_a_signal_that_begins_with_such_a_state_is_refused(state: Any, says: str
         StrategyLogic([LoadedSignal("odd", Keeps(state, state), b"odd")])
 
 
+class Broken(Wants):
+    """A signal of two forms, whose `at` is wrong."""
+
+    def initial(self) -> Any:
+        return [Nothing()][self.target == "initial"]
+
+    def columns(self) -> Any:
+        return {"state": {}}[self.target]
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("initial", r"initial\(\): IndexError: list index out of range"),
+        ("target", r"columns\(\): KeyError: 'target'"),
+        ("state", r"columns\(\): AttributeError: 'dict' object has no attribute 'state'"),
+    ],
+)
+def test_a_signal_that_does_not_begin_is_refused(at: str, says: str) -> None:
+    with pytest.raises(TapeError, match=f"^signal odd: {says}"):
+        StrategyLogic([LoadedSignal("odd", Broken(at), b"odd")])
+
+
 class Number(float):
     pass
 
