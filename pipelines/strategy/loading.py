@@ -125,6 +125,19 @@ def _check_names(modules: Mapping[str, Path]) -> None:
         loaded = sys.modules.get(name)
         if loaded and Path(getattr(loaded, "__file__", None) or "").resolve() != file.resolve():
             raise SignalNotLoaded(f"{file} is hidden by {loaded!r}: rename one of the two")
+        if other := _elsewhere(name, file):
+            raise SignalNotLoaded(f"{file} would hide {other}, which others import: rename it")
+
+
+def _elsewhere(name: str, file: Path) -> str | None:
+    """What the name stands for without the file's folder, where it has not been imported yet."""
+    top = name.partition(".")[0]
+    spec = None if top in sys.modules else importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    places = [spec.origin] if spec.origin else spec.submodule_search_locations or []
+    own = file.parents[name.count(".") + (file.name == "__init__.py")].resolve()
+    return next((each for each in places if own not in Path(each).resolve().parents), None)
 
 
 @contextmanager

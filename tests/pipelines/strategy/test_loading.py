@@ -245,6 +245,29 @@ def test_a_module_with_the_name_of_one_of_pythons_is_refused(tmp_path: Path, nam
         digest(folder)
 
 
+@pytest.mark.parametrize("name", ["wave", "replay"])
+def test_a_module_that_would_hide_another_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whoever imports that one later would get the signal's."""
+    for loaded in [each for each in sys.modules if each.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, loaded)
+    folder = beside(tmp_path / "mine", "SIZE = 1", name)
+    with pytest.raises(SignalNotLoaded, match=f"/{name}.py would hide .*{name}.*: rename it"):
+        digest(folder)
+    assert name not in sys.modules
+
+
+def test_a_module_may_lie_where_python_looks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "rules").mkdir()
+    (folder / "rules" / "inner.py").write_text("")
+    (folder / "signals.py").write_text(f"{SIGNAL}\nimport rules.inner\n")
+    apart = digest(folder)
+    del sys.modules["rules"], sys.modules["rules.inner"]
+    monkeypatch.syspath_prepend(folder)
+    assert digest(folder) == apart
+
+
 def test_two_folders_may_share_a_module(tmp_path: Path) -> None:
     first = beside(tmp_path / "first", "SIZE = 1")
     second = beside(tmp_path / "second", "SIZE = 2")
