@@ -43,6 +43,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 Code = Annotated[str, AfterValidator(str.upper)]
 """A venue or an asset; as part of a variable's name it comes in small letters."""
+Instrument = Annotated[str, Field(pattern=r"^\S+\.[A-Z0-9_]+$")]
+"""`BTCUSDT.BINANCE`: one without its venue would be waited for in vain."""
 AtLeastOne = Annotated[int, Field(ge=1)]
 PemReference = Annotated[str | None, AfterValidator(pem_reference)]
 KeyReference = Annotated[str | None, AfterValidator(key_reference)]
@@ -132,7 +134,7 @@ class SignalSettings(_Section):
 
     name: str = Field(pattern=r"^[a-zA-Z0-9_.-]+$")
     uses: str
-    instruments: list[str] = Field(default_factory=list)
+    instruments: list[Instrument] = Field(default_factory=list)
     options: dict[str, Any] = Field(default_factory=dict)
     execution: dict[str, Any] = Field(default_factory=dict)
 

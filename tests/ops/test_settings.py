@@ -92,6 +92,11 @@ def test_a_section_is_merged_from_file_and_environment(
         pytest.param(
             "[gateway]\nrequests_per_second = 5", "gateway: requests_for_cancels, 10,", id="budget"
         ),
+        pytest.param(
+            '[[strategy.signals]]\nname = "a"\nuses = "b"\ninstruments = ["BTCUSDT"]',
+            "strategy.signals.0.instruments.0",
+            id="an instrument without its venue",
+        ),
         pytest.param("[gateway]\nkey = 'literal'", "gateway.key", id="key"),
         pytest.param("[risk]\nsigning_key = 'literal'", "risk.signing_key", id="private key"),
         pytest.param("topic_prefix = 'a b'", "topic_prefix", id="not a topic's name"),
