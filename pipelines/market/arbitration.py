@@ -14,9 +14,11 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final
 
+from pipelines.ages import younger
 from pipelines.logic import Output
 from pipelines.market.marks import mark
 from pipelines.market.parsed import Market, Order, Refused
+from pipelines.market.settings import stale_ms
 from pipelines.market.state import Connection, Seen, Stream
 from pipelines.market.turn import Turn, digest_of
 from schemas.events import QuoteChanged
@@ -97,10 +99,11 @@ def each(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Re
 
 def followed(turn: Turn, stream: Stream, connection: Connection, item: Market) -> Refused | None:
     """See `Order.FOLLOWED`. Another connection takes over with a message that stands alone: a book
-    at once, for its like may not come again before the one that is followed ends; a quote then.
+    at once, for its like may not come again before the one that is followed ends; a quote then, or
+    where that one has sent none for too long.
     """
     if stream.source != connection.id:
-        if not item.whole or (stream.source and not stream.anchored):
+        if not item.whole or (stream.source and not stream.anchored and _goes_on(turn, stream)):
             connection.line.repeats += 1
             return None
         stream.source = connection.id
@@ -109,6 +112,14 @@ def followed(turn: Turn, stream: Stream, connection: Connection, item: Market) -
     if stream.gapped:
         _healed(turn, stream, connection, None)
     return None
+
+
+def _goes_on(turn: Turn, stream: Stream) -> bool:
+    """Whether quotes have come from the connection that is followed: each has made a mark, or came
+    within a mark's interval.
+    """
+    limit_ms = stale_ms(turn.settings, stream.feed.venue) + turn.settings.mark_interval_ms
+    return stream.marked_ms is None or younger(stream.marked_ms, limit_ms, turn.timestamp_ms)
 
 
 ARBITERS: Final[dict[Order, Arbiter]] = {

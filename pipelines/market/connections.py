@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from pipelines.market.arbitration import give_up, leave, lose_chain
 from pipelines.market.parsed import Numbered, Refused
-from pipelines.market.settings import MarketSettings
+from pipelines.market.settings import MarketSettings, stale_ms
 from pipelines.market.state import Connection, Due, Feed, Line, MarketState, Stream
 from pipelines.market.turn import Turn
 from schemas.events import ClockTick, ConnectionClosed, FailoverReason
@@ -85,10 +85,6 @@ def _watch(
 ) -> None:
     due_ms = connection.heard_ms + stale_ms(settings, feed.venue)
     heappush(state.due, Due(due_ms, feed.name, connection.id))
-
-
-def stale_ms(settings: MarketSettings, venue: str) -> int:
-    return settings.stale_ms_of.get(venue, settings.stale_ms)
 
 
 def close(state: MarketState, turn: Turn, event: ConnectionClosed) -> None:

@@ -14,9 +14,8 @@ import msgspec
 from pipelines.dead_letters import WindowCount
 from pipelines.logic import StateVersionError
 from pipelines.market.arbitration import ARBITERS
-from pipelines.market.connections import stale_ms
 from pipelines.market.parsed import Market, Order
-from pipelines.market.settings import MarketSettings
+from pipelines.market.settings import MarketSettings, stale_ms
 from pipelines.market.state import Connection, Due, Feed, Line, MarketState, Seen, Stream
 from pipelines.market.turn import digest_of
 from schemas.events import BookChanged, QuoteChanged, TradePrinted

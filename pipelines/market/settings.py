@@ -33,3 +33,8 @@ class MarketSettings(NamedTuple):
 
 
 DEFAULTS: Final = MarketSettings()
+
+
+def stale_ms(settings: MarketSettings, venue: str) -> int:
+    """How long a line of the venue may be silent."""
+    return settings.stale_ms_of.get(venue, settings.stale_ms)

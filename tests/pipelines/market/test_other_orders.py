@@ -46,6 +46,10 @@ CASES = [
     ("As0 Ax1 Ad2 Ad3 As4", "As dead:WRONG_TYPE gap1-2 As ok:GAP", "refused depth is missing"),
     ("As0 Ay1 Ad2", "As dead:MISSING_FIELD Ad", "a refused quote is not"),
     ("Aq0 Aq2", "Aq Aq", "a quote says everything itself"),
+    ("Aq0 Bq0 @10 Ah1 Bq1 Aq2 Bq2", "Aq Aq", "a quote not yet as old as a line may be silent"),
+    ("Aq0 Bq0 @11 Ah1 Bq1 Aq2 Bq2", "Aq Bq Bq", "its quotes have died, its heartbeats go on"),
+    ("As0 Bs0 @11 Ah1 Bh1 Ad2 Bd2", "As Bs Bd", "a book has none to take over from"),
+    ("@20 Aq0 Bq0 @5 Bq1 Aq1 Aq2", "Aq Bq", "a clock set back"),
     ("As0 Ad1 Ad3 Bs9 Bd10", "As Ad gap2-3 Bs ok:GAP Bd", "the other line heals a gap"),
     ("Aq0 Aq0", "Aq dead:DUPLICATE", "the same message twice"),
     ("Aq0 Aq1 Aq0", "Aq Aq dead:OUT_OF_ORDER", "a step back"),
@@ -54,8 +58,11 @@ CASES = [
 
 
 def records(text: str) -> list[Input]:
-    found = []
+    found, now_ms = [], 1
     for offset, token in enumerate(text.split()):
+        if token.startswith("@"):  # log time is so many seconds from here on
+            now_ms = int(token[1:]) * 1000
+            continue
         line, rest = token[0], token[1:].lstrip("'")
         connection = token[: len(token) - len(rest)]
         event: Any = ConnectionClosed("COINBASE", line, connection, 1, "STOPPED", "")
@@ -64,7 +71,7 @@ def records(text: str) -> list[Input]:
             frame = {"channel": channel, "timestamp": STAMP, "sequence_num": int(rest[1:])}
             payload = json.dumps(frame | {"events": [body]}).encode()
             event = FrameReceived("COINBASE", line, connection, 1, payload)
-        found.append(Input(Position("md.raw.v1", 0, offset), 1, b"", event))
+        found.append(Input(Position("md.raw.v1", 0, offset), now_ms, b"", event))
     return found
 
 
