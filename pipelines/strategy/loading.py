@@ -211,7 +211,14 @@ def _digest(found: Found, name: str, instruments: list[str], signal: Any) -> byt
     hasher = sha256()
     for path, body in _sources(found.file, found.root).items():
         hasher.update(f"{path} {len(body)}\n".encode() + body)
-    settings = msgspec.json.encode(signal, order="sorted").decode()
+    # By name: of a dataclass msgspec writes only what was set.
+    chosen = {each: getattr(signal, each, None) for each in _settings_of(found.kind)}
+    settings = msgspec.json.encode(chosen, order="sorted", enc_hook=_named).decode()
     what = [name, found.kind.__name__, instruments, settings]
     hasher.update(json.dumps(what).encode())
     return hasher.digest()
+
+
+def _named(value: object) -> str:
+    """What JSON has no form for, a function perhaps: where it comes from is in the source."""
+    return str(getattr(value, "__qualname__", type(value).__qualname__))

@@ -126,7 +126,15 @@ def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         load_signal("mine", "always", {})
 
 
-def test_the_hash_covers_what_decides(folder: Path) -> None:
+AS_DATACLASS = SIGNAL.replace(
+    "class Always(msgspec.Struct, frozen=True)",
+    "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Always",
+)
+
+
+@pytest.mark.parametrize("text", [SIGNAL, AS_DATACLASS], ids=["struct", "dataclass"])
+def test_the_hash_covers_what_decides(folder: Path, text: str) -> None:
+    (folder / "signals.py").write_text(text)
     base = digest(folder)
     assert digest(folder) == base
     assert digest(folder, options={"count": 1}) == base, "a default, said aloud"
@@ -135,9 +143,25 @@ def test_the_hash_covers_what_decides(folder: Path) -> None:
         digest(folder, name="b"),
         digest(folder, instruments=["X.Y"]),
     ]
-    (folder / "signals.py").write_text(SIGNAL + "\n")
+    (folder / "signals.py").write_text(text + "\n")
     others.append(digest(folder))
     assert len({base, *others}) == 5
+
+
+def test_the_hash_covers_a_default_that_comes_from_elsewhere(
+    folder: Path, tmp_path_factory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = tmp_path_factory.mktemp("installed")
+    monkeypatch.syspath_prepend(desk)
+    text = AS_DATACLASS.replace("import msgspec", "import msgspec, desk_sizes")
+    text = text.replace("Decimal(1)", "desk_sizes.SIZE")
+    (folder / "signals.py").write_text(text)
+    found = []
+    for size in ("1", "25"):
+        sys.modules.pop("desk_sizes", None)
+        (desk / "desk_sizes.py").write_text(f"from decimal import Decimal\nSIZE = Decimal({size})")
+        found.append(digest(folder))
+    assert found[0] != found[1]
 
 
 def test_the_hash_does_not_cover_the_place(folder: Path, tmp_path_factory: Any) -> None:
