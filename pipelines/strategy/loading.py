@@ -27,7 +27,7 @@ import msgspec
 from pipelines.strategy.book_imbalance import BookImbalance
 from pipelines.strategy.ema_cross import EmaCross
 from pipelines.strategy.signal import LoadedSignal
-from pipelines.strategy.sources import module_of, sources_of
+from pipelines.strategy.sources import imported_by, module_of, sources_of
 from schemas.errors import TapeError
 
 ENTRY_POINTS: Final = "tape.signals"
@@ -109,9 +109,14 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _beside(file: Path) -> dict[str, Path]:
-    """The modules of its own folder that a file imports, by their names."""
-    sources = _sources(file, file.parent)
-    return {module_of(each): file.parent / each for each in sources if each != file.name}
+    """The modules of its own folder that a file imports, by their names; itself, if one of them
+    imports it.
+    """
+    root, sources = file.parent, _sources(file, file.parent)
+    found = {module_of(each): root / each for each in sources if each != file.name}
+    if any(file in imported_by(body, root / each, root) for each, body in sources.items()):
+        found[file.stem] = file
+    return found
 
 
 def _sources(file: Path, root: Path) -> dict[str, bytes]:

@@ -19,8 +19,13 @@ def sources_of(file: Path, root: Path) -> dict[str, bytes]:
         path = waiting.pop()
         if path not in found:
             found[path] = path.read_bytes()
-            waiting += imported(ast.parse(found[path], str(path)), path, root)
+            waiting += imported_by(found[path], path, root)
     return {path.relative_to(root).as_posix(): found[path] for path in sorted(found)}
+
+
+def imported_by(source: bytes, file: Path, root: Path) -> list[Path]:
+    """The files below `root` that a file imports."""
+    return list(imported(ast.parse(source, str(file)), file, root))
 
 
 def module_of(path: str) -> str:

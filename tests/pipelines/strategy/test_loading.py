@@ -330,3 +330,20 @@ def test_a_module_that_a_function_cannot_import_is_said(
         SignalNotLoaded, match=f"^signal a: .*signals.py cannot be imported: {says}"
     ):
         digest(late(folder, helper))
+
+
+def circular(folder: Path, helper: str, size: int) -> Path:
+    """A signal whose helper looks at the signal's own file, which is not all there at first."""
+    folder.mkdir()
+    (folder / f"{helper}.py").write_text("def size():\n    import signals\n    return signals.SIZE")
+    text = SIGNAL.replace("import msgspec", f"import msgspec, {helper}\nSIZE = {size}")
+    (folder / "signals.py").write_text(text.replace(", self.size", f", {helper}.size()"))
+    return folder
+
+
+def test_a_helper_may_import_the_signals_own_file(tmp_path: Path) -> None:
+    loaded = load_signal("a", "signals.py:Always", {}, (), circular(tmp_path / "one", "first", 7))
+    assert loaded.signal.row(loaded.signal.initial(), None)[1] == 7
+    other = circular(tmp_path / "two", "second", 8)
+    with pytest.raises(SignalNotLoaded, match=r"two/signals.py is hidden by .*one/signals.py"):
+        load_signal("b", "signals.py:Always", {}, (), other)
