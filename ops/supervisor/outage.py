@@ -48,9 +48,12 @@ class Outage:
 
 
 def listens(address: Address) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(LISTENS_S)
-        return probe.connect_ex(address) == 0
+    """Whether anybody does; nobody where the name is not known, or can be none."""
+    try:
+        socket.create_connection(address, LISTENS_S).close()
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 def needed(settings: Settings) -> list[list[Address]]:

@@ -146,6 +146,33 @@ def test_one_of_several_brokers_is_enough(tmp_path: Path) -> None:
         assert desk.state("market") == "WAITING"
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b"])
+def test_a_name_that_nobody_knows_any_more_ends_nobody(tmp_path: Path, host: str) -> None:
+    [port] = free_ports(1)
+    broker, needed = ("127.0.0.1", port), [[("127.0.0.1", port)]]
+    with socket.create_server(broker), Scripted(tmp_path, needed=needed) as desk:
+        desk.add(script("market", STAYS))
+        needed[0][0] = (host, port)
+        desk.now_s += 1.0
+        desk.step()
+        assert desk.state("market") == "RUNNING"
+        needed[0][0] = broker
+        desk.now_s += 1.0
+        desk.add(script("clock", STAYS))
+        assert desk.state("clock") == "RUNNING"
+
+
+def test_a_broker_may_be_at_an_address_of_ipv6(tmp_path: Path) -> None:
+    try:
+        broker = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    port: int = broker.getsockname()[1]
+    with broker, Scripted(tmp_path, needed=[[("::1", port)]]) as desk:
+        desk.add(script("market", STAYS))
+        assert desk.state("market") == "RUNNING"
+
+
 def test_nothing_starts_before_what_it_needs_listens(tmp_path: Path) -> None:
     [port] = free_ports(1)
     with Scripted(tmp_path) as desk:
