@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from pathlib import Path
@@ -20,8 +21,33 @@ from ops.supervisor.model import Process, Standing
 from ops.supervisor.outage import needed
 from ops.supervisor.supervisor import ProcessFailed, Supervisor
 
+log = logging.getLogger("tape.supervisor")
 STEP_S = 0.05
 LOCK = "desk"
+
+
+class Kept:
+    """What others may read of the desk: every change, as soon as there is room to write it."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._known: list[Standing] | None = None
+        self._why = ""
+
+    def keep(self, now: list[Standing]) -> None:
+        if now == self._known:
+            return
+        try:
+            record(self.run_dir, now)
+        except OSError as error:  # a full disk is no reason to leave the processes alone
+            self._fail(str(error))
+        else:
+            self._known, self._why = now, ""
+
+    def _fail(self, why: str) -> None:
+        if why != self._why:
+            log.error("what runs cannot be written down: %s", why)
+        self._why = why
 
 
 def run_desk(settings: Settings) -> int:
@@ -35,27 +61,37 @@ def run_desk(settings: Settings) -> int:
             ) as supervisor,
             shown(settings, supervisor.standings) as own,
         ):
-            supervise(supervisor, desk(settings), settings.run_dir, stop, own)
-            try:
-                supervisor.stop()
-            except ProcessFailed as error:
-                print(f"tape: {error}", file=sys.stderr, flush=True)
-                return 1
-            finally:
-                record(settings.run_dir, [])
-    return 0
+            return until_stopped(supervisor, desk(settings), Kept(settings.run_dir), stop, own)
+
+
+def until_stopped(
+    supervisor: Supervisor, wanted: list[Process], kept: Kept, stop: Event, own: Own
+) -> int:
+    """The exit code. Whatever ends the supervisor, a gateway cancels what is open."""
+    try:
+        supervise(supervisor, wanted, kept, stop, own)
+    finally:
+        code = _ended(supervisor)
+        kept.keep([])
+    return code
 
 
 def supervise(
-    supervisor: Supervisor, wanted: list[Process], run_dir: Path, stop: Event, own: Own
+    supervisor: Supervisor, wanted: list[Process], kept: Kept, stop: Event, own: Own
 ) -> None:
     """Until `stop`; every change is recorded."""
     supervisor.add(*wanted)
-    known: list[Standing] | None = None
-    write_targets(run_dir, own.address, supervisor.standings())
+    write_targets(kept.run_dir, own.address, supervisor.standings())
     while not stop.wait(STEP_S):
         own.turned_s = time.monotonic()
         supervisor.step()
-        if (now := supervisor.standings()) != known:
-            known = now
-            record(run_dir, now)
+        kept.keep(supervisor.standings())
+
+
+def _ended(supervisor: Supervisor) -> int:
+    try:
+        supervisor.stop()
+    except ProcessFailed as error:
+        print(f"tape: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0

@@ -30,7 +30,7 @@ from schemas.errors import TapeError
 
 log = logging.getLogger("tape.supervisor")
 METRICS_PORT = "TAPE_METRICS__PORT"
-LINE_MAX = 300
+LINE_MAX, TAIL_BYTES = 300, 65_536
 UNHURT = (0, -signal.SIGTERM)  # the second: it had only begun to load, there was nothing to finish
 
 
@@ -167,11 +167,16 @@ class Supervisor:
         return all(one.state == "RUNNING" and _listens(one.process) for one in before)
 
     def _start(self, entry: _Entry) -> None:
-        entry.restarts += entry.state == "BACKING_OFF"
         own = {METRICS_PORT: entry.metrics.rpartition(":")[2]} if entry.held is not None else {}
-        entry.running = self.spawn(entry.process.name, *entry.process.arguments, **own)
-        entry.state = "RUNNING"
-        entry.started_s = self._monotonic_s()
+        again, entry.started_s = entry.state == "BACKING_OFF", self._monotonic_s()
+        try:
+            entry.running = self.spawn(entry.process.name, *entry.process.arguments, **own)
+        except OSError as error:  # too many processes or files, a full disk: the others go on
+            log.warning("%s cannot be started: %s", entry.process.name, error.strerror)
+            self._back_off(entry)
+        else:
+            entry.restarts += again
+            entry.state = "RUNNING"
 
     def spawn(self, name: str, *arguments: str, **own: str) -> Popen[bytes]:
         """One command, which nobody looks after; `own`: variables for it alone."""
@@ -188,16 +193,19 @@ class Supervisor:
         return ("-m", "ops", *arguments)
 
     def _note_end(self, entry: _Entry, code: int) -> None:
-        now_s = self._monotonic_s()
         entry.running, entry.code, entry.state = None, code, after_end(code)
         if entry.state == "REFUSED" and self._outage.since(entry.started_s):
             entry.state = "BACKING_OFF"
         if entry.state in FAILED:
             log.critical("%s is not started again: %s", entry.process.name, self._ended(entry))
         elif entry.state == "BACKING_OFF":
-            entry.failures = BACKOFF.failures(entry.failures, now_s - entry.started_s)
-            entry.due_s = now_s + BACKOFF.ceiling_s(entry.failures)
+            self._back_off(entry)
             log.warning("%s", self._ended(entry))
+
+    def _back_off(self, entry: _Entry) -> None:
+        now_s, entry.state = self._monotonic_s(), "BACKING_OFF"
+        entry.failures = BACKOFF.failures(entry.failures, now_s - entry.started_s)
+        entry.due_s = now_s + BACKOFF.ceiling_s(entry.failures)
 
     def _end(self, wave: list[_Entry]) -> list[str]:
         """What went wrong, one line each."""
@@ -224,8 +232,18 @@ class Supervisor:
 def last_words(name: str, code: int | None, path: Path) -> str:
     """What a process ended with, by the last line of its log."""
     ended = "ended" if code is None else f"ended with exit code {code}"
-    said = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+    said = _tail(path).strip().splitlines()
     return f"{name} {ended}: {said[-1][:LINE_MAX] if said else 'nothing'} (see {path})"
+
+
+def _tail(path: Path) -> str:
+    """The end of a log, which may be longer than there is memory; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def environment_of(**own: str) -> dict[str, str]:

@@ -1,0 +1,112 @@
+"""What a supervisor cannot do for one process, or cannot write down, ends no other."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from ops.desk import run
+from ops.desk.record import recorded
+from ops.figures.desk import Own
+from ops.stack import processes
+from ops.supervisor.supervisor import last_words
+from tests.ops.test_supervisor import NOTES, STAYS, Scripted, script
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "desk.json.new")
+
+
+class Watched(Event):
+    """Looked at once a step: `holds` ends the desk."""
+
+    def __init__(self, holds: Callable[[], bool]) -> None:
+        super().__init__()
+        self._holds = holds
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._holds() or super().wait(timeout)
+
+
+def test_a_full_disk_ends_no_desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = 0
+
+    def record(*told: Any) -> None:
+        nonlocal tried
+        tried += 1
+        if tried < 5:
+            raise FULL
+        written(*told)
+
+    written = run.record
+    monkeypatch.setattr(run, "record", record)
+    with Scripted(tmp_path) as desk:
+        begun = iter([lambda: os.kill(desk.pid("market") or 0, signal.SIGKILL)])
+
+        def over() -> bool:
+            next(begun, lambda: None)()
+            return {one.name: one.state for one in recorded(tmp_path)} == {
+                "gateway": "RUNNING",
+                "market": "BACKING_OFF",
+            }
+
+        wanted = [script("gateway", STAYS), script("market", STAYS)]
+        run.supervise(desk, wanted, run.Kept(tmp_path), Watched(over), Own("127.0.0.1:1", 0.0))
+        assert desk.pid("gateway") in processes.find(desk.folder / "gateway")
+    assert caplog.text.count("No space left on device") == 1
+
+
+def test_who_cannot_be_started_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def spawn(*_: Any) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with Scripted(tmp_path) as desk:
+        desk.add(script("gateway", STAYS))
+        with monkeypatch.context() as patch:
+            patch.setattr(processes, "spawn", spawn)
+            desk.add(script("market", STAYS))
+        assert (desk.state("gateway"), desk.state("market")) == ("RUNNING", "BACKING_OFF")
+        assert "market cannot be started: Resource temporarily unavailable" in caplog.text
+        desk.now_s += 1_000.0
+        desk.step()
+        assert (desk.state("market"), desk.restarts) == ("RUNNING", 1)
+
+
+def test_whatever_ends_a_supervisor_the_rest_is_stopped_politely(tmp_path: Path) -> None:
+    def broken() -> bool:
+        if all("ready" in _said(desk, name) for name in ("venue", "gateway")):
+            raise RuntimeError("a bug")
+        return False
+
+    with Scripted(tmp_path) as desk:
+        venue = script("venue", NOTES.format("venue"))
+        gateway = script("gateway", NOTES.format("gateway"), after=("venue",))
+        kept, own = run.Kept(tmp_path), Own("127.0.0.1:1", 0.0)
+        with pytest.raises(RuntimeError, match="a bug"):
+            run.until_stopped(desk, [venue, gateway], kept, Watched(broken), own)
+    assert (tmp_path / "ended").read_text().split() == ["gateway", "venue"]
+    assert json.loads((tmp_path / "desk.json").read_text()) == []
+
+
+def _said(desk: Scripted, name: str) -> str:
+    path = desk.log_of(name)
+    return path.read_text() if path.exists() else ""
+
+
+def test_of_a_long_log_the_end_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "market.log"
+    with log.open("wb") as file:
+        file.seek(1 << 34)  # holes: more than there is memory
+        file.write("\nlast: ü".encode())
+    assert last_words("market", 2, log).startswith("market ended with exit code 2: last: ü (see")
+    assert last_words("market", None, tmp_path).startswith("market ended: nothing (see")
