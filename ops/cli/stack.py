@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.cli._output import Form, Output, columns, emit
+from ops.cli._output import Form, Output, columns, emit, printable
 
 if TYPE_CHECKING:
     from ops.desk.control import DeskStatus
@@ -88,18 +88,25 @@ def _start_desk(settings: Settings, bars: Bars) -> None:
 
 
 def down(output: Output = Form.TEXT) -> None:
-    """End what `tape up` started; its data stays."""
+    """End what `tape up` started; its data stays. Exit code 1 where a process of the desk did not
+    stop as it should: a gateway with orders open, for one.
+    """
     from ops import stack
     from ops.desk import control
+    from ops.desk.record import told_end
     from ops.monitoring import run as monitoring
     from ops.settings import load
 
     run_dir = load().run_dir
     watching = monitoring.stop(run_dir)
     desk = control.stop(run_dir)
+    said = told_end(run_dir)
     ended = stack.stop(run_dir) or bool(desk or watching)
-    value = {"ended": ended, "processes": desk}
+    value = {"ended": ended, "processes": desk, **({"failed": said} if said else {})}
     emit(output, value, "stopped" if ended else f"nothing runs in {run_dir}")
+    if said:
+        print(f"tape: {printable(said)}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def status(output: Output = Form.TEXT) -> None:

@@ -1,5 +1,5 @@
 """What a supervisor leaves for whoever asks later: `desk.json` with the standings of its processes,
-and the environment that they are given.
+`desk.end` with what did not stop as it should, and the environment that they are given.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 from ops.settings import Settings, config_file
 from ops.supervisor.model import Standing
+
+END = "desk.end"
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -26,6 +28,21 @@ def record(run_dir: Path, standings: list[Standing]) -> None:
     fresh = run_dir / "desk.json.new"
     fresh.write_text(json.dumps([one._asdict() for one in standings], indent=2) + "\n")
     fresh.replace(run_dir / "desk.json")
+
+
+def note_end(run_dir: Path, said: str) -> None:
+    """For who ended the supervisor; empty where all stopped as it should."""
+    (run_dir / END).write_text(said)
+
+
+def told_end(run_dir: Path) -> str:
+    """What the last supervisor noted, once; empty where nothing is noted, or can be read."""
+    try:
+        said = (run_dir / END).read_text()
+        (run_dir / END).unlink()
+    except (OSError, ValueError):
+        return ""
+    return said
 
 
 def recorded(run_dir: Path) -> list[Standing]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 from ops.desk.plan import desk
-from ops.desk.record import environment, record
+from ops.desk.record import environment, note_end, record, told_end
 from ops.figures.desk import Own, shown, write_targets
 from ops.processes.lock import hold
 from ops.settings import Settings
@@ -44,6 +45,12 @@ class Kept:
         else:
             self._known, self._why = now, ""
 
+    def end(self, said: str) -> None:
+        """Nothing runs any more; `said`: see `note_end`."""
+        self.keep([])
+        with suppress(OSError):
+            note_end(self.run_dir, said)
+
     def _fail(self, why: str) -> None:
         if why != self._why:
             log.error("what runs cannot be written down: %s", why)
@@ -68,12 +75,13 @@ def until_stopped(
     supervisor: Supervisor, wanted: list[Process], kept: Kept, stop: Event, own: Own
 ) -> int:
     """The exit code. Whatever ends the supervisor, a gateway cancels what is open."""
+    told_end(kept.run_dir)
     try:
         supervise(supervisor, wanted, kept, stop, own)
     finally:
-        code = _ended(supervisor)
-        kept.keep([])
-    return code
+        said = _ended(supervisor)
+        kept.end(said)
+    return int(bool(said))
 
 
 def supervise(
@@ -88,10 +96,11 @@ def supervise(
         kept.keep(supervisor.standings())
 
 
-def _ended(supervisor: Supervisor) -> int:
+def _ended(supervisor: Supervisor) -> str:
+    """What did not stop as it should; empty where all did."""
     try:
         supervisor.stop()
     except ProcessFailed as error:
         print(f"tape: {error}", file=sys.stderr, flush=True)
-        return 1
-    return 0
+        return str(error)
+    return ""

@@ -10,6 +10,7 @@ from ops.stack import processes
 
 FOLDER = "processes"
 GRACE_S = 15.0
+SUPERVISOR_S = 3 * GRACE_S  # strategy, gateway, what that needs: one after the other
 SUPERVISOR = "desk"
 
 
@@ -26,7 +27,7 @@ def end_leftovers(run_dir: Path, but: str = "") -> list[str]:
     found = [path for path in folders(run_dir) if path.name != but]
     first = [path for path in found if path.name == SUPERVISOR]
     rest = [path for path in found if path.name != SUPERVISOR]
-    ended = [path.name for path in first if processes.end(path, GRACE_S)]
+    ended = [path.name for path in first if processes.end(path, SUPERVISOR_S)]
     with ThreadPoolExecutor(max(1, len(rest))) as pool:
         was_there = pool.map(partial(processes.end, grace_s=GRACE_S), rest)
         return ended + [path.name for path, ran in zip(rest, was_there, strict=True) if ran]

@@ -17,9 +17,20 @@ from ops.desk import run
 from ops.desk.record import recorded
 from ops.figures.desk import Own
 from ops.stack import processes
+from ops.supervisor import leftovers
 from ops.supervisor.supervisor import last_words
+from tests.ops.cli.ran import Ran
 from tests.ops.test_supervisor import NOTES, STAYS, Scripted, script
 
+ANGRY = """
+import signal, sys
+def end(*_):
+    print("stopped with orders that may be open: a, b")
+    sys.exit(1)
+signal.signal(15, end)
+print("ready", flush=True)
+signal.pause()
+"""
 FULL = OSError(errno.ENOSPC, "No space left on device", "desk.json.new")
 
 
@@ -96,6 +107,47 @@ def test_whatever_ends_a_supervisor_the_rest_is_stopped_politely(tmp_path: Path)
             run.until_stopped(desk, [venue, gateway], kept, Watched(broken), own)
     assert (tmp_path / "ended").read_text().split() == ["gateway", "venue"]
     assert json.loads((tmp_path / "desk.json").read_text()) == []
+
+
+@pytest.mark.parametrize(("gateway", "said"), [(ANGRY, "a, b"), (NOTES.format("gateway"), "")])
+def test_what_did_not_stop_as_it_should_is_told_by_who_ends_the_desk(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    gateway: str,
+    said: str,
+) -> None:
+    with Scripted(tmp_path) as desk:
+        began = Watched(lambda: "ready" in _said(desk, "gateway"))
+        kept, own = run.Kept(tmp_path), Own("127.0.0.1:1", 0.0)
+        code = run.until_stopped(desk, [script("gateway", gateway)], kept, began, own)
+        assert code == int(bool(said))
+    monkeypatch.setenv("TAPE_RUN_DIR", str(tmp_path))
+    tape = Ran(monkeypatch, capsys)
+    assert capsys.readouterr().err.endswith(
+        f"{said} (see {desk.log_of('gateway')})\n" if said else ""
+    )
+    code, _, err = tape("down")
+    assert (code, err.count("\n")) == (int(bool(said)), int(bool(said)))
+    assert said in err
+    assert tape("down")[::2] == (0, ""), "told once"
+
+
+def test_a_supervisor_has_the_time_that_it_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To those that stop one after the other: strategy, gateway, what that needs."""
+    asked: dict[str, float] = {}
+
+    def end(folder: Path, grace_s: float) -> bool:
+        asked[folder.name] = grace_s
+        return True
+
+    for name in (leftovers.SUPERVISOR, "gateway"):
+        (tmp_path / leftovers.FOLDER / name).mkdir(parents=True)
+    monkeypatch.setattr(processes, "end", end)
+    leftovers.end_leftovers(tmp_path)
+    assert asked["desk"] >= 3 * asked["gateway"]
 
 
 def _said(desk: Scripted, name: str) -> str:
