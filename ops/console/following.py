@@ -16,7 +16,8 @@ from typing import Final
 
 from connectors.log.interface import Log, Message, Reader, Tp
 from connectors.metrics import declared
-from ops.console.reading import POLL, POLL_S, Telling, apply, places
+from ops.console.awaited import awaited
+from ops.console.reading import POLL, POLL_S, TOPICS, Telling, apply, places
 from ops.console.state import State
 from ops.console.using import Using
 from ops.replays import Replayed
@@ -95,17 +96,29 @@ class Follower:
         log, codec = self._opened()
         try:
             starts = places(log, time.time_ns() // 1_000_000)
-            with closing(log.reader(starts)) as reader, closing(Using(log, codec)) as using:
-                self._read(log, reader, using, codec, starts)
+            missing = TOPICS - {tp.topic for tp in starts}
+            with (
+                closing(log.reader(starts)) as reader,
+                closing(Using(log, codec)) as using,
+                awaited(self._opened, missing, self._again_s) as more,
+            ):
+                self._read(log, reader, using, codec, starts, more)
         finally:
             log.close()
 
     def _read(
-        self, log: Log, reader: Reader, using: Using, codec: Codec, at: dict[Tp, int]
+        self,
+        log: Log,
+        reader: Reader,
+        using: Using,
+        codec: Codec,
+        at: dict[Tp, int],
+        more: Event,
     ) -> None:
+        """Until stopped, or there are `more` topics than were read."""
         telling, fresh, limit = Telling(codec), self._fresh(), time.monotonic() + FILL_S
         ends = {tp: log.bounds(tp)[1] for tp in at}
-        while not self._stop.is_set():
+        while not (self._stop.is_set() or more.is_set()):
             for tp, messages in self._polled(log, reader, at).items():
                 at[tp] = messages[-1].offset() + 1
                 self._count(len(messages))

@@ -29,6 +29,8 @@ from schemas.errors import DecodeError
 from schemas.events import ConnectionClosed
 
 logger = logging.getLogger("tape.console")
+TOPICS: Final = frozenset((FRAMES, SNAPSHOTS, *MARKET, *ORDERS, *WHOLE, *EPOCHS))
+"""All that a page is made of."""
 POLL: Final = 2_000
 POLL_S: Final = 0.1
 BOOKS: Final = "md.book.v1"

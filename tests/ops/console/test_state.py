@@ -3,7 +3,8 @@
 1. Trading states latch: the strictest of a scope, until exactly that scope is resumed.
 2. Of one partition the later decision holds, whatever its writer's clock said.
 3. An order's topics may be read in any order.
-4. A log that cannot be read, or of which nothing is heard, is said, until it can be again.
+4. A log that cannot be read, or of which nothing is heard, is said, until it can be again; topics
+   that are made later are read as well.
 5. However much comes in, what is kept is bounded, and one message tells a browser all of it.
 """
 
@@ -39,9 +40,10 @@ from schemas.events import (
     TradingReduced,
     TradingResumed,
 )
-from tests.ops.console.rig import newest_ms
+from tests.ops.console.rig import newest_ms, trade
 
 CODEC = local_codec()
+CONTROL = "ops.control.v1"
 ETH = "ETHUSDT.BINANCE"
 PAUSED, REDUCED, HALTED, RESUMED = "PAUSED", "REDUCED", "HALTED", "RESUMED"
 KINDS: dict[str, Any] = {PAUSED: TradingPaused, REDUCED: TradingReduced, RESUMED: TradingResumed}
@@ -182,6 +184,29 @@ def test_a_broker_that_is_gone_is_said_until_it_is_back(hangs: bool) -> None:
     assert wait_for(lambda: not follower.why, 30)
     assert follower.state is shown
     follower.stop()
+
+
+def test_topics_may_be_made_after_the_console_began() -> None:
+    """At first none are there, then those of the market, then the rest."""
+    log, names = MemoryLog({}), {*CODEC.catalog.topics}
+    follower = Follower(lambda: (log, CODEC), again_s=0.05)
+    follower.start()
+    assert follower.ready.wait(30)
+    for made in ({"md.trade.v1", "md.quote.v1"}, names):
+        log.partitions = MemoryLog(dict.fromkeys(made, 1)).partitions | log.partitions
+        number = len(log.partitions)
+        trade(log, number, f"{number}.BINANCE")
+        halt(log)
+        assert wait_for(lambda at=number: f"{at}.BINANCE" in follower.state.instruments(), 30)
+    assert wait_for(lambda: bool(follower.state.desk.latched()), 30)
+    assert wait_for(lambda: not follower.why, 30)
+    follower.stop()
+
+
+def halt(log: MemoryLog) -> None:
+    """Where there is a topic for it."""
+    if Tp(CONTROL, 0) in log.partitions:
+        log.append(OutRecord(CONTROL, 0, b"", CODEC.encode(decision(HALTED, 5)), 5))
 
 
 def trades(count: int, at_ms: int) -> list[Message]:
