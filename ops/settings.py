@@ -46,6 +46,8 @@ Code = Annotated[str, AfterValidator(str.upper)]
 Instrument = Annotated[str, Field(pattern=r"^\S+\.[A-Z0-9_]+$")]
 """`BTCUSDT.BINANCE`: one without its venue would be waited for in vain."""
 AtLeastOne = Annotated[int, Field(ge=1)]
+LineName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
+"""Also of the folder in which its connector works."""
 PemReference = Annotated[str | None, AfterValidator(pem_reference)]
 KeyReference = Annotated[str | None, AfterValidator(key_reference)]
 
@@ -202,7 +204,7 @@ class FeedSettings(_Section):
 
     venue: str
     symbols: list[str] = Field(min_length=1)
-    lines: list[str] = Field(default_factory=lambda: ["A", "B"], min_length=1)
+    lines: list[LineName] = Field(default_factory=lambda: ["A", "B"], min_length=1)
     url: str | None = None
 
     @model_validator(mode="after")
@@ -240,6 +242,19 @@ class DeskSettings(_Section):
     def _at_one_venue(self) -> Self:
         if self.live and self.simulated:
             raise ValueError("live is for a real venue: simulated = false says so too")
+        return self
+
+    @model_validator(mode="after")
+    def _one_connector_each(self) -> Self:
+        """Of two processes with one name only the second would run."""
+        known: set[str] = set()
+        for venue, line in ((feed.venue, line) for feed in self.feeds for line in feed.lines):
+            name = f"{venue}-{line}".lower()
+            if name in known:
+                raise ValueError(
+                    f"feeds has line {line} of {venue} twice: name all its symbols in one"
+                )
+            known.add(name)
         return self
 
 

@@ -159,6 +159,24 @@ def test_a_feed_that_cannot_be_subscribed_is_named(config: Path, feed: str, says
         settings.load()
 
 
+FEED = '[[desk.feeds]]\nvenue = "BINANCE"\nsymbols = ["BTCUSDT"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(FEED + FEED, r"desk: feeds has line A of BINANCE twice", id="a venue twice"),
+        pytest.param(FEED + 'lines = ["a", "A"]', r"desk: feeds has line A of BINANCE", id="line"),
+        pytest.param(FEED + 'lines = ["../a"]', r"desk\.feeds\.0\.lines\.0: ", id="no name"),
+    ],
+)
+def test_a_line_of_a_venue_is_one_process(config: Path, text: str, says: str) -> None:
+    """Of two with one name only the second would run."""
+    config.write_text(text)
+    with pytest.raises(SettingsError, match=rf"^setting {says}"):
+        settings.load()
+
+
 @pytest.mark.parametrize(
     ("option", "says"),
     [
