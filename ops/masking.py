@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ops.references import REFERENCE, Option
 from ops.settings import Settings
-from schemas.secret import MASK, is_secret
+from schemas.secret import MASK, is_secret, without_login
 
 
 def masked(settings: Settings) -> dict[str, Any]:
@@ -16,19 +15,19 @@ def masked(settings: Settings) -> dict[str, Any]:
     for section in ("kafka", "registry"):
         options = values[section]["options"]
         values[section]["options"] = {name: _masked(name, options[name]) for name in options}
-        for name in ("bootstrap_servers", "url"):
-            if values[section].get(name):
-                values[section][name] = _without_login(values[section][name])
-    return values
+    return {name: _nameless(value) for name, value in values.items()}
 
 
 def _masked(name: str, value: Option) -> Option:
     if isinstance(value, str) and REFERENCE.fullmatch(value):
         return value
-    if is_secret(name):
-        return MASK
-    return _without_login(value) if isinstance(value, str) else value
+    return MASK if is_secret(name) else value
 
 
-def _without_login(address: str) -> str:
-    return re.sub(r"//[^/@\s]+@", f"//{MASK}@", address)
+def _nameless(value: Any) -> Any:
+    """Whatever may be an address, without who signs in there."""
+    if isinstance(value, dict):
+        return {name: _nameless(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_nameless(one) for one in value]
+    return without_login(value) if isinstance(value, str) else value

@@ -13,6 +13,7 @@ MASK: Final = "********"
 _NAMES: Final = re.compile(
     r"password|secret|token|sasl\.jaas|ssl\.key\.pem|credential|user\.info$", re.IGNORECASE
 )
+_LOGIN: Final = re.compile(r"//[^/@\s]+@")
 
 
 class Secret:
@@ -45,6 +46,11 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(Secret)
+
+
+def without_login(text: str) -> str:
+    """A text whose addresses name nobody who signs in."""
+    return _LOGIN.sub(f"//{MASK}@", text)
 
 
 def is_secret(option: str) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ops.stack.errors import ChecksumMismatch, NotFetched
 from ops.stack.progress import Report
+from schemas.secret import without_login
 
 if TYPE_CHECKING:
     import httpx
@@ -109,8 +110,8 @@ def _bring(client: httpx.Client, url: str, partial: Path, count: _Count) -> None
             count.add(-arrived)
             if attempt == _ATTEMPTS or _is_final(error):
                 raise NotFetched(
-                    f"cannot fetch {url}: {_reason(error)}; check the line or name another Maven "
-                    "repository in TAPE_STACK__MAVEN_REPOSITORY"
+                    f"cannot fetch {without_login(url)}: {_reason(error)}; check the line or name "
+                    "another Maven repository in TAPE_STACK__MAVEN_REPOSITORY"
                 ) from None
 
 

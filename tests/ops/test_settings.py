@@ -242,6 +242,12 @@ def test_secrets_are_read_by_reference_and_masked_when_given_literally(
         "ssl.key.password" = "literal"
         [registry]
         url = "http://me:literal@registry:1/"
+        [stack]
+        maven_repository = "https://me:literal@host/maven2"
+        [[desk.feeds]]
+        venue = "BINANCE"
+        symbols = ["BTCUSDT"]
+        url = "ws://me:literal@host:1"
         """
     )
     loaded = settings.load()

@@ -120,6 +120,12 @@ def test_an_unreachable_repository_names_the_file_and_the_setting(
         artifacts.fetch("http://127.0.0.1:1", listing=listing)
 
 
+def test_who_signs_in_at_a_repository_is_not_said(cache: Path, listing: Path) -> None:
+    with pytest.raises(NotFetched, match=r"//\*+@127") as refused:
+        artifacts.fetch("http://me:canary@127.0.0.1:1", listing=listing)
+    assert "canary" not in str(refused.value)
+
+
 def test_a_file_that_the_repository_lacks_is_named(
     repository: str, cache: Path, listing: Path, tmp_path: Path
 ) -> None:
