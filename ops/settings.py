@@ -363,7 +363,10 @@ class Settings(BaseSettings):
     @field_validator("run_dir")
     @classmethod
     def _absolute(cls, run_dir: Path) -> Path:
-        return run_dir.expanduser().absolute()
+        try:
+            return run_dir.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError(f"{run_dir}: there is no such home folder") from None
 
     @classmethod
     def settings_customise_sources(

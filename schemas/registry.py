@@ -67,7 +67,7 @@ class Registry:
                 f"registry option {', '.join(sorted(unknown))} is unknown; "
                 f"there are {', '.join(OPTIONS)}"
             )
-        parts = _parts(url)
+        parts = address_parts(url)
         self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
         self._headers = {"Accept": f"{_JSON}, application/json", "Content-Type": _JSON}
         self._headers.update(_authorization(options, parts.username, parts.password))
@@ -260,7 +260,7 @@ def _authorization(
     return {"Authorization": f"Basic {base64.b64encode(str(login).encode()).decode('ascii')}"}
 
 
-def _parts(url: str) -> SplitResult:
+def address_parts(url: str) -> SplitResult:
     """Raises `RegistryError`, never with the whole of it: a user and a password may stand in it."""
     named = "the registry.url"
     try:

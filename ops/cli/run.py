@@ -185,7 +185,7 @@ def skip_of(text: str | None, reason: str) -> Skip | None:
         return None
     topic, _, rest = text.partition("/")
     partition, _, offset = rest.partition("/")
-    if not (topic and partition.isdigit() and offset.isdigit()):
+    if not (topic and partition.isdecimal() and offset.isdecimal()):
         raise typer.BadParameter(f"--skip {text}: not TOPIC/PARTITION/OFFSET")
     return Skip(Position(topic, int(partition), int(offset)), reason)
 

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ops.settings import Settings
+from schemas.registry import address_parts
 
 Address = tuple[str, int]
 LOOK_EVERY_S: Final = 0.5
@@ -59,7 +60,7 @@ def listens(address: Address) -> bool:
 def needed(settings: Settings) -> list[list[Address]]:
     """The brokers, of which one is enough, and the registry. Raises `TapeError`."""
     servers = [urlsplit(f"//{one.strip()}") for one in settings.bootstrap_servers().split(",")]
-    registry = urlsplit(settings.registry_url())
+    registry = address_parts(settings.registry_url())
     port = registry.port or (443 if registry.scheme == "https" else 80)
     brokers = [(one.hostname or "", one.port or 9092) for one in servers]
     return [brokers, [(registry.hostname or "", port)]]

@@ -9,6 +9,8 @@ import pytest
 from ops import settings
 from ops.masking import masked
 from ops.references import SettingsError
+from ops.supervisor.outage import needed
+from schemas.errors import TapeError
 from schemas.secret import MASK, Secret
 
 
@@ -207,6 +209,22 @@ def test_a_file_in_the_working_folder_is_found(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tape.toml").write_text("shards = 5")
     assert settings.load().shards == 5
+
+
+def test_a_run_folder_of_nobody(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_RUN_DIR", "~nobody-of-that-name/run")
+    with pytest.raises(SettingsError, match=r"^setting run_dir: ~nobody-of-that-name/run: "):
+        settings.load()
+
+
+@pytest.mark.parametrize("wrong", ["http://[::1", "http://h:b", "http://h:99999"])
+def test_an_address_of_a_registry_that_is_none(
+    config: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("TAPE_KAFKA__BOOTSTRAP_SERVERS", "localhost:9092")
+    monkeypatch.setenv("TAPE_REGISTRY__URL", wrong)
+    with pytest.raises(TapeError, match="is not a registry's address like"):
+        needed(settings.load())
 
 
 @pytest.mark.parametrize("wrong", ["[::1", "a:b", "h:99999"])

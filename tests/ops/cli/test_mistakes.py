@@ -120,6 +120,13 @@ def test_a_wrong_option_is_named(tape: Ran, arguments: tuple[str, ...], option: 
     assert f"Invalid value for '{option}'" in err
 
 
+@pytest.mark.parametrize("place", ["md.raw.v1/0/²", "md.raw.v1/²/0", "md.raw.v1/0", "/0/0"])
+def test_a_place_that_is_none_is_named(tape: Ran, place: str) -> None:
+    code, out, err = tape("run", "market", "--skip", place, "--reason", "x")
+    assert (code, out) == (2, "")
+    assert f"--skip {place}: not TOPIC/PARTITION/OFFSET" in err
+
+
 def test_a_feed_without_an_address_is_refused_before_anything_starts(
     tape: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
