@@ -171,7 +171,15 @@ class GatewaySettings(_Section):
     recv_window_ms: int = Field(default=1_000, ge=100, le=2_000)
     requests_per_second: int = Field(default=20, ge=2)
     requests_for_cancels: int = Field(default=10, ge=1)
-    dead_man_ms: int = Field(default=10_000, ge=0)
+    dead_man_ms: int = Field(default=10_000, ge=0)  # 0: never armed
+
+    @field_validator("dead_man_ms")
+    @classmethod
+    def _can_be_refreshed(cls, dead_man_ms: int) -> int:
+        """A shorter one runs out between two requests: the venue would cancel all that is open."""
+        if 0 < dead_man_ms < 1_000:
+            raise ValueError(f"{dead_man_ms} ms is too short: 0 for none, or at least 1000")
+        return dead_man_ms
 
     @model_validator(mode="after")
     def _orders_have_a_share(self) -> Self:
@@ -306,9 +314,12 @@ class TracesSettings(_Section):
 
 
 class MonitoringSettings(_Section):
-    """`tape up --monitoring`. Webhooks in Alertmanager's form, each by reference."""
+    """`tape up --monitoring`. Webhooks in Alertmanager's form, each by reference.
 
-    every_s: int = Field(default=5, ge=1)
+    `every_s` is bounded: the rules look at 5 minutes, and two samples of them show nothing.
+    """
+
+    every_s: int = Field(default=5, ge=1, le=60)
     page_url: str | None = None
     slack_url: str | None = None
     watchdog_url: str | None = None

@@ -100,6 +100,8 @@ def test_a_section_is_merged_from_file_and_environment(
             id="an instrument without its venue",
         ),
         pytest.param("[gateway]\nkey = 'literal'", "gateway.key", id="key"),
+        pytest.param("[gateway]\ndead_man_ms = 10", "gateway.dead_man_ms", id="seconds"),
+        pytest.param("[monitoring]\nevery_s = 300", "monitoring.every_s", id="too seldom"),
         pytest.param("[risk]\nsigning_key = 'literal'", "risk.signing_key", id="private key"),
         pytest.param("topic_prefix = 'a b'", "topic_prefix", id="not a topic's name"),
     ],
