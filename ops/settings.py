@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from ops.desk_settings import Code, DeskSettings, Section
 from ops.references import (
     REFERENCE,
     Option,
@@ -36,27 +37,18 @@ from ops.references import (
 from ops.setting_sources import Environment, File
 from ops.wrong_settings import checked
 from replay.archive.options import S3Options
-from schemas.errors import TapeError
 from schemas.secret import Secret
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Code = Annotated[str, AfterValidator(str.upper)]
-"""A venue or an asset; as part of a variable's name it comes in small letters."""
 Instrument = Annotated[str, Field(pattern=r"^\S+\.[A-Z0-9_]+$")]
 """`BTCUSDT.BINANCE`: one without its venue would be waited for in vain."""
 AtLeastOne = Annotated[int, Field(ge=1)]
-LineName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
-"""Also of the folder in which its connector works."""
 PemReference = Annotated[str | None, AfterValidator(pem_reference)]
 KeyReference = Annotated[str | None, AfterValidator(key_reference)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """The broker. `options` are librdkafka's, by their own names."""
 
     bootstrap_servers: str | None = None
@@ -76,7 +68,7 @@ class KafkaSettings(_Section):
         return options_of(self.options)
 
 
-class RegistrySettings(_Section):
+class RegistrySettings(Section):
     """The schema registry's Confluent-compatible API; `options` are its client's own."""
 
     url: str | None = None
@@ -87,7 +79,7 @@ class RegistrySettings(_Section):
         return options_of(self.options)
 
 
-class StackSettings(_Section):
+class StackSettings(Section):
     """The local stack. A port given here is taken at its word; without one any free port serves."""
 
     kafka_port: int | None = Field(default=None, ge=1, le=65535)
@@ -98,7 +90,7 @@ class StackSettings(_Section):
     maven_repository: str | None = None
 
 
-class EpochSettings(_Section):
+class EpochSettings(Section):
     """Bounds of an epoch and of what lies between snapshots; the protocol records what it did."""
 
     records_max: int = Field(default=40_000, ge=1)
@@ -108,14 +100,14 @@ class EpochSettings(_Section):
     interval_min_s: float = Field(default=0.0, ge=0.0)
 
 
-class DeadLetterSettings(_Section):
+class DeadLetterSettings(Section):
     """At most `share` of `records` consecutive offsets of a partition may be refused."""
 
     share: Decimal = Field(default=Decimal("0.01"), ge=0, le=1)
     records: int = Field(default=10_000, ge=1)
 
 
-class MarketSettings(_Section):
+class MarketSettings(Section):
     """The `market` pipeline; `..._of` name a venue. Part of its version: what it decides by."""
 
     frame_bytes_max: int = Field(default=1_000_000, ge=1)
@@ -128,7 +120,7 @@ class MarketSettings(_Section):
     dead_letters: DeadLetterSettings = DeadLetterSettings()
 
 
-class SignalSettings(_Section):
+class SignalSettings(Section):
     """One signal: its name on the log, its code, the instruments it follows, its fields.
 
     With `execution` (fields of `pipelines.execution.settings.Execution`) it trades.
@@ -141,23 +133,24 @@ class SignalSettings(_Section):
     execution: dict[str, Any] = Field(default_factory=dict)
 
 
-class StrategySettings(_Section):
+class StrategySettings(Section):
     """The `strategy` pipeline. Part of its version, as the signals' own code is."""
 
     dead_letters: DeadLetterSettings = DeadLetterSettings()
-    signals: list[SignalSettings] = [
-        SignalSettings(name="ema-cross", uses="ema-cross"),
-        SignalSettings(name="book-imbalance", uses="book-imbalance"),
-    ]
+    signals: list[SignalSettings] = Field(
+        default_factory=lambda: [
+            SignalSettings(name=name, uses=name) for name in ("ema-cross", "book-imbalance")
+        ]
+    )
 
 
-class RiskSettings(_Section):
+class RiskSettings(Section):
     """The `risk` pipeline. What it decides by are events on the log, not settings."""
 
     signing_key: PemReference = None  # env:NAME or file:PATH of a private key in PEM
 
 
-class GatewaySettings(_Section):
+class GatewaySettings(Section):
     """The gateway of one account. `key` and `risk_keys` by reference; a `key` may also lie in AWS
     Secrets Manager (`aws:NAME`) or in a file that age encrypted (`age:PATH`, with `age_identity`).
     """
@@ -191,14 +184,14 @@ class GatewaySettings(_Section):
         return self
 
 
-class WatchSettings(_Section):
+class WatchSettings(Section):
     """`venue-watch`: the gateway's venue, seen with a key that can only read, by reference."""
 
     key: KeyReference = None
     every_s: float = Field(default=5.0, gt=0.0)
 
 
-class ReconciliationSettings(_Section):
+class ReconciliationSettings(Section):
     """The `reconciliation` pipeline: when a difference to the venue counts. Part of its version."""
 
     grace_ms: int = Field(default=2_000, ge=0)
@@ -207,66 +200,7 @@ class ReconciliationSettings(_Section):
     balance_drift_max: Decimal = Field(default=Decimal("0.01"), ge=0)
 
 
-class FeedSettings(_Section):
-    """One venue's market data, a connector per line; `url` takes the place of the venue's own."""
-
-    venue: str
-    symbols: list[str] = Field(min_length=1)
-    lines: list[LineName] = Field(default_factory=lambda: ["A", "B"], min_length=1)
-    url: str | None = None
-
-    @model_validator(mode="after")
-    def _can_be_subscribed(self) -> Self:
-        """Here, not by a connector that a supervisor starts again and again."""
-        from connectors.venues import venue  # loads all events, which few commands need
-
-        try:
-            venue(self.venue).protocol().plan(self.symbols, url=self.url)
-        except TapeError as error:
-            raise ValueError(str(error)) from None
-        return self
-
-
-class DeskSettings(_Section):
-    """What `tape up --all` runs. `limits`: a file put in force where none are yet.
-
-    With `archive`, `tape archive --follow` is one of the processes. With `simulated`, a simulated
-    venue comes along; its account begins with `balances`, which are announced on the log. `live`:
-    gateway and venue-watch are told `--live`.
-    """
-
-    feeds: list[FeedSettings] = []
-    limits: Path | None = None
-    archive: bool = False
-    simulated: bool = True
-    live: bool = False
-    balances: dict[Code, Annotated[Decimal, Field(ge=0)]] = Field(
-        default_factory=lambda: {"USDT": Decimal(100_000), "BTC": Decimal(1), "ETH": Decimal(10)}
-    )
-    venue_port: int = Field(default=8791, ge=1, le=65535)
-    venue_admin_port: int = Field(default=8792, ge=1, le=65535)
-
-    @model_validator(mode="after")
-    def _at_one_venue(self) -> Self:
-        if self.live and self.simulated:
-            raise ValueError("live is for a real venue: simulated = false says so too")
-        return self
-
-    @model_validator(mode="after")
-    def _one_connector_each(self) -> Self:
-        """Of two processes with one name only the second would run."""
-        known: set[str] = set()
-        for venue, line in ((feed.venue, line) for feed in self.feeds for line in feed.lines):
-            name = f"{venue}-{line}".lower()
-            if name in known:
-                raise ValueError(
-                    f"feeds has line {line} of {venue} twice: name all its symbols in one"
-                )
-            known.add(name)
-        return self
-
-
-class ArchiveSettings(_Section):
+class ArchiveSettings(Section):
     """Where the archive lies: a folder, or `s3://bucket/prefix`; default: in the run folder.
 
     `signing_key`: a private key in PEM, by reference; closed days are signed with it. The rest is
@@ -284,7 +218,7 @@ class ArchiveSettings(_Section):
     timeout_s: float = Field(default=S3Options.timeout_s, gt=0.0)
 
 
-class MetricsSettings(_Section):
+class MetricsSettings(Section):
     """`/metrics`, `/livez` and `/readyz` of a process on loopback; 0: none. Under a supervisor each
     process is given a port of its own.
     """
@@ -292,7 +226,7 @@ class MetricsSettings(_Section):
     port: int = Field(default=0, ge=0, le=65535)
 
 
-class TracesSettings(_Section):
+class TracesSettings(Section):
     """Spans to an OTLP endpoint over HTTP (docs/traces.md); none where no endpoint is set.
 
     `endpoint` is its base, as `OTEL_EXPORTER_OTLP_ENDPOINT` is, which serves where this is not set.
@@ -313,7 +247,7 @@ class TracesSettings(_Section):
         return endpoint
 
 
-class MonitoringSettings(_Section):
+class MonitoringSettings(Section):
     """`tape up --monitoring`. Webhooks in Alertmanager's form, each by reference.
 
     `every_s` is bounded: the rules look at 5 minutes, and two samples of them show nothing.

@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from ops.desk_settings import FeedSettings
 from ops.processes.caps import load_caps
-from ops.settings import FeedSettings, Settings
+from ops.settings import Settings
 from ops.supervisor.model import Process
 
 BEGIN: Final = ("--from", "earliest")  # ignored where a pipeline has a history

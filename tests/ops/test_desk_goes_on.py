@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ops.desk import run
-from ops.desk.record import recorded
+from ops.desk.record import record, recorded
 from ops.figures.desk import Own
 from ops.stack import processes
 from ops.supervisor import leftovers
@@ -50,15 +50,14 @@ def test_a_full_disk_ends_no_desk(
 ) -> None:
     tried = 0
 
-    def record(*told: Any) -> None:
+    def fails_at_first(*told: Any) -> None:
         nonlocal tried
         tried += 1
         if tried < 5:
             raise FULL
-        written(*told)
+        record(*told)
 
-    written = run.record
-    monkeypatch.setattr(run, "record", record)
+    monkeypatch.setattr(run, "record", fails_at_first)
     with Scripted(tmp_path) as desk:
         begun = iter([lambda: os.kill(desk.pid("market") or 0, signal.SIGKILL)])
 

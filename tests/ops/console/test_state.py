@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import partial
 from itertools import permutations
 from threading import Event
 from typing import Any
@@ -194,13 +195,17 @@ def test_topics_may_be_made_after_the_console_began() -> None:
     assert follower.ready.wait(30)
     for made in ({"md.trade.v1", "md.quote.v1"}, names):
         log.partitions = MemoryLog(dict.fromkeys(made, 1)).partitions | log.partitions
-        number = len(log.partitions)
-        trade(log, number, f"{number}.BINANCE")
+        name = f"{len(log.partitions)}.BINANCE"
+        trade(log, 1, name)
         halt(log)
-        assert wait_for(lambda at=number: f"{at}.BINANCE" in follower.state.instruments(), 30)
+        assert wait_for(partial(shows, follower, name), 30)
     assert wait_for(lambda: bool(follower.state.desk.latched()), 30)
     assert wait_for(lambda: not follower.why, 30)
     follower.stop()
+
+
+def shows(follower: Follower, name: str) -> bool:
+    return name in follower.state.instruments()
 
 
 def halt(log: MemoryLog) -> None:
