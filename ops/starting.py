@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +33,13 @@ def undone_when_interrupted(run_dir: Path) -> Iterator[None]:
 
 def _end(run_dir: Path, parts: list[str], watched: bool, supervised: bool) -> None:
     from ops.desk import control
+    from ops.desk.record import told_end
     from ops.monitoring import run as monitoring
 
     if not watched:
         monitoring.stop(run_dir)
     if not supervised:
         control.stop(run_dir)
+        if said := told_end(run_dir):
+            print(f"tape: {said}", file=sys.stderr)
     stack.stop(run_dir, but=parts)

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from ops.desk import run
-from ops.desk.record import record, recorded
+from ops.desk.record import note_end, record, recorded, told_end
 from ops.figures.desk import Own
 from ops.stack import processes
+from ops.starting import undone_when_interrupted
 from ops.supervisor import leftovers
 from ops.supervisor.supervisor import last_words
 from tests.ops.cli.ran import Ran
@@ -130,6 +131,17 @@ def test_what_did_not_stop_as_it_should_is_told_by_who_ends_the_desk(
     assert (code, err.count("\n")) == (int(bool(said)), int(bool(said)))
     assert said in err
     assert tape("down")[::2] == (0, ""), "told once"
+
+
+def test_an_interrupted_start_tells_it_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ops.starting.interrupted_by_sigterm", lambda: None)
+    note_end(tmp_path, "gateway ended with exit code 1")
+    with pytest.raises(KeyboardInterrupt), undone_when_interrupted(tmp_path):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "tape: gateway ended with exit code 1\n"
+    assert told_end(tmp_path) == ""
 
 
 def test_a_supervisor_has_the_time_that_it_gives(
