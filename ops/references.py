@@ -40,6 +40,11 @@ def own_key(key: Path) -> str | None:
     return f"file:{key}" if key.is_file() else None
 
 
+def dotted(options: dict[str, Option]) -> dict[str, Option]:
+    """`TAPE_KAFKA__OPTIONS__SASL_MECHANISM` means `sasl.mechanism`: no option has a `_`."""
+    return {name.replace("_", "."): value for name, value in options.items()}
+
+
 def options_of(options: Mapping[str, Option]) -> dict[str, Option | Secret]:
     """A client's options: what is referred to read, what is secret a `Secret`, by reference or by
     name. Raises `SettingsError` for a dangling reference.

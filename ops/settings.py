@@ -27,6 +27,7 @@ from ops.references import (
     REFERENCE,
     Option,
     SettingsError,
+    dotted,
     key_reference,
     options_of,
     own_key,
@@ -46,19 +47,14 @@ Instrument = Annotated[str, Field(pattern=r"^\S+\.[A-Z0-9_]+$")]
 AtLeastOne = Annotated[int, Field(ge=1)]
 PemReference = Annotated[str | None, AfterValidator(pem_reference)]
 KeyReference = Annotated[str | None, AfterValidator(key_reference)]
+Options = Annotated[dict[str, Option], AfterValidator(dotted)]
 
 
 class KafkaSettings(Section):
     """The broker. `options` are librdkafka's, by their own names."""
 
     bootstrap_servers: str | None = None
-    options: dict[str, Option] = Field(default_factory=dict)
-
-    @field_validator("options")
-    @classmethod
-    def _dotted(cls, options: dict[str, Option]) -> dict[str, Option]:
-        """`TAPE_KAFKA__OPTIONS__SASL_MECHANISM` means `sasl.mechanism`: no option has a `_`."""
-        return {name.replace("_", "."): value for name, value in options.items()}
+    options: Options = Field(default_factory=dict)
 
     def client_options(self) -> dict[str, Option | Secret]:
         """The options with their secrets read. Raises `SettingsError` for a dangling reference, and
@@ -72,7 +68,7 @@ class RegistrySettings(Section):
     """The schema registry's Confluent-compatible API; `options` are its client's own."""
 
     url: str | None = None
-    options: dict[str, Option] = Field(default_factory=dict)
+    options: Options = Field(default_factory=dict)
 
     def client_options(self) -> dict[str, Option | Secret]:
         """The options with their secrets read. Raises `SettingsError` for a dangling reference."""

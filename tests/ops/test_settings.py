@@ -83,6 +83,15 @@ def test_a_section_is_merged_from_file_and_environment(
     }
 
 
+def test_a_registry_s_options_may_come_from_the_environment(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_REGISTRY__OPTIONS__BASIC_AUTH_USER_INFO", "me:literal")
+    loaded = settings.load()
+    assert loaded.registry.client_options() == {"basic.auth.user.info": Secret("me:literal")}
+    assert "literal" not in json.dumps(masked(loaded))
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
