@@ -220,7 +220,7 @@ def python_of(root: Path) -> Path:
     )
     if made.returncode:
         last = (made.stderr.strip().splitlines() or ["its environment cannot be made"])[-1]
-        raise NoSuchSide(f"{root}: {last}")
+        raise NoSuchSide(f"{root}: {last.removeprefix('tape: ')}")
     return root / ".venv" / "bin" / "python"
 
 

@@ -159,6 +159,42 @@ def test_a_folder_that_is_no_checkout_is_refused(settings: Settings, tmp_path: P
         list(side(settings, str(tmp_path)).turns(Task("risk")))
 
 
+OTHER_SIDE = """
+import json, os
+print(json.dumps([0, os.environ["MADE_BY"], 7, 1, 2, 3, []]))
+"""
+MAKES_ONE = f"""
+mkdir -p .venv/bin
+printf '#!/bin/sh\nMADE_BY=setup exec {sys.executable} "$@"\n' > .venv/bin/python
+chmod +x .venv/bin/python
+"""
+
+
+def checkout(root: Path, setup: str) -> Path:
+    """Of a version with another lock file."""
+    (root / "ops" / "processes").mkdir(parents=True)
+    (root / "uv.lock").write_text("another")
+    (root / "ops" / "setup.sh").write_text(setup)
+    (root / "ops" / "processes" / "canary_side.py").write_text(OTHER_SIDE)
+    return root
+
+
+def test_another_lock_file_has_an_environment_of_its_own(
+    settings: Settings, tmp_path: Path
+) -> None:
+    other = side(settings, str(checkout(tmp_path / "other", MAKES_ONE)))
+    [turn] = other.turns(Task("risk"))
+    assert turn == Turn(0, "setup", 7, 1, 2, 3, [])
+
+
+def test_an_environment_that_cannot_be_made_is_one_line(settings: Settings, tmp_path: Path) -> None:
+    setup = "echo installing >&2; echo tape: no line to PyPI >&2; exit 2"
+    other = side(settings, str(checkout(tmp_path / "other", setup)))
+    with pytest.raises(NoSuchSide) as refused:
+        list(other.turns(Task("risk")))
+    assert str(refused.value) == f"{tmp_path / 'other'}: no line to PyPI"
+
+
 def test_a_side_that_prints_something_of_its_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
