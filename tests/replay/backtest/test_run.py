@@ -283,6 +283,13 @@ def test_an_empty_range_is_an_error(topics: tuple[str, ...]) -> None:
         run(log)
 
 
+@pytest.mark.parametrize("topic", [topic for topic in TOPICS if topic != CLOCK])
+def test_a_market_of_one_record_is_a_market(topic: str) -> None:
+    done = run(log_of([next(one for one in captured(SECONDS) if one.topic == topic)]))
+    assert done.market == 2, "the record, and a tick made for it"
+    assert not done.story.events["OrderRequested"]
+
+
 def test_limits_and_strategies_are_needed(tmp_path: Path) -> None:
     from ops.processes.backtesting import NotTradable
 
