@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import pytest
 
 from connectors.log.memory import MemoryLog
 from pipelines.batches import local_codec
+from pipelines.exact import ZERO
 from pipelines.orders.table import ENDED
 from replay.archive.run import archive
 from replay.archive.store import FolderStore
@@ -26,6 +28,7 @@ from schemas import events as ev
 from schemas.catalog import load_catalog
 
 BTC = "BTCUSDT.BINANCE"
+HOUR_MS = 3_600_000
 Row = tuple[Any, ...]
 
 
@@ -74,16 +77,18 @@ def other_limits(run: Run) -> list[Row]:
 
 
 def slippage(run: Run) -> list[Row]:
-    found: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
-    for fill in run.of(ev.OrderFilled):
-        [approved] = run.order(ev.OrderApproved, fill.cl_ord_id)
-        qty = fill.last_qty if fill.side == "BUY" else -fill.last_qty
-        cost = (fill.last_px - approved.mark_px) * qty
-        found[fill.instrument].append((fill.last_px * fill.last_qty, cost))
+    found: dict[Row, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    for one in run.told:
+        if isinstance(fill := one.event, ev.OrderFilled):
+            [approved] = run.order(ev.OrderApproved, fill.cl_ord_id)
+            qty = fill.last_qty if fill.side == "BUY" else -fill.last_qty
+            cost = (fill.last_px - approved.mark_px) * qty
+            hour = datetime.fromtimestamp(one.timestamp_ms // HOUR_MS * 3_600, UTC)
+            found[hour, fill.instrument].append((fill.last_px * fill.last_qty, cost))
     rows = []
-    for instrument, parts in sorted(found.items()):
-        notional, cost = (sum(column) for column in zip(*parts, strict=True))
-        rows.append((instrument, len(parts), notional, cost))
+    for names, parts in sorted(found.items()):
+        notional, cost = (sum(column, ZERO) for column in zip(*parts, strict=True))
+        rows.append((*names, len(parts), notional, cost, round(float(10_000 * cost / notional), 3)))
     return rows
 
 
@@ -134,32 +139,58 @@ def _bar(trades: list[Any]) -> Row:
 
 
 def latency(run: Run) -> list[Row]:
-    sent = {e.cl_ord_id: e for e in run.of(ev.OrderSubmitting)}
-    filled = {e.cl_ord_id for e in run.of(ev.OrderFilled)}
-    requests = run.of(ev.OrderRequested)
-    return [
-        (
-            name,
-            sum(e.strategy == name and e.cl_ord_id in sent for e in requests),
-            sum(e.strategy == name and e.cl_ord_id in filled for e in requests),
-        )
-        for name in sorted({e.strategy for e in requests})
-    ]
+    stamped = {e.request_id: e.ts_ns for e in run.of(ev.VenueRequestSent)}
+    sent = {e.cl_ord_id: stamped[e.request_id] for e in run.of(ev.OrderSubmitting)}
+    acked = first(run.of(ev.OrderAccepted))
+    filled = first([e for e in run.of(ev.OrderFilled) if not e.reconciled])
+    rows = []
+    for name in sorted({e.strategy for e in run.of(ev.OrderRequested)}):
+        tick = first([e for e in run.of(ev.OrderRequested) if e.strategy == name])
+        submit, fill = took(tick, sent), took(tick, filled)
+        ack = took({order: at for order, at in sent.items() if order in tick}, acked)
+        shares = ((submit, 50), (submit, 99), (ack, 50), (fill, 50), (fill, 99))
+        rows.append((name, len(submit), len(fill), *(share(*one) for one in shares)))
+    return rows
+
+
+def first(events: list[Any]) -> dict[str, int]:
+    """When each order's first one was received."""
+    found: dict[str, int] = {}
+    for event in events:
+        found[event.cl_ord_id] = min(event.ts_recv_ns, found.get(event.cl_ord_id, 1 << 63))
+    return found
+
+
+def took(begun: dict[str, int], ended: dict[str, int]) -> list[int]:
+    """Microseconds, of the orders that have both."""
+    both = begun.keys() & ended.keys()
+    return sorted((ended[name] - begun[name]) // 1_000 for name in both)
+
+
+def share(values: list[int], percent: int) -> int:
+    """The smallest value that as many are not above."""
+    return values[-(-len(values) * percent // 100) - 1]
 
 
 def unfilled(run: Run) -> list[Row]:
     filled = {e.cl_ord_id for e in run.of(ev.OrderFilled)}
-    ended: Counter[tuple[str, str]] = Counter()
     kinds = {
         ev.OrderDenied: "DENIED",
         ev.OrderCanceled: "CANCELED",
         ev.DecisionExpired: "DROPPED",
     }
-    for kind, state in kinds.items():
-        ended.update((e.strategy, state) for e in run.of(kind) if e.cl_ord_id not in filled)
-    absent = [e for e in run.of(ev.OrderResolved) if e.resolution == "ABSENT"]
-    ended.update((e.strategy, "ABSENT") for e in absent)
-    return sorted((*names, count) for names, count in ended.items())
+    ended = [(e, state, e.reason) for kind, state in kinds.items() for e in run.of(kind)]
+    for e in run.of(ev.OrderResolved):
+        if e.resolution == "ABSENT":
+            [doubt] = run.order(ev.OrderOutcomeUnknown, e.cl_ord_id)
+            ended.append((e, "ABSENT", doubt.reason))
+    found: dict[Row, list[Decimal]] = defaultdict(list)
+    for e, state, reason in ended:
+        if e.cl_ord_id not in filled:
+            [request] = run.order(ev.OrderRequested, e.cl_ord_id)
+            found[e.strategy, e.instrument, state, reason].append(request.order_qty)
+    rows = [(*names, len(qtys), sum(qtys)) for names, qtys in found.items()]
+    return sorted(rows, key=lambda row: (-row[4], row))
 
 
 def fees(run: Run) -> list[Row]:
@@ -178,18 +209,15 @@ def fees(run: Run) -> list[Row]:
 
 
 def breaks(run: Run) -> list[Row]:
-    cleared = {e.break_id: e for e in run.of(ev.BreakCleared)}
-    return [
-        (e.kind, e.instrument, e.asset, e.break_id not in cleared, e.detail)
-        for e in run.of(ev.BreakFound)
-    ]
-
-
-def summed_states(rows: list[dict[str, Any]]) -> list[Row]:
-    counts: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        counts[row["strategy"], row["state"]] += row["orders"]
-    return sorted((*names, count) for names, count in counts.items())
+    cleared = {o.event.break_id: o for o in run.told if isinstance(o.event, ev.BreakCleared)}
+    rows = []
+    for one in run.told:
+        if isinstance(e := one.event, ev.BreakFound):
+            end = cleared.get(e.break_id)
+            lasted_ms = end and end.timestamp_ms - one.timestamp_ms
+            by = end and (end.event.person or end.event.reason)
+            rows.append((e.kind, e.instrument, e.asset, lasted_ms, end is None, by, e.detail))
+    return rows
 
 
 def named(*names: str) -> Callable[[list[dict[str, Any]]], list[Row]]:
@@ -203,24 +231,34 @@ def placed(rows: list[dict[str, Any]]) -> list[Row]:
 
 TERMS = ("strategy", "instrument", "cl_ord_id", "reason")
 HELD = ("account", "strategy", "instrument", "position_qty", "avg_px", "realized_pnl")
+TIMES = (
+    *("tick_to_submit_p50", "tick_to_submit_p99", "submit_to_ack_p50"),
+    *("tick_to_fill_p50", "tick_to_fill_p99"),
+)
 PRICES = ("open_px", "high_px", "low_px", "close_px", "volume_qty", "notional", "trades")
 EXPECTED: dict[str, tuple[Callable[[Run], list[Row]], Callable[[list[dict[str, Any]]], Any]]] = {
     "bars": (bars, named(*PRICES)),
-    "breaks": (breaks, named("kind", "instrument", "asset", "open", "detail")),
+    "breaks": (
+        breaks,
+        named("kind", "instrument", "asset", "lasted_ms", "open", "explained_by", "detail"),
+    ),
     "denials": (
         denials,
         named("strategy", "instrument", "reason", "limits_version", "denials", "qty"),
     ),
     "fees": (fees, named("strategy", "comm_currency", "fills", "commission", "as_maker")),
-    "latency": (latency, named("strategy", "sent", "filled")),
+    "latency": (latency, named("strategy", "sent", "filled", *TIMES)),
     "other-limits": (
         other_limits,
         named(*TERMS, "denied_by", "compared_with", "new_limit", "asked_for"),
     ),
     "positions": (positions, named(*HELD)),
-    "slippage": (slippage, named("instrument", "fills", "notional", "slippage")),
+    "slippage": (
+        slippage,
+        named("hour", "instrument", "fills", "notional", "slippage", "slippage_bps"),
+    ),
     "tick-to-fill": (tick_to_fill, placed),
-    "unfilled": (unfilled, summed_states),
+    "unfilled": (unfilled, named("strategy", "instrument", "state", "reason", "orders", "qty")),
 }
 
 
