@@ -5,7 +5,8 @@ One pipeline is re-run from the archive alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, Self
 from ops.archives import archive_of
 from ops.demo.cast import Cast
 from ops.processes.clients import codec_of, kafka_log
+from replay.archive.manifest import FileManifest
 from replay.archive.run import Archived, archive
 from schemas.catalog import load_catalog
 from schemas.topics import Topic
@@ -30,6 +32,14 @@ class Pass(NamedTuple):
 def written_by(topics: Mapping[str, Topic], roles: Collection[str]) -> list[str]:
     """The topics that nobody else writes."""
     return [name for name, topic in topics.items() if set(topic.producers) <= set(roles)]
+
+
+def per_topic(files: Iterable[FileManifest], topics: Iterable[str]) -> dict[str, int]:
+    """Events of each topic that has some, in the order given."""
+    rows = Counter[str]()
+    for file in files:
+        rows[file.topic] += file.rows
+    return {topic: rows[topic] for topic in topics if rows[topic]}
 
 
 class History:
@@ -59,6 +69,7 @@ class History:
             "root": self._cast.settings.archive_root,
             "files": len(files),
             "records": sum(one.done.rows for one in passes),
+            "topics": per_topic(files, self._topics),
             "bytes": sum(file.size for file in files),
             "days": sorted({day for one in passes for day in one.done.days}),
             "notes": [note for one in passes for note in one.done.notes],

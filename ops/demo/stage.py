@@ -68,7 +68,8 @@ class Stage:
             replays.begin_archived()
             said = answers(self._settings, cast.demo.trades)
             found = {
-                **counted(log, codec, cast),
+                "topics": archived.pop("topics"),
+                "pipelines": counted(log, codec, cast),
                 "frames": len(self._frames),
                 "lines": len(self._settings.desk.feeds[0].lines),
                 "restarts": cast.desk.restarts,

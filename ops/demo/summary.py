@@ -1,6 +1,4 @@
-"""Counts from the log itself what the run did: events per topic, epochs, snapshots, dead
-letters.
-"""
+"""Counts from the log itself what each pipeline did: records read, epochs, snapshots."""
 
 from __future__ import annotations
 
@@ -10,7 +8,6 @@ from dataclasses import dataclass, field
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Shard
 from connectors.log.kafka import KafkaLog
-from connectors.log.places import partitions
 from schemas.codec import Codec
 from schemas.events import EpochCommitted
 
@@ -22,7 +19,6 @@ class Recorded:
     epochs: int = 0
     snapshots: int = 0
     inputs: Counter[str] = field(default_factory=Counter)
-    outputs: Counter[str] = field(default_factory=Counter)
 
 
 def recorded(log: KafkaLog, codec: Codec, shard: Shard) -> Recorded:
@@ -36,11 +32,4 @@ def recorded(log: KafkaLog, codec: Codec, shard: Shard) -> Recorded:
             found.inputs.update({r.topic: 0 for r in record.event.inputs})
             for consumed in record.event.inputs:
                 found.inputs[consumed.topic] += consumed.count
-            for produced in record.event.outputs:
-                found.outputs[produced.topic] += produced.count
     return found
-
-
-def raw_records(log: KafkaLog, topic: str) -> int:
-    """Records of a topic that is written outside transactions: its offsets have no gaps."""
-    return sum(high - low for low, high in map(log.bounds, partitions(log, topic)))
