@@ -1,19 +1,29 @@
-"""A scope that nobody knows: what was decided stands, and a warning names what is misspelt."""
+"""What a verb decides, about which scope.
+
+A scope that nobody knows: what was decided stands, and a warning names what is misspelt.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
 from ops.processes import control, flatten, names
+from schemas.events import TradingFlattened, TradingPaused, TradingReduced, TradingResumed
 from tests.ops.cli.ran import Ran
 from tests.ops.processes.known import Control
 from tests.pipelines.risk.rig import ACCOUNT, INSTRUMENT
 
 WHY = ("--person", "ada", "--reason", "test")
-VERBS = ("pause", "reduce", "flatten", "resume")
+VERBS = {
+    "pause": TradingPaused,
+    "reduce": TradingReduced,
+    "flatten": TradingFlattened,
+    "resume": TradingResumed,
+}
 FALSE = {"--account": "sim-2", "--strategy": "emma-cross", "--instrument": "BTCUSDT"}
 RIGHT = {"--account": ACCOUNT, "--strategy": "ema-cross", "--instrument": INSTRUMENT}
 
@@ -32,6 +42,20 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Control:
 @pytest.fixture
 def tape(desk: Control, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ran:
     return Ran(monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(("verb", "kind"), [*VERBS.items()])
+@pytest.mark.parametrize("option", [None, *RIGHT])
+def test_a_verb_is_one_event_about_the_scope_it_names(
+    tape: Ran, desk: Control, verb: str, kind: type[Any], option: str | None
+) -> None:
+    code, _, err = tape(verb, *((option, RIGHT[option]) if option else ()), *WHY)
+    assert (code, err) == (0, "")
+    [told] = desk.told()
+    scope = tuple(RIGHT[name] if name == option else None for name in RIGHT)
+    assert type(told) is kind
+    assert (told.account, told.strategy, told.instrument) == scope
+    assert (told.source, told.person, told.reason) == ("OPERATOR", "ada", "test")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -1,7 +1,7 @@
 """The desk's verbs as people use them, on the real broker with risk, gateway and venue.
 
 1. flatten while a strategy trades: it closes its position and opens none, also after a restart.
-2. pause, flatten, resume: what risk answers, what is canceled, what is left.
+2. pause, reduce, flatten, resume: what risk answers, what is canceled, what is left.
 3. kill by every path; both processes are stopped and started: still halted; resumed, it goes on.
 """
 
@@ -25,7 +25,7 @@ from tests.ops.processes.flattened import a_live_strategy_closes_and_stays_out
 from tests.ops.processes.test_gateway import CAPS, LIMITS
 from tests.ops.processes.test_risk import WHO, Scribe
 from tests.ops.processes.trading import WHY, Trade, play
-from tests.pipelines.risk.rig import ACCOUNT, STRATEGY, VENUE
+from tests.pipelines.risk.rig import ACCOUNT, INSTRUMENT, STRATEGY, VENUE
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,12 @@ def test_the_verbs_from_pause_to_kill(desk: Desk, stack: StackInfo, tmp_path: Pa
         misspelt = await trade.tape("pause", "--instrument", "BTCUSD.BINANCE", *WHY)
         assert (misspelt.code, "no instrument BTCUSD.BINANCE is" in misspelt.err) == (0, True)
         await trade.resume((None, None, "BTCUSD.BINANCE"))
+        reduced = await trade.tape("reduce", "--instrument", INSTRUMENT, *WHY)
+        assert (reduced.code, f"REDUCING */*/{INSTRUMENT}" in reduced.out) == (0, True), reduced
+        await trade.until(lambda: trade.open() == 0, "what raises exposure is canceled")
+        assert await trade.request() == "STATE_REDUCING"
+        await trade.resume((None, None, INSTRUMENT))
+        assert await trade.request() == "OrderAccepted"
         left = await trade.tape("flatten", *WHY, "--within", "0.1", "--output", "json")
         assert left.code == 1, left
         [cell] = json.loads(left.out)["remaining"]
