@@ -1,13 +1,15 @@
-"""The demo survives its own death.
+"""The demo survives its own end.
 
-1. A demo is killed (SIGKILL) once its pipelines run; what it started lives on without it.
-2. The next demo ends all that, starts from an empty log, and comes to its verdict.
+1. A demo is interrupted (SIGINT) once its pipelines run: one line, and nothing of it is left.
+2. The next one is killed (SIGKILL) there; what it started lives on without it.
+3. The next demo ends all that, starts from an empty log, and comes to its verdict.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,14 +24,24 @@ DEMO = (sys.executable, "-m", "ops", "demo", "--seconds", "2", "--speed", "max")
 RUNS_S, WHOLE_S = 150.0, 300.0
 
 
+def left(folder: Path, environment: dict[str, str], number: signal.Signals) -> tuple[int, str]:
+    """A demo, given a signal once a process works in the folder: its exit code, what it said."""
+    with subprocess.Popen(DEMO, env=environment, stderr=subprocess.PIPE, text=True) as demo:
+        assert processes.wait_for(lambda: bool(processes.find(folder)), RUNS_S)
+        demo.send_signal(number)
+        _, said = demo.communicate(timeout=WHOLE_S)
+    return demo.returncode, said
+
+
 @pytest.mark.broker
-def test_a_demo_after_a_killed_one_comes_to_its_verdict(tmp_path: Path) -> None:
+def test_a_demo_after_interrupted_and_killed_ones_comes_to_its_verdict(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TAPE_RUN_DIR": str(tmp_path)}
-    killed = subprocess.Popen(DEMO, env=environment, stderr=subprocess.DEVNULL)
     folder = tmp_path / "demo" / "processes" / "market"
-    assert processes.wait_for(lambda: bool(processes.find(folder)), RUNS_S)
-    killed.kill()
-    killed.wait()
+    code, said = left(folder, environment, signal.SIGINT)
+    assert (code, said.splitlines()[-1]) == (130, "tape: interrupted")
+    parts = [tmp_path / "demo" / part for part in ("kafka", "registry")]
+    assert not any(map(processes.find, [*folders(tmp_path / "demo"), *parts]))
+    assert left(folder, environment, signal.SIGKILL)[0] == -signal.SIGKILL
     orphans = processes.find(folder)
     assert orphans
     done = subprocess.run(
