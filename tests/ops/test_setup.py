@@ -77,6 +77,51 @@ def test_a_python_that_can_install_nothing_is_named(clone: Path, tmp_path: Path)
     assert "python3-venv" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("fetches", "code", "said"),
+    [
+        pytest.param(
+            0, 0, "tape: no Python 3.11 or 3.12 is here; asking uv for its own 3.12", id="uv"
+        ),
+        pytest.param(
+            1,
+            2,
+            "tape: Tape needs Python 3.11 or 3.12 and uv could not fetch one: install either",
+            id="no line",
+        ),
+    ],
+)
+def test_another_python_means_the_one_of_uv_or_one_line(
+    clone: Path, tmp_path: Path, fetches: int, code: int, said: str
+) -> None:
+    shutil.rmtree(clone / ".venv")
+    path = _programs(
+        tmp_path / "bin", "sh", "cmp", "cp", "dirname", "mkdir", "mv", "readlink", "rm"
+    )
+    _script(tmp_path / "bin" / "python3", 'case "$*" in *"3, 11"*) exit 1 ;; esac')
+    _script(
+        clone / ".uv" / "bin" / "uv",
+        f"""case "$*" in
+            "python install 3.12") exit {fetches} ;;
+            "python find 3.12") echo /of/uv/python3.12 ;;
+            *) echo "$*" >> asked ;;
+        esac""",
+    )
+    shutil.copy(clone / "ops" / "uv.txt", clone / ".uv")
+    done = _run("sh", clone / "ops" / "setup.sh", path=path)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (code, said)
+    asked = clone / "asked"
+    assert (asked.read_text() if asked.exists() else "") == (
+        "" if fetches else "sync --locked --python /of/uv/python3.12\n"
+    )
+
+
+def _script(path: Path, body: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
 def test_every_target_of_the_makefile_is_listed() -> None:
     listed = _run("make", "-s", "-C", ROOT).stdout
     for target in ("demo", "test", "soak", "lint", "fmt", "bench", "up", "down", "clean"):
