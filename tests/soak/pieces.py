@@ -61,6 +61,12 @@ def torn(rig: Rig, _: int) -> None:
     assert scenarios.end_txn_without_the_exit_rule(rig) > 0
 
 
+def recovered(rig: Rig, _: int) -> None:
+    """A log a hundred times as long does not take longer, but for what the machine does beside."""
+    (_, short), (_, long) = laws.recovery_time(rig, (10_000, 1_000_000))
+    assert long < 2 * short + 1_000, f"{long} ms after 1,000,000 events, {short} ms after 10,000"
+
+
 def gateways_stopped(rig: Rig, rounds: int) -> None:
     """Every point at once: most of a trial is waiting."""
     for number in range(rounds):
@@ -138,8 +144,7 @@ PIECES = (
           5, 1, MARKET),
     Piece("one, two and four shards", once(lambda rig: laws.shards_against_one(rig, 20_000)), 2, 1),
     Piece("replays under other hash seeds", laws.replays_under_other_hash_seeds, 6, 3),
-    Piece("recovery time by length of the log",
-          once(lambda rig: laws.recovery_time(rig, (10_000, 1_000_000))), 1, 1),
+    Piece("recovery time by length of the log", recovered, 1, 1),
     Piece("broker killed and restarted", scenarios.broker_kills, 20, 4),
     Piece("gateway stopped at each named point, venue failing", gateways_stopped, 20, 2, GATEWAY),
     Piece("log wiped, venue kept", logs_wiped, 5, 5, GATEWAY),
