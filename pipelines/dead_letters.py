@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from pipelines.logic import Output, Position
 from schemas.errors import TapeError
 
 DLQ_SUFFIX = ".dlq"
+DETAIL_MAX = 200  # characters of what a parser says
+_position = attrgetter("position")
 
 
 class DeadLetterShareExceeded(TapeError):
@@ -61,26 +64,27 @@ def count(counts: Counts, position: Position, limit: DeadLetterLimit) -> Counts:
     return counts
 
 
-def check(counts: Counts, limit: DeadLetterLimit) -> None:
-    """Raises `DeadLetterShareExceeded` for a window that holds more than the limit allows."""
-    for place in sorted(counts):
+def count_all(counts: Counts, refused: Iterable[Output], limit: DeadLetterLimit) -> Counts:
+    """Counts the dead letters of one batch, by offset within a partition. Raises
+    `DeadLetterShareExceeded` at the first that is one too many for its window.
+    """
+    for output in sorted(refused, key=_position):
+        count(counts, output.position, limit)
+        place = f"{output.position.topic}/{output.position.partition}"
         if counts[place].dead > limit.allowed:
-            raise DeadLetterShareExceeded(_line(place, counts[place], limit))
-
-
-def count_all(counts: Counts, positions: Iterable[Position], limit: DeadLetterLimit) -> Counts:
-    """Counts the dead letters of one batch, by offset within a partition; checks after each."""
-    for position in sorted(positions):
-        count(counts, position, limit)
-        check(counts, limit)
+            raise DeadLetterShareExceeded(_line(place, counts[place], limit, output))
     return counts
 
 
-def _line(place: str, found: WindowCount, limit: DeadLetterLimit) -> str:
-    start = found.window * limit.records
+def _line(place: str, found: WindowCount, limit: DeadLetterLimit, last: Output) -> str:
+    """The last of them with its reason: an epoch that has too many is not written, so the topic of
+    dead letters may hold none.
+    """
+    start, why = found.window * limit.records, " ".join(last.detail.split())[:DETAIL_MAX]
     return (
         f"{found.dead} of the {limit.records} records from {place}/{start} were refused, "
-        f"{limit.allowed} are allowed: see the dead-letter topic, or raise dead_letters.share"
+        f"{limit.allowed} are allowed; the last is {place}/{last.position.offset}, "
+        f"{last.event.reason}: {why}: mend what reads it, or raise dead_letters.share"
     )
 
 

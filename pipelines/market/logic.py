@@ -107,7 +107,7 @@ class MarketLogic:
     def step(self, state: MarketState, batch: Batch) -> tuple[MarketState, list[Output]]:
         out = list(batch.errors)
         self._run(state, out, rows(batch))
-        refused = (output.position for output in out if output.event.__class__ is DeadLettered)
+        refused = (output for output in out if output.event.__class__ is DeadLettered)
         count_all(state.dead_letters, refused, self._settings.dead_letters)
         return state, out
 

@@ -164,7 +164,7 @@ class StrategyLogic:
         check()
         limit = self._settings.dead_letters
         refuse_unreadable([e for e in batch.errors if e.position.topic in UNREADABLE_HALTS])
-        count_all(state.dead_letters, (error.position for error in batch.errors), limit)
+        count_all(state.dead_letters, batch.errors, limit)
         for loaded, run in runs:
             state.held[loaded.name].update(run.held)
         return targets

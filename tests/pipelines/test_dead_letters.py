@@ -14,13 +14,16 @@ from pipelines.dead_letters import (
     WindowCount,
     count_all,
 )
-from pipelines.logic import Position
+from pipelines.logic import Output, Position
+from schemas.events import DeadLettered
 
 LIMIT = DeadLetterLimit(share=Decimal("0.1"), records=20)
 
 
-def at(offset: int, partition: int = 0) -> Position:
-    return Position("md.raw.v1", partition, offset)
+def at(offset: int, partition: int = 0) -> Output:
+    position = Position("md.raw.v1", partition, offset)
+    event = DeadLettered("MALFORMED_JSON", "market", *position, 1, bytes(32), b"?", 0)
+    return Output(position, 0, "md.raw.v1.dlq", "", event, "no JSON at byte 3")
 
 
 def test_the_default_allows_one_percent_of_ten_thousand() -> None:
@@ -33,8 +36,13 @@ def test_a_window_may_hold_as_many_as_allowed() -> None:
 
 
 def test_one_more_stops_and_names_the_place() -> None:
-    with pytest.raises(DeadLetterShareExceeded, match=r"3 of the 20 .* md\.raw\.v1/0/20 .* 2 are"):
-        count_all({}, [at(20), at(21), at(22)], LIMIT)
+    with pytest.raises(DeadLetterShareExceeded) as stopped:
+        count_all({}, [at(22), at(20), at(21)], LIMIT)
+    assert str(stopped.value) == (
+        "3 of the 20 records from md.raw.v1/0/20 were refused, 2 are allowed; the last is "
+        "md.raw.v1/0/22, MALFORMED_JSON: no JSON at byte 3: mend what reads it, or raise "
+        "dead_letters.share"
+    )
 
 
 def test_partitions_are_counted_apart() -> None:
@@ -52,9 +60,9 @@ def test_the_count_does_not_depend_on_cuts_or_order(
     offsets: set[int], cut: int, rng: object
 ) -> None:
     limit = DeadLetterLimit(share=Decimal("0.5"), records=20)
-    positions = [at(offset) for offset in sorted(offsets)]
-    rng.shuffle(positions)  # type: ignore[attr-defined]
-    whole = count_all({}, positions, limit)
-    parts = count_all({}, [p for p in positions if p.offset < cut], limit)
-    parts = count_all(parts, [p for p in positions if p.offset >= cut], limit)
+    refused = [at(offset) for offset in sorted(offsets)]
+    rng.shuffle(refused)  # type: ignore[attr-defined]
+    whole = count_all({}, refused, limit)
+    parts = count_all({}, [r for r in refused if r.position.offset < cut], limit)
+    parts = count_all(parts, [r for r in refused if r.position.offset >= cut], limit)
     assert whole == parts
