@@ -88,8 +88,7 @@ class Supervisor:
 
     def __exit__(self, *_: object) -> None:
         for name, entry in self._entries.items():
-            if entry.running is not None:
-                processes.kill(self.folder / name)
+            processes.kill(self.folder / name)  # also one whose start was interrupted
             entry.release()
 
     @property
