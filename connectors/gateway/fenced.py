@@ -1,5 +1,4 @@
-"""Who fenced a gateway: a successor, or its own transaction's time-out? The client reports both
-alike.
+"""How a fenced gateway ends.
 
 A transaction younger than the time-out was ended by a successor. With an older one the log tells: a
 successor announces itself there within its takeover wait. One that has not by then is stuck in its
@@ -10,40 +9,33 @@ nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from connectors.log.errors import Aborted, Fenced
 from connectors.log.interface import Log, Tp
+from connectors.log.successor import ANSWER_S, successor_came
 from schemas.codec import Codec
-from schemas.errors import TapeError
 from schemas.events import GatewayReady
 
 TRANSACTION_NS: Final = 5_000_000_000
 WAIT_S: Final = 10.0
-AGAIN_S: Final = 0.25
 TAIL: Final = 10_000
 READ_S: Final = 5.0
 
 
 def exit_code(
-    age_ns: int, newest: Callable[[], str | None], instance: str, wait_s: float = WAIT_S
+    age_ns: int,
+    newest: Callable[[], str | None],
+    instance: str,
+    wait_s: float = WAIT_S,
+    answer_s: float = ANSWER_S,
 ) -> int:
     """70 for a successor, 71 for a time-out of our own; in doubt 70. `age_ns`: of the transaction,
     sleep included. `newest`: the instance that was ready last.
     """
-    if age_ns < TRANSACTION_NS:
+    if age_ns < TRANSACTION_NS or successor_came(newest, instance, wait_s, answer_s):
         return Fenced.exit_code
-    limit = time.monotonic() + wait_s
-    while time.monotonic() < limit:
-        try:
-            found = newest()
-        except TapeError:
-            return Fenced.exit_code
-        if found not in (None, instance):
-            return Fenced.exit_code
-        time.sleep(AGAIN_S)
     return Aborted.exit_code
 
 

@@ -14,15 +14,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from typing import NoReturn
 
 from connectors.epochs.history import Ledger
 from connectors.epochs.model import Shard
 from connectors.log.errors import Aborted, Fenced
 from connectors.log.interface import Log
+from connectors.log.successor import successor_came
 from schemas.codec import Codec
-from schemas.errors import TapeError
 from schemas.events import ShardOpened
 
 logger = logging.getLogger("tape.process")
@@ -55,19 +54,12 @@ class Abort:
 
     def _successor(self) -> bool:
         """Whether another instance opened the shard after us; in doubt, yes."""
-        limit = time.monotonic() + SUCCESSOR_WAIT_S
-        while time.monotonic() < limit:
-            try:
-                opened = newest_opened(Ledger(self._log, self._codec, self._shard))
-            except TapeError:
-                return True
-            if opened is not None and opened.instance != self._instance:
-                return True
-            time.sleep(0.25)
-        return False
+        return successor_came(self._newest, self._instance, SUCCESSOR_WAIT_S)
 
-
-def newest_opened(ledger: Ledger) -> ShardOpened | None:
-    """The last process that opened the shard; None if more than a tail of epochs followed it."""
-    events = [r.event for r in ledger.records(max(ledger.low, ledger.end - 10_000))]
-    return next((e for e in reversed(events) if isinstance(e, ShardOpened)), None)
+    def _newest(self) -> str | None:
+        """The last process that opened the shard; None if more than a tail of epochs followed it.
+        Raises `TapeError`.
+        """
+        ledger = Ledger(self._log, self._codec, self._shard)
+        events = [r.event for r in ledger.records(max(ledger.low, ledger.end - 10_000))]
+        return next((e.instance for e in reversed(events) if isinstance(e, ShardOpened)), None)
