@@ -19,7 +19,7 @@ LineName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
 class Section(BaseModel):
     """A table of the settings file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FeedSettings(Section):

@@ -99,6 +99,8 @@ def _staged(
     if at == start:
         raise BadHistory(f"{source.name} holds no {WHAT[source.topic]}")
     writer.finish(at)
+    if not written:  # no file: without a time there is no day
+        raise BadHistory(f"{source.name} holds no {WHAT[source.topic]} from after 1970-01-01T00:00")
     return _import(source, tp, start, at, written, before_ms), written
 
 

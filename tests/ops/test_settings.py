@@ -100,6 +100,7 @@ def test_a_registry_s_options_may_come_from_the_environment(
         pytest.param("shrads = 2", "shrads", id="misspelt"),
         pytest.param("[kafka]\nservers = 'a'", "kafka.servers", id="misspelt in a section"),
         pytest.param("shards = ", "tape.toml", id="not TOML"),
+        pytest.param("[watch]\nevery_s = inf", "watch.every_s", id="never"),
         pytest.param(
             "[gateway]\nrequests_per_second = 5", "gateway: requests_for_cancels, 10,", id="budget"
         ),

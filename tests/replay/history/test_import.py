@@ -288,6 +288,13 @@ def test_a_table_with_the_newest_first_is_refused(tmp_path: Path) -> None:
     assert csv_imported(tmp_path / "archive", path, "time=t,price=p,quantity=q") is not None
 
 
+def test_a_table_without_a_time_is_refused(tmp_path: Path) -> None:
+    path = file(tmp_path, "t,p,q", "1970-01-01T00:00:00Z,1,1", name="desk.csv")
+    with pytest.raises(BadHistory, match=r"desk\.csv holds no trades from after 1970-01-01"):
+        csv_imported(tmp_path / "archive", path, "time=t,price=p,quantity=q")
+    assert not list(tmp_path.glob("archive/**/*.parquet"))
+
+
 # ---- what is wrong -------------------------------------------------------------------------------
 
 
