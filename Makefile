@@ -22,7 +22,7 @@ demo: setup ## run the pipeline on the shipped captures and prove the replay
 	@$(TAPE) demo
 
 test: setup ## run the tests; PYTEST_ARGS="-k word -x" for some of them
-	@$(PYTHON) -m pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -m "not soak" -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 soak: setup ## run the full fault counts and write docs/reliability.md
 	@$(PYTHON) -m tests.soak

@@ -36,7 +36,7 @@ from ops.references import (
     resolved,
 )
 from ops.setting_sources import Environment, File
-from ops.wrong_settings import checked
+from ops.wrong_settings import checked, refuse_misspelt
 from replay.archive.options import S3Options
 from schemas.secret import Secret
 
@@ -441,8 +441,12 @@ def config_file() -> Path | None:
 
 
 def load(**overrides: Any) -> Settings:
-    """The effective settings; `overrides` (a command's flags) win over everything."""
-    return checked(config_file(), lambda: Settings(**overrides))
+    """The effective settings; `overrides` (a command's flags) win over everything. Raises
+    `SettingsError`, also for a variable that is meant to be a setting and is none.
+    """
+    found = checked(config_file(), lambda: Settings(**overrides))
+    refuse_misspelt(Settings, config_file())
+    return found
 
 
 def load_file(file: Path, **overrides: Any) -> Settings:

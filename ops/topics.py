@@ -48,7 +48,8 @@ def apply(options: Mapping[str, Any], catalog: Catalog, prefix: str = "") -> lis
     _create(admin, {d.topic: topics[d.topic] for d in found if d.what == "topic"})
     _widen(admin, {d.topic: topics[d.topic] for d in found if d.what == "partitions"})
     _configure(admin, [d for d in found if d.what not in {"topic", "partitions"}])
-    _wait_for(admin, topics)
+    if found:
+        _wait_for(admin, catalog, prefix)
     return found
 
 
@@ -128,16 +129,13 @@ def _configure(admin: AdminClient, wanted: list[Difference]) -> None:
             _result(future, f"changing the settings of {resource.name}")
 
 
-def _wait_for(admin: AdminClient, topics: Mapping[str, Topic]) -> None:
-    """Until the broker tells clients of every topic; a creation is answered a little before."""
+def _wait_for(admin: AdminClient, catalog: Catalog, prefix: str) -> None:
+    """Until the broker shows all of it: a change is answered a little before."""
     deadline = time.monotonic() + TIMEOUT_S
-    while True:
-        counts = _partitions(admin)
-        late = [n for n, topic in topics.items() if counts.get(n, 0) < topic.partitions]
-        if not late:
-            return
+    while late := _diff(admin, catalog, prefix):
         if time.monotonic() > deadline:
-            raise TopicError(f"the broker does not show {', '.join(late)} after {TIMEOUT_S:.0f} s")
+            names = ", ".join(sorted({difference.topic for difference in late}))
+            raise TopicError(f"the broker does not show {names} after {TIMEOUT_S:.0f} s")
         time.sleep(0.05)
 
 

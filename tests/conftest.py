@@ -28,6 +28,7 @@ from tests.programs import MISSING
 _KEPT = ("TAPE_CACHE", "TAPE_DEBUG", "TAPE_REQUIRE")
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # `make test` must not speak through a test's make
 _FOLDER = "tape-tests-"
+COLLECT_AFTER = 20_000  # new objects; looking for what may go every 700 takes 1 of 20 seconds
 
 
 def pytest_configure() -> None:
@@ -43,6 +44,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     gc.enable()
 
 

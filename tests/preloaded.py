@@ -4,6 +4,8 @@ that holds it. Nothing here may start a thread or read a setting.
 
 from __future__ import annotations
 
+import gc
+
 import ops.bench.archive
 import ops.bench.risk
 import ops.bench.sql
@@ -21,3 +23,5 @@ from ops import alive
 from replay import orders, tail
 
 __all__ = ["alive", "clock", "connector", "control", "gateway", "ops", "orders", "tail", "tests"]
+
+gc.freeze()  # a fork that looked through all this would copy it

@@ -31,6 +31,7 @@ log = logging.getLogger("tape.metrics")
 
 HOST: Final = "127.0.0.1"
 BEAT_S: Final = 60.0  # the longest a loop may take: re-running an epoch may wait 30 s for the log
+STARTING: Final = "starting"  # until the process has opened what it works on, and has own words
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -38,7 +39,7 @@ Start = Callable[[str, list[tuple[str, str]]], Any]
 class Health:
     """`ready`: why not, empty where it is. `turned_s`: when its loop last turned, monotonic."""
 
-    ready: Callable[[], str] = lambda: "starting"
+    ready: Callable[[], str] = lambda: STARTING
     turned_s: Callable[[], float] = time.monotonic
 
     def alive(self) -> str:

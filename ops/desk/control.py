@@ -27,8 +27,8 @@ class DeskStatus(NamedTuple):
 
 
 def start(settings: Settings, report: Report) -> None:
-    """All processes running; does nothing where the desk runs already. Raises `ProcessFailed` with
-    the last line of one that could not; the others go on.
+    """All processes running, each with what it works on open; does nothing where the desk runs
+    already. Raises `ProcessFailed` with the last line of one that could not; the others go on.
     """
     own = own_folder(settings.run_dir)
     if processes.find(own):
@@ -43,21 +43,22 @@ def start(settings: Settings, report: Report) -> None:
 
 def wait_running(settings: Settings, report: Report, lives: Callable[[], bool]) -> None:
     """`lives`: whether the supervisor does."""
+    from ops.desk.opened import Opened  # with what it asks by, which `tape status` has no use for
     from ops.desk.plan import desk  # which reads the caps of a gateway: no matter of a status
 
-    total = len(desk(settings))
+    total, opened = len(desk(settings)), Opened()
 
     def all_run() -> bool:
         found = recorded(settings.run_dir)
         failed = [one for one in found if one.state in FAILED]
         if failed or not lives():
             raise ProcessFailed("; ".join(map(words_of, failed)) or supervisor_words(settings))
-        running = sum(one.state == "RUNNING" for one in found)
+        running = sum(map(opened.has, found))
         report("start the desk", running, total)
         return running == total
 
     if not processes.wait_for(all_run, START_S):
-        late = [one.name for one in recorded(settings.run_dir) if one.state != "RUNNING"]
+        late = [one.name for one in recorded(settings.run_dir) if not opened.has(one)]
         raise ProcessFailed(f"{', '.join(late)} did not start within {START_S:.0f} s: tape status")
 
 

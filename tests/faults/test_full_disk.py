@@ -66,6 +66,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Small]:
         local_stack.stop(folder)
 
 
+@pytest.mark.broker
 @pytest.mark.skipif(not compiler(), reason="the disk shim needs a C compiler")
 def test_a_brokers_full_disk_loses_nothing(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = small.rig

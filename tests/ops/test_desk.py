@@ -46,7 +46,8 @@ class Commands:
 
     def __init__(self, folder: Path, stack: StackInfo, prefix: str) -> None:
         self.run_dir = folder / "run"
-        (folder / "tape.toml").write_text(SMALL)
+        self._file = folder / "tape.toml"
+        self._file.write_text(SMALL)
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -56,6 +57,9 @@ class Commands:
             "TAPE_KAFKA__BOOTSTRAP_SERVERS": stack.bootstrap_servers,
             "TAPE_REGISTRY__URL": stack.registry_url,
         }
+
+    def set(self, section: str) -> None:
+        self._file.write_text(SMALL + section)
 
     def tape(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -115,6 +119,11 @@ def test_a_desk_goes_up_survives_and_goes_down(commands: Commands) -> None:
     assert down["processes"] == ["desk"]
     assert len(folders(commands.run_dir)) == 1 + len(NAMES)
     assert not any(map(processes.find, folders(commands.run_dir)))
+
+    commands.set("[market]\nstale_ms = 9000\n")
+    refused = commands.tape("up", "--all")
+    assert refused.returncode == 2, "its log is of another version: nothing that runs and is ready"
+    assert re.search(r"market ended with exit code 2: .*--upgrade", refused.stderr), refused.stderr
 
 
 @pytest.mark.broker

@@ -132,6 +132,58 @@ def test_a_misspelt_setting_is_told_in_plain_words(config: Path) -> None:
         settings.load()
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("TAPE_KAFKA_BOOTSTRAP_SERVERS", "TAPE_KAFKA__BOOTSTRAP_SERVERS is"),
+        ("TAPE_KAFAK__BOOTSTRAP_SERVERS", "TAPE_KAFKA__BOOTSTRAP_SERVERS is"),
+        ("TAPE_GATEWAY_URL", "TAPE_GATEWAY__URL is"),
+        ("TAPE_MARKET_DEAD_LETTERS_SHARE", "TAPE_MARKET__DEAD_LETTERS__SHARE is"),
+        ("TAPE_RUNDIR", "TAPE_RUN_DIR is"),
+        ("TAPE_METRICS_PORT", "TAPE_METRICS__PORT is"),
+        ("TAPE_QUEUE__SIZE", "there is no such section"),
+    ],
+)
+def test_a_misspelt_variable_is_told(
+    config: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    monkeypatch.setenv(name, "9092")
+    with pytest.raises(SettingsError, match=f"^{name} in the environment is no setting: {says}$"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TAPE_KAFKA_PORT", "tcp://10.0.0.7:9092"),
+        ("TAPE_METRICS_PORT", "tcp://10.0.0.7:9090"),
+        ("TAPE_METRICS_PORT_9090_TCP_ADDR", "10.0.0.7"),
+        ("TAPE_REGISTRY_SERVICE_HOST", "10.0.0.7"),
+        ("TAPE_MARKET_SERVICE_PORT_METRICS", "9090"),
+        ("TAPE_LOG_LEVEL", "DEBUG"),
+        ("TAPE_LIBRARY", "of somebody else"),
+    ],
+)
+def test_what_kubernetes_and_others_set_is_let_be(
+    config: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    settings.load()
+
+
+def test_a_variable_that_a_setting_refers_to_may_look_like_one(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_GATEWAY_KEY", "a secret")
+    with pytest.raises(SettingsError, match="TAPE_GATEWAY__KEY is"):
+        settings.load()
+    config.write_text('[gateway]\nkey = "env:TAPE_GATEWAY_KEY"\n')
+    assert settings.load().gateway.key == "env:TAPE_GATEWAY_KEY"
+    config.write_text("")
+    monkeypatch.setenv("TAPE_GATEWAY__KEY", "env:TAPE_GATEWAY_KEY")
+    assert settings.load().gateway.key == "env:TAPE_GATEWAY_KEY"
+
+
 def test_a_file_that_is_no_text_is_not_toml(config: Path) -> None:
     config.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match=r"tape\.toml is not TOML"):

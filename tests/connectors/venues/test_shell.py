@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -28,6 +29,31 @@ from tests.connectors.venues.rig import (
     protocol,
     ten_frames,
 )
+
+
+class Attempts:
+    """When each attempt was begun, by the clock that allowed it: when it arrives is no matter of
+    the connector's.
+    """
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self._now_s = 0.0
+
+    def edges(self) -> Edges:
+        return Edges(monotonic_s=self._look, new_id=self._begin)
+
+    def _look(self) -> float:
+        self._now_s = time.monotonic()
+        return self._now_s
+
+    def _begin(self) -> str:
+        self.times.append(self._now_s)
+        return f"attempt-{len(self.times)}"
+
+
+async def hangs_up(socket: ServerConnection) -> None:
+    await socket.close()
 
 
 def test_venue_hangs_up_and_is_called_again() -> None:
@@ -170,19 +196,14 @@ def test_attempts_stay_within_the_venues_limit() -> None:
     """Three in a window of 0.3 s, though back-off alone would make dozens."""
 
     async def main() -> None:
-        times: list[float] = []
-
-        async def brief(socket: ServerConnection) -> None:
-            times.append(asyncio.get_running_loop().time())
-            await socket.close()
-
-        sink = KeepingSink()
+        attempts, sink = Attempts(), KeepingSink()
         limits = protocol(attempts=3, attempts_window_s=0.3)
         async with (
-            little_venue(brief) as url,
-            connected(url, sink, limits, Backoff(base_s=0.0001, cap_s=0.001)),
+            little_venue(hangs_up) as url,
+            connected(url, sink, limits, Backoff(base_s=0.0001, cap_s=0.001), attempts.edges()),
         ):
-            await until(lambda: len(times) >= 7)
+            await until(lambda: len(attempts.times) >= 7)
+        times = attempts.times
         assert all(later - first >= 0.29 for first, later in zip(times, times[3:], strict=False))
 
     run(main())
@@ -192,19 +213,14 @@ def test_back_off_grows_with_the_failures() -> None:
     """With chance at one half, the delays are half the ceilings."""
 
     async def main() -> None:
-        sink, times = KeepingSink(), list[float]()
-
-        async def brief(socket: ServerConnection) -> None:
-            times.append(asyncio.get_running_loop().time())
-            await socket.close()
-
-        edges = Edges(fraction=lambda: 0.5)
+        attempts, sink = Attempts(), KeepingSink()
+        edges = attempts.edges()._replace(fraction=lambda: 0.5)
         async with (
-            little_venue(brief) as url,
+            little_venue(hangs_up) as url,
             connected(url, sink, None, Backoff(base_s=0.02, cap_s=9.0), edges),
         ):
-            await until(lambda: len(times) >= 5)
-        gaps = [later - first for first, later in itertools.pairwise(times)]
+            await until(lambda: len(attempts.times) >= 5)
+        gaps = [later - first for first, later in itertools.pairwise(attempts.times)]
         assert all(gap >= 0.01 * 2**at for at, gap in enumerate(gaps[:4]))
 
     run(main())
