@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, chain, count
+from operator import itemgetter
 from typing import Final
 
 import pyarrow as pa
@@ -20,23 +21,31 @@ def headers_column(headers: Sequence[Headers]) -> pa.ListArray:
     """
     lists = [some or () for some in headers]
     counts = list(map(len, lists))
-    if counts.count(counts[0]) == len(counts):
-        places = list(zip(*lists, strict=True))
+    width, every = counts[0], list(chain.from_iterable(lists))
+    if counts.count(width) == len(counts):
+        places = [every[at::width] for at in range(width)]
         alike = tuple([place == place[:1] * len(place) for place in places])
         shared = [place[0] for place, one in zip(places, alike, strict=True) if one]
         others = [place for place, one in zip(places, alike, strict=True) if not one]
-        kept = [*shared, *chain.from_iterable(zip(*others, strict=True))]
+        several = chain.from_iterable(zip(*others, strict=True))
+        kept = shared + (others[0] if len(others) == 1 else list(several))
         rows = 1 << len(lists).bit_length()  # few numbers, so that few orders are made
-        order = _order(alike, rows).slice(0, sum(counts))
+        order = _order(alike, rows).slice(0, len(every))
+        starts = _starts(width, rows).slice(0, len(lists) + 1)
     else:
-        kept = list(chain.from_iterable(lists))
-        order = pa.array(range(len(kept)), pa.int32())
-    names, values = zip(*kept, strict=True) if kept else ((), ())
+        kept, order = every, pa.array(range(len(every)), pa.int32())
+        starts = pa.array(accumulate(counts, initial=0), pa.int32())
+    names, values = (list(map(itemgetter(at), kept)) for at in range(HEADER.num_fields))
     items = pa.StructArray.from_arrays(
         [pa.array(names, pa.string()), pa.array(values, pa.binary())], fields=list(HEADER)
     )
-    starts = pa.array(accumulate(counts, initial=0), pa.int32())
     return pa.ListArray.from_arrays(starts, pa.DictionaryArray.from_arrays(order, items))
+
+
+@lru_cache(32)
+def _starts(width: int, rows: int) -> pa.Int32Array:
+    """Where the headers of each row begin if all have as many, and where the last ones end."""
+    return pa.array([width * row for row in range(rows + 1)], pa.int32())
 
 
 @lru_cache(32)
