@@ -11,7 +11,7 @@ from connectors.control import ControlWriter, identify
 from connectors.gateway import latch
 from connectors.gateway.local_socket import Ask, NotTold, ask_gateway, socket_paths
 from connectors.log.interface import Log
-from connectors.log.places import by_log_time, partitions
+from connectors.log.places import as_written, partitions
 from ops.processes.clients import codec_of, kafka_log
 from ops.processes.denials import DRAWDOWN, NOTHING, Looked, held_back, look
 from ops.settings import Settings
@@ -139,10 +139,10 @@ def _said(event: Any, at_ms: int) -> Latched:
 
 
 def _decisions(log: Log, codec: Codec, looked: Looked) -> Iterator[tuple[int, Any]]:
-    """Trading states, those of both topics, and risk's denials, by log time."""
+    """Trading states, those of both topics, and risk's denials, as they were written."""
     tps = partitions(log, *TOPICS)
     found = {tp: log.read(tp, *log.bounds(tp), READ_S) for tp in tps}
-    for _, message in by_log_time({**found, **looked.found}):
+    for _, message in as_written({**found, **looked.found}):
         event = codec.decode(message.value())
         if isinstance(event, (*STATES, TradingResumed, OrderDenied)):
             yield message.timestamp()[1], event
