@@ -9,17 +9,20 @@ from typing import Any
 
 from connectors.epochs.model import Shard
 from connectors.log.interface import Log, Message, OutRecord
+from connectors.log.places import WRITTEN_HEADER
 from connectors.partitioner import murmur2_partition
 from connectors.traces.ids import TRACE_HEADER, traceparent
 from pipelines.items import Decided, Encoded
 from pipelines.logic import Output, Position
 from schemas.codec import Codec
+from schemas.events import TradingHalted, TradingReduced
 
 ID_HEADER, SOURCE_HEADER, DETAIL_HEADER = "ce_id", "ce_source", "detail"
 DETAIL_BYTES_MAX = 1_000
 CACHE_ENTRIES_MAX = 100_000
 Route = tuple[int, bytes, bytes]  # partition, key, and the id's part between offset and index
-Kind = tuple[Callable[[Any], bytes], list[tuple[str, bytes]], bool]  # the last: is it of a trace
+STAMPED = (TradingHalted, TradingReduced)  # a person's resume ends what was written before it
+Kind = tuple[Callable[[Any], bytes], list[tuple[str, bytes]], bool, bool]  # traced, stamped
 _new: Callable[..., Any] = tuple.__new__  # a NamedTuple's own constructor costs three times this
 
 
@@ -37,10 +40,13 @@ class Encoder:
         codec: Codec,
         partition_counts: Callable[[str], int],
         traces: bool = True,
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
-        """Without `traces` for whoever compares and writes nothing: no digest covers headers."""
+        """Without `traces` for whoever compares and writes nothing: no digest covers headers.
+        `now_ms` for who writes now: when it is, goes with what a person may end.
+        """
         self._pipeline, self._codec, self._counts = shard.pipeline, codec, partition_counts
-        self._traces = traces
+        self._traces, self._now_ms = traces, now_ms
         self._source = source_of(shard.pipeline, shard.number)
         self._routes: dict[tuple[str, str], Route] = {}
         self._kinds: dict[type, Kind] = {}
@@ -58,7 +64,9 @@ class Encoder:
         for position, timestamp_ms, topic, key, event, detail in outputs:
             route = (topic, key)
             partition, raw_key, suffix = routes.get(route) or self.route(route)
-            encode, constant, traced = kinds.get(event.__class__) or self._kind(event.__class__)
+            encode, constant, traced, stamped = kinds.get(event.__class__) or self._kind(
+                event.__class__
+            )
             source, number, offset = position
             prefix = causes.get((source, number)) or self._cause(source, number)
             if position == cause:
@@ -70,6 +78,8 @@ class Encoder:
             headers = [(ID_HEADER, identifier), *constant]
             if traced and event.correlation_id:
                 headers.append((TRACE_HEADER, traceparent(event, identifier.decode())))
+            if stamped and self._now_ms is not None:
+                headers.append((WRITTEN_HEADER, b"%d" % self._now_ms()))
             if detail:
                 headers.append((DETAIL_HEADER, detail.encode()[:DETAIL_BYTES_MAX]))
             record = (topic, partition, raw_key, encode(event), timestamp_ms, headers)
@@ -97,7 +107,8 @@ class Encoder:
         ]
         encode = self._codec.encoder(event_type)
         traced = self._traces and hasattr(event_type, "correlation_id")
-        self._kinds[event_type] = found = (encode, constant, traced)
+        stamped = event_type in STAMPED
+        self._kinds[event_type] = found = (encode, constant, traced, stamped)
         return found
 
     def _cause(self, topic: str, partition: int) -> bytes:

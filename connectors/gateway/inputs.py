@@ -14,7 +14,7 @@ from connectors.gateway.desk import Desk
 from connectors.gateway.past import BREAKS, CONTROL, DECISIONS, RECON_CONTROL
 from connectors.gateway.sender import Sender
 from connectors.log.interface import Message, Tp
-from connectors.log.places import by_log_time, partitions
+from connectors.log.places import as_written, partitions
 from connectors.signing import Scope, Verifier
 from pipelines.gateway import scopes
 from pipelines.gateway.holdings import concerns
@@ -139,7 +139,7 @@ def in_turn(found: Mapping[Tp, Sequence[Message]]) -> Iterator[tuple[str, Messag
     """
     tps = sorted(found, key=lambda tp: (_FOLLOWED[tp.topic], tp))
     for _, together in groupby(tps, key=lambda tp: _FOLLOWED[tp.topic]):
-        for tp, message in by_log_time({tp: found[tp] for tp in together}):
+        for tp, message in as_written({tp: found[tp] for tp in together}):
             yield tp.topic, message
 
 

@@ -11,7 +11,7 @@ from connectors.control import NotThisLog
 from connectors.gateway.ledger import EVENTS, RAW
 from connectors.gateway.snapshots import Saved, newest
 from connectors.log.interface import Log, Message, Tp
-from connectors.log.places import by_log_time, place_of
+from connectors.log.places import as_written, place_of
 from connectors.signing import Scope
 from pipelines.gateway import scopes
 from pipelines.gateway.fold import OrderFold, raw_id
@@ -75,7 +75,7 @@ def read_since(base: Saved, log: Log, codec: Codec, account: str) -> Past:
     def decoded(messages: list[Message]) -> list[Any]:
         return [codec.decode(m.value()) for m in messages]
 
-    latching = by_log_time({topic: read(topic) for topic in (CONTROL, RECON_CONTROL)})
+    latching = as_written({topic: read(topic) for topic in (CONTROL, RECON_CONTROL)})
     control = decoded([message for _, message in latching])
     scope = base.scope or _scope(control)
     decided = read(DECISIONS)

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from connectors.log.errors import TopicMissing
 from connectors.log.interface import Log, Message, Tp
 from connectors.partitioner import murmur2_partition
 
 _Place = TypeVar("_Place", bound=Hashable)
+WRITTEN_HEADER: Final = "tape_written_ms"
 
 
 def partitions(log: Log, *topics: str) -> list[Tp]:
@@ -41,12 +42,19 @@ def read_whole(log: Log, topic: str, deadline_s: float) -> list[Message]:
     return [message for tp in tps for message in log.read(tp, *log.bounds(tp), deadline_s)]
 
 
-def by_log_time(found: Mapping[_Place, Sequence[Message]]) -> list[tuple[_Place, Message]]:
-    """Records of some partitions in the order in which pipelines take them: log time is the running
-    maximum of a partition's timestamps; where it is equal, the order given.
+def as_written(found: Mapping[_Place, Sequence[Message]]) -> list[tuple[_Place, Message]]:
+    """Records of some partitions in the order in which they were written: by the running maximum of
+    a partition's times of writing; where it is equal, the order given. That of an edge's record is
+    its timestamp; a pipeline's has its cause's, and `WRITTEN_HEADER` where it may be much later.
     """
     timed: list[tuple[int, _Place, Message]] = []
     for place, messages in found.items():
-        times = accumulate((message.timestamp()[1] for message in messages), max)
+        times = accumulate(map(written_ms, messages), max)
         timed += [(ms, place, m) for ms, m in zip(times, messages, strict=True)]
     return [(place, message) for _, place, message in sorted(timed, key=lambda one: one[0])]
+
+
+def written_ms(message: Message) -> int:
+    """When a record was written; see `as_written`."""
+    said = (value for name, value in message.headers() or () if name == WRITTEN_HEADER)
+    return max(message.timestamp()[1], int(next(said, b"0")))

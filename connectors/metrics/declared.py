@@ -181,6 +181,14 @@ PNL = table(
     "account",
     "strategy",
 )
+FEES_UNPRICED = table(
+    RISK,
+    "trading_fees_unpriced_quantity",
+    "Fees in an asset without a mark, in its units: no profit, loss or loss limit has them yet.",
+    "account",
+    "strategy",
+    "asset",
+)
 OPEN_ORDERS = table(
     RISK, "trading_open_orders", "Orders approved and not ended.", "account", "strategy"
 )

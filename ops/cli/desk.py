@@ -156,6 +156,8 @@ def resume(
     lines = [f"resumed from ops.control.v1/0/{done.offset} on"]
     lines += [f"ended: {one}" for one in done.ended] or ["nothing was latched there on the log"]
     lines += [f"still in force: {one}" for one in done.still]
+    if done.unseen and not done.ended:
+        lines.append(f"not looked at: {done.unseen}, where risk may have paused by itself")
     emit(output, {name: _plain(value) for name, value in done._asdict().items()}, "\n".join(lines))
     if not done.ended:
         _doubt(settings, scope)

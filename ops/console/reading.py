@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from connectors.log.interface import Log, Message, Tp
-from connectors.log.places import present
+from connectors.log.places import present, written_ms
 from ops.console.instants import FRAMES_MS, ORDERS_MS, market_since
 from ops.console.newest import Place
 from ops.console.state import (
@@ -24,6 +24,7 @@ from ops.console.state import (
     WHOLE,
     State,
 )
+from pipelines.reconciliation import says
 from schemas.codec import FRAME_BYTES, Codec
 from schemas.errors import DecodeError
 from schemas.events import ConnectionClosed
@@ -103,7 +104,7 @@ def apply(state: State, codec: Codec, messages: Iterable[Message]) -> int:
     for message in messages:
         count += 1
         topic, partition = message.topic(), message.partition()
-        at_ms = message.timestamp()[1]
+        at_ms = written_ms(message) if topic == says.CONTROL else message.timestamp()[1]
         if topic != FRAMES:  # of which each line's highest is read, wherever it lies
             at_ms = state.log_time(Tp(topic, partition), at_ms)
         place = Place(at_ms, topic, partition, message.offset())

@@ -29,6 +29,7 @@ def show(state: Reading) -> None:
     declared.POSITION.read = shown(positions)
     declared.EXPOSURE.read = shown(lambda held: by_level(held, lambda one: one.exposure))
     declared.PNL.read = shown(lambda held: by_level(held, lambda one: one.pnl - one.day_pnl))
+    declared.FEES_UNPRICED.read = shown(fees_unpriced)
     declared.OPEN_ORDERS.read = shown(lambda held: by_level(held, lambda one: one.open_orders))
     declared.LIMIT_USE.read = shown(limit_use)
     declared.LIMITS_VERSION.read = shown(lambda held: {(): held.table.version})
@@ -47,6 +48,15 @@ def _named(level: Level) -> Labels:
     """Account and strategy; `*` is all of them."""
     account, strategy, _ = level.scope
     return account or "*", strategy or "*"
+
+
+def fees_unpriced(state: RiskState) -> Rows:
+    """What waits for a mark of its asset, over all instruments."""
+    found: dict[Labels, Decimal] = {}
+    for fee, qty in list(state.unpriced.items()):
+        key = fee.account, fee.strategy, fee.asset
+        found[key] = found.get(key, ZERO) + qty
+    return found
 
 
 def limit_use(state: RiskState) -> Rows:

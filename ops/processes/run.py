@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -64,7 +65,7 @@ def encoding(
     """Decisions to records, sealed where the pipeline asks for it; a key that cannot be had is
     refused here, before anybody is fenced.
     """
-    encode = Encoder(shard, codec, counts_of(log))
+    encode = Encoder(shard, codec, counts_of(log), now_ms=lambda: time.time_ns() // 1_000_000)
     if made.seal is None:
         return encode
     seal = made.seal(settings, log, codec)

@@ -12,6 +12,7 @@ from pipelines.risk.state import STRICTNESS, Cell, RiskState, TradingState, Work
 from schemas.events import (
     CancelReason,
     LimitsChanged,
+    OrderDenied,
     TradingFlattened,
     TradingHalted,
     TradingPaused,
@@ -47,6 +48,12 @@ def resume(state: RiskState, event: TradingResumed) -> None:
         if within(cell, scope):
             cell.executions_ns.clear()
         renew(state, cell)
+
+
+def own_pause(event: Any) -> Scope | None:
+    """The scope that risk pauses by a denial; no control topic has it."""
+    repeated = isinstance(event, OrderDenied) and event.reason == "EXECUTION_REPEATED"
+    return (None, event.strategy, None) if repeated else None
 
 
 def change_limits(state: RiskState, event: LimitsChanged) -> None:

@@ -32,7 +32,6 @@ from schemas.events import (
     LimitsChanged,
     MarkPublished,
     OrderApproved,
-    OrderDenied,
     OrderFilled,
     OrderRequested,
     PositionAdjusted,
@@ -187,5 +186,5 @@ def _evolve_output(state: RiskState, output: Output) -> None:
     event = output.event
     if event.__class__ is OrderApproved:
         ledger.approve(state, event)
-    elif event.__class__ is OrderDenied and event.reason == "EXECUTION_REPEATED":
-        control.latch(state, (None, event.strategy, None), "PAUSED")
+    elif (scope := control.own_pause(event)) is not None:
+        control.latch(state, scope, "PAUSED")

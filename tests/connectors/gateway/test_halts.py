@@ -2,8 +2,8 @@
 
 1. Halted by either: what rests is canceled, nothing is sent, also after a restart, until resumed.
 2. Halted between the commit and the first byte: the order does not leave.
-3. What people and reconciliation decide: in the order of its times, by a running gateway as by one
-   that starts.
+3. What people and reconciliation decide: as it was written, by a running gateway as by one that
+   starts.
 4. The socket: its mode, its answers, what it refuses.
 """
 
@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from connectors.epochs.encode import Encoder
+from connectors.epochs.model import Shard
 from connectors.gateway.gateway import Gateway
 from connectors.gateway.halts import Halts
 from connectors.gateway.inputs import in_turn
@@ -30,10 +32,20 @@ from connectors.orderport import order_port
 from connectors.simulated.server import VenueServer
 from ops.processes.control import latched
 from pipelines.gateway import scopes
-from pipelines.gateway.scopes import Scope
+from pipelines.gateway.scopes import Scope, States
+from pipelines.logic import Output, Position
 from schemas import events
 from tests.connectors.asynchronous import run, until
-from tests.connectors.gateway.rig import ACCOUNT, BTC, CODEC, Records, approval, memory, running
+from tests.connectors.gateway.rig import (
+    ACCOUNT,
+    BTC,
+    CODEC,
+    TOPICS,
+    Records,
+    approval,
+    memory,
+    running,
+)
 from tests.connectors.gateway.test_gateway import dropped, play, reaches
 from tests.connectors.simulated.rig import options, quote
 
@@ -41,6 +53,10 @@ ASK_S = 5.0
 WHO = ("ada", "test")
 ALL: Scope = (None, None, None)
 Act = Callable[[Records, VenueServer, Gateway], Awaitable[None]]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def halt(scope: Scope = ALL) -> Halt:
@@ -90,6 +106,19 @@ HALTED = events.TradingHalted(*POSITION, True, "RECONCILIATION", "", "drift", "b
 RESUMED = events.TradingResumed(*POSITION, "OPERATOR", *WHO, None, 1)
 
 
+def followed(records: Records, folder: Path) -> States:
+    """What holds: the same to a gateway that starts, to one that runs, and to `tape resume`."""
+    past = read_past(records.log, CODEC, ACCOUNT, order_port("BINANCE"))
+    assert bool(latched(records.log, CODEC)) is bool(past.states.latched)
+    running_on = Halts(folder)
+    found = {tp: records.log.read(tp, *records.log.bounds(tp), ASK_S) for tp in past.positions}
+    control = {tp: each for tp, each in found.items() if tp.topic in (CONTROL, RECON_CONTROL)}
+    for _, message in in_turn(control):
+        running_on.follow(CODEC.decode(message.value()))
+    assert running_on.log == past.states
+    return past.states
+
+
 @pytest.mark.parametrize("resumed", [True, False])
 def test_a_halt_by_reconciliation_holds_until_it_is_resumed(tmp_path: Path, resumed: bool) -> None:
     records = memory()
@@ -97,14 +126,33 @@ def test_a_halt_by_reconciliation_holds_until_it_is_resumed(tmp_path: Path, resu
     for topic, event in told if resumed else reversed(told):
         records.write(topic, event)
         time.sleep(0.002)  # they are apart by the log's clock
-    past = read_past(records.log, CODEC, ACCOUNT, order_port("BINANCE"))
-    assert past.states.latched == ({} if resumed else {POSITION: scopes.HALTED})
-    assert bool(latched(records.log, CODEC)) is not resumed
-    running_on = Halts(tmp_path)
-    found = {tp: records.log.read(tp, *records.log.bounds(tp), ASK_S) for tp in past.positions}
-    for _, message in in_turn({tp: each for tp, each in found.items() if tp.topic in dict(told)}):
-        running_on.follow(CODEC.decode(message.value()))
-    assert running_on.log == past.states
+    wanted = {} if resumed else {POSITION: scopes.HALTED}
+    assert followed(records, tmp_path).latched == wanted
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_halt_that_is_written_late_is_ended_by_a_later_resume_alone(
+    tmp_path: Path, resumed: bool
+) -> None:
+    records, shard = memory(), Shard("reconciliation", 0, 1, (), "")
+    cause, minute_ago_ms = Position("venue.snapshot.v1", 0, 0), now_ms() - 60_000
+    output = Output(cause, minute_ago_ms, RECON_CONTROL, ACCOUNT, HALTED)
+
+    def halt_late() -> None:
+        """As a reconciliation that was behind writes it."""
+        encode = Encoder(shard, CODEC, TOPICS.__getitem__, now_ms=now_ms)
+        [record] = encode.records([output])
+        records.log.append(record)  # type: ignore[attr-defined]
+
+    if resumed:
+        halt_late()
+        time.sleep(0.002)
+    records.write(CONTROL, RESUMED)
+    time.sleep(0.002)
+    if not resumed:
+        halt_late()
+    wanted = {} if resumed else {POSITION: scopes.HALTED}
+    assert followed(records, tmp_path).latched == wanted
 
 
 def test_another_scope_is_left_alone(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import pytest
 from connectors.log.errors import LogUnreachable
 from connectors.log.interface import Log, Message, OutRecord, Tp
 from connectors.log.memory import MemoryLog, MemoryMessage
+from connectors.log.places import WRITTEN_HEADER
 from ops.console.desk import DECISIONS
 from ops.console.document import page, section
 from ops.console.following import Follower
@@ -93,6 +94,17 @@ def test_of_decisions_of_one_partition_the_later_holds(words: tuple[str, str]) -
         record = OutRecord("ops.control.v1", 0, b"desk", CODEC.encode(event), at_ms)
         apply(state, CODEC, [MemoryMessage(record, offset)])
     assert section(state, "kill", ETH, 20_000)["latched"] is (words[-1] == HALTED)
+
+
+@pytest.mark.parametrize("written_ms", [9_000, 11_000])
+def test_a_halt_that_is_written_after_a_resumption_holds(written_ms: int) -> None:
+    """Whatever time it took over from its cause."""
+    state, stamp = State(), [(WRITTEN_HEADER, str(written_ms).encode())]
+    told = [("ops.control.v1", RESUMED, 10_000, []), ("recon.control.v1", HALTED, 5_000, stamp)]
+    for topic, word, at_ms, headers in told:
+        value = CODEC.encode(decision(word, 0))
+        apply(state, CODEC, [MemoryMessage(OutRecord(topic, 0, b"", value, at_ms, headers), 0)])
+    assert section(state, "kill", ETH, 20_000)["latched"] is (written_ms > 10_000)
 
 
 def test_a_kill_may_be_for_any_account_that_has_a_gateway() -> None:

@@ -9,8 +9,9 @@ from ops.figures.pipeline import Seen
 from pipelines.reconciliation.state import Account, Finding, Suspicion
 from pipelines.risk.limits import Bounds
 from pipelines.risk.logic import RiskLogic
-from pipelines.risk.state import Cell, Level, Net, RiskState
+from pipelines.risk.state import Cell, Level, Net, RiskState, Unpriced
 from tests.pipelines.batches import batch_of
+from tests.pipelines.risk.rig import Desk
 
 SECOND_NS = 10**9
 
@@ -43,6 +44,14 @@ def test_positions_money_and_states() -> None:
     on = {labels for labels, value in risk.trading_states(held).items() if value}
     assert on == {("a", "s", "BTC", "REDUCING"), ("a", "*", "*", "HALTED")}
     assert len(risk.trading_states(held)) == 8
+
+
+def test_fees_that_no_loss_limit_has_yet() -> None:
+    desk = Desk().begin().play("open:BUY:2@100 accept:o1 fee:o1:1@100:BNB:0.5")
+    assert risk.fees_unpriced(desk.state) == {("sim-1", "ema", "BNB"): Decimal("0.5")}
+    desk.state.unpriced[Unpriced("sim-1", "ema", "ETH", "BNB")] = Decimal("0.1")
+    assert risk.fees_unpriced(desk.state) == {("sim-1", "ema", "BNB"): Decimal("0.6")}
+    assert risk.fees_unpriced(state()) == {}
 
 
 def test_a_cell_shows_the_stricter_of_what_holds_for_it_and_what_is_latched_for_it() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from connectors.control import CONTROL
-from connectors.log.interface import OutRecord
+from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
 from ops.processes import clients
 from ops.processes.flatten import BOOKED, EVENTS
 from pipelines.batches import local_codec
-from tests.pipelines.risk.rig import ACCOUNT, limits_of
+from pipelines.risk.decisions import DECISIONS
+from tests.pipelines.risk.rig import ACCOUNT, START_MS, limits_of
 
 CODEC = local_codec()
 
@@ -22,13 +23,15 @@ class Control:
     """What is decided lands in `log`, whose limits name `ACCOUNT` and the rig's instrument."""
 
     def __init__(self) -> None:
-        self.log = MemoryLog({CONTROL.topic: 1, "recon.control.v1": 1, EVENTS: 1, BOOKED: 1})
+        topics = (CONTROL.topic, "recon.control.v1", EVENTS, BOOKED, DECISIONS)
+        self.log, self._now_ms = MemoryLog(dict.fromkeys(topics, 1)), START_MS
         self.put(limits_of({"ORDER_NOTIONAL_MAX": "5"}, 1, (ACCOUNT, None)))
 
-    def put(self, event: Any) -> int:
-        """The offset it lies at."""
-        self.log.append(OutRecord(*CONTROL, b"", CODEC.encode(event), 1))
-        return self.log.bounds(CONTROL)[1] - 1
+    def put(self, event: Any, topic: str = CONTROL.topic) -> int:
+        """The offset it lies at. Each is a millisecond after the one before."""
+        self._now_ms += 1
+        self.log.append(OutRecord(topic, 0, b"", CODEC.encode(event), self._now_ms))
+        return self.log.bounds(Tp(topic, 0))[1] - 1
 
     def write(self, event: Any, _: str) -> int:
         """As a `ControlWriter`."""

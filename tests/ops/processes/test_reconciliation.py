@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from connectors.log.places import place_of
+from connectors.log.places import WRITTEN_HEADER, place_of
 from ops.stack import StackInfo
 from schemas.events import ClockTick
 from tests.ops.processes.desk import Desk
@@ -41,6 +41,7 @@ def test_breaks_are_found_and_replay_without_a_difference(stack: StackInfo, tmp_
     desk = Desk(stack, f"t{uuid.uuid4().hex[:8]}.", tmp_path)
     try:
         write(desk, stack)
+        begun_ms = time.time_ns() // 1_000_000
         desk.run_until_drained("reconciliation", "--from", "earliest", inputs=INPUTS)
         breaks = [value["kind"] for value in values(desk, "recon.break.v1")]
         assert breaks == ["FILL_MISSING", "POSITION_DRIFT"]
@@ -51,7 +52,9 @@ def test_breaks_are_found_and_replay_without_a_difference(stack: StackInfo, tmp_
             "PositionChanged",
         ]
         assert Decimal(positions[-1]["position_qty"]) == Decimal("1.5")
-        assert [c["instrument"] for c in values(desk, "recon.control.v1")] == [BTC]
+        [halt] = rows(desk, "recon.control.v1")
+        assert halt["value"]["instrument"] == BTC
+        assert int(halt["headers"][WRITTEN_HEADER]) >= begun_ms, "not when its cause was"
         replayed = desk.tape("replay", "reconciliation")
         assert (replayed.code, "0 differences" in replayed.out) == (0, True), replayed
     finally:
@@ -59,8 +62,11 @@ def test_breaks_are_found_and_replay_without_a_difference(stack: StackInfo, tmp_
 
 
 def values(desk: Desk, topic: str) -> list[dict[str, Any]]:
-    lines = desk.tape("tail", topic).out.splitlines()
-    return [json.loads(line)["value"] for line in lines]
+    return [row["value"] for row in rows(desk, topic)]
+
+
+def rows(desk: Desk, topic: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in desk.tape("tail", topic).out.splitlines()]
 
 
 def write(desk: Desk, stack: StackInfo) -> None:
