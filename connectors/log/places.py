@@ -15,6 +15,7 @@ from connectors.partitioner import murmur2_partition
 
 _Place = TypeVar("_Place", bound=Hashable)
 WRITTEN_HEADER: Final = "tape_written_ms"
+MS_DIGITS: Final = 14
 
 
 def partitions(log: Log, *topics: str) -> list[Tp]:
@@ -56,5 +57,8 @@ def as_written(found: Mapping[_Place, Sequence[Message]]) -> list[tuple[_Place, 
 
 def written_ms(message: Message) -> int:
     """When a record was written; see `as_written`."""
-    said = (value for name, value in message.headers() or () if name == WRITTEN_HEADER)
-    return max(message.timestamp()[1], int(next(said, b"0")))
+    said = dict(message.headers() or ()).get(WRITTEN_HEADER) or b""
+    # Who may write decisions of people may write any header: one that is no time says nothing.
+    return max(
+        message.timestamp()[1], int(said) if said.isdigit() and len(said) <= MS_DIGITS else 0
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from connectors.log.interface import OutRecord, Tp
 from connectors.log.memory import MemoryLog
-from connectors.log.places import WRITTEN_HEADER, as_written
+from connectors.log.places import WRITTEN_HEADER, as_written, written_ms
 
 
 def test_records_follow_each_other_as_written_and_never_overtake_in_a_partition() -> None:
@@ -26,3 +28,10 @@ def test_what_took_over_an_old_time_comes_when_it_was_written() -> None:
         log.append(OutRecord("b", 0, b"", str(ms).encode(), ms))
     found = {topic: log.read(Tp(topic, 0), 0, 2, 1.0) for topic in ("a", "b")}
     assert [m.value() for _, m in as_written(found)] == [b"15", b"late", b"next", b"30"]
+
+
+@pytest.mark.parametrize("said", [b"", b"soon", b"-1", b"1e9", b"9" * 15, None])
+def test_a_time_of_writing_that_is_none_says_nothing(said: bytes | None) -> None:
+    log = MemoryLog({"a": 1})
+    log.append(OutRecord("a", 0, b"", b"", 10, [(WRITTEN_HEADER, said)]))  # type: ignore[list-item]
+    assert written_ms(log.read(Tp("a", 0), 0, 1, 1.0)[0]) == 10
