@@ -20,6 +20,14 @@ _STREAM = b'{"stream":"'
 # Captures of one occasion share an origin, so that their frames keep their distances in time.
 _BINANCE_20240808_NS = 1_723_161_253_937_085_768
 _COINBASE_20260809_NS = 1_786_309_548_629_007_800
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 _COINBASE_LEFT_OUT = ("subscriptions",)  # the server answers its own subscribers
 
 
@@ -103,8 +111,12 @@ def read(capture: Capture) -> Iterator[Frame]:
     if taken_apart is None:
         raise UnknownCapture(f"{capture.file}: nothing says how a line of {capture.venue} is read")
     with gzip.open(FOLDER / capture.file) as lines:
-        for line in lines:
-            frame = taken_apart(line, capture)
+        for number, line in enumerate(lines, start=1):
+            try:
+                frame = taken_apart(line, capture)
+            except _UNREADABLE as error:
+                reason = f"{capture.file}: line {number} cannot be read: {type(error).__name__}"
+                raise UnknownCapture(reason) from None
             if frame is not None:
                 yield Frame(frame[0] - capture.origin_ns, capture.venue, frame[1], frame[2])
 
@@ -134,7 +146,8 @@ def _coinbase(line: bytes, capture: Capture) -> Taken | None:
 def _products(events: list[dict[str, object]]) -> Iterator[str]:
     for event in events:
         rows = event.get("trades") or event.get("tickers") or event.get("candles") or [event]
-        assert isinstance(rows, list)
+        if not isinstance(rows, list):
+            raise TypeError("no list of rows")
         for row in rows:
             if "product_id" in row:
                 yield row["product_id"]

@@ -221,15 +221,17 @@ class Desk:
         return VenueResponseReceived(*about, outcome.status, *metered, body, outcome.ts_recv_ns)
 
     async def ask(self, request: Request, causation_id: str = "") -> tuple[str, Answer | Failure]:
-        """A question: nothing changes at the venue, so request and answer are written together.
-        Gives the request's id and what came back, after both are on the log, or in the journal
-        where that is lost meanwhile: whoever asks goes on, for cancels do.
+        """A question: nothing changes at the venue, so it does not wait until it is on the log, but
+        is told at once: an order may come into doubt before the answer. Gives the request's id and
+        what came back, after both are on the log, or in the journal where that is lost meanwhile:
+        whoever asks goes on, for cancels do.
         """
         signed, at_ns = self.sign(request)
         sent = self.sent(request, signed, causation_id)
+        self.tell(sent)
         outcome = await self._send(request, signed, at_ns)
         with suppress(WriterError):
-            await self.tell(sent, self.heard(sent, outcome, self.parts.port.weight(request)))
+            await self.tell(self.heard(sent, outcome, self.parts.port.weight(request)))
         return sent.request_id, outcome
 
     async def look(self, request: Request, key: Key | None = None) -> Answer | Failure:

@@ -9,10 +9,24 @@ import typer
 
 from ops.cli._output import Form, Output, columns
 
+SECONDS_MAX = 1e9
+
+
+def some_seconds(seconds: float | None) -> float | None:
+    """Raises `BadParameter` for what is no length of time."""
+    if seconds is not None and not 0 <= seconds <= SECONDS_MAX:
+        raise typer.BadParameter(f"{seconds}: a number of seconds, from 0 to {SECONDS_MAX:.0f}")
+    return seconds
+
+
 Captures = Annotated[list[str] | None, typer.Argument(metavar="[CAPTURE]...", help="default: all")]
 Speed = Annotated[str, typer.Option(help="times the original pace, or max")]
-Start = Annotated[float, typer.Option("--from", help="seconds into the capture")]
-Seconds = Annotated[float | None, typer.Option(help="how much of it; default: all", min=0)]
+Start = Annotated[
+    float, typer.Option("--from", help="seconds into the capture", callback=some_seconds)
+]
+Seconds = Annotated[
+    float | None, typer.Option(help="how much of it; default: to its end", callback=some_seconds)
+]
 WaitFor = Annotated[int, typer.Option(help="start with so many subscribed connections", min=0)]
 Fault = Annotated[
     str,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ops.cli._output import Form, Output, columns, emit
+from ops.cli.feed import Seconds, Start
 
 Captures = Annotated[
     list[str] | None,
@@ -28,8 +29,6 @@ AdminPort = Annotated[
     int, typer.Option(help="faults and foreign orders, loopback only; 0: any", min=0, max=65535)
 ]
 Speed = Annotated[str, typer.Option(help="times the original pace, or max")]
-Start = Annotated[float, typer.Option("--from", help="seconds into the capture")]
-Seconds = Annotated[float | None, typer.Option(help="how much of it; default: to its end")]
 Rate = Annotated[str, typer.Option(help="of what is received")]
 Delay = Annotated[float, typer.Option(help="milliseconds to the market and back, each", min=0)]
 Jitter = Annotated[float, typer.Option(help="milliseconds on top, at most", min=0)]

@@ -164,7 +164,12 @@ class OrderFold:
             self.inquiries.pop(event.cl_ord_id, None)
         elif isinstance(event, events.OrderOutcomeUnknown):
             dead_ns = event.ts_recv_ns + (entry.recv_window_ms + FUTURE_STAMP_MS) * _MS
-            self.inquiries[event.cl_ord_id] = Inquiry(event.cl_ord_id, dead_ns, ROUNDS_APART_NS)
+            begun = Inquiry(event.cl_ord_id, dead_ns, ROUNDS_APART_NS, before=self._asked())
+            self.inquiries[event.cl_ord_id] = begun
+
+    def _asked(self) -> frozenset[str]:
+        """The questions under way."""
+        return frozenset(name for name, one in self.requests.items() if one.kind in ROUND)
 
     def _approved(self, event: events.OrderApproved) -> None:
         self.book.approve(event)
@@ -278,10 +283,17 @@ class OrderFold:
         if entry is None or not entry.sent:
             return  # foreign: reconciliation says so
         self.book.hear(report.cl_ord_id, report.cum_qty)
+        if self._older(report.cl_ord_id, cause):
+            return
         asked = request.kind in ("OPEN_ORDERS", "CLOSED_ORDERS")
         entry = self.book.entries[report.cl_ord_id]
         if (event := answers.standing(entry, report, cause, asked=asked)) is not None:
             self._emit(event)
+
+    def _older(self, cl_ord_id: str, cause: Cause) -> bool:
+        """Whether the question was asked before the order came into doubt: it is asked again."""
+        inquiry = self.inquiries.get(cl_ord_id)
+        return inquiry is not None and not inquiry.before.isdisjoint(cause.request_ids)
 
     def _fill(self, fill: FillReport, cause: Cause) -> None:
         ours = self.book.by_order_id.get((fill.instrument, fill.order_id), "")
@@ -321,6 +333,8 @@ class OrderFold:
         usable = all(isinstance(r, OrderReport | FillReport | PageReport) for r in reports)
         # Trades are also asked for where fills are missing: that is no answer to this inquiry.
         if inquiry is None or not usable or request.kind != ROUND[inquiry.asked]:
+            return
+        if self._older(inquiry.cl_ord_id, cause):
             return
         entry = self.book.entries[inquiry.cl_ord_id]
         if request.kind == "TRADES" and any(self._may_be(entry, inquiry, r) for r in reports):

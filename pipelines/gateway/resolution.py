@@ -19,7 +19,8 @@ class Inquiry(NamedTuple):
     """One order in doubt. `dead_ns`: when its request can no longer arrive, `apart_ns` between the
     rounds; nanoseconds of one clock. `request_ids` of the answers that count. `others`: the venue's
     ids of orders of its instrument that this round's answers list under other names; `pages`: how
-    many of its answers were full, the last of them up to the id `after`.
+    many of its answers were full, the last of them up to the id `after`. `before`: ids of questions
+    that were under way when the doubt began, whose answers may be older than it.
     """
 
     cl_ord_id: str
@@ -32,6 +33,7 @@ class Inquiry(NamedTuple):
     others: frozenset[str] = frozenset()
     pages: int = 0
     after: str | None = None
+    before: frozenset[str] = frozenset()
 
     @property
     def absent(self) -> bool:

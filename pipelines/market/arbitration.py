@@ -331,7 +331,7 @@ def _whole(turn: Turn, stream: Stream, connection: Connection, item: Market) -> 
     """A snapshot: begins the chain, or restates it. One older than the chain is dropped."""
     number, last = item.sequence, stream.last
     if last is None:
-        beyond = [at for at in stream.held if at > number]
+        beyond = [at for at in _reached(stream) if at > number]
         if beyond and stream.held[min(beyond)].previous > number:
             connection.line.repeats += 1
             return  # too old to bridge to what is held
@@ -344,8 +344,18 @@ def _whole(turn: Turn, stream: Stream, connection: Connection, item: Market) -> 
     if stream.gapped:
         _healed(turn, stream, connection, number)
     _drain(turn, stream)
+    if last is None:
+        stream.held = {at: stream.held[at] for at in _reached(stream)}
     if stream.held and stream.reached:
         resolve(turn, stream)
+
+
+def _reached(stream: Stream) -> list[int]:
+    """What is held and a connection that is up has come to, if any has come anywhere: the rest may
+    be of ids that have begun anew, and else is repeated.
+    """
+    newest = max(stream.reached.values(), default=None)
+    return [at for at in stream.held if newest is None or at <= newest]
 
 
 def _healed(turn: Turn, stream: Stream, connection: Connection, number: int | None) -> None:

@@ -52,6 +52,35 @@ def test_another_venues_file_is_not_read_as_binances(
         list(read(Capture("toy.gz", "TOY", ("ABC",), 0)))
 
 
+DEEP = "[" * 100_000
+
+
+def coinbase(data: str, ts: float = 1.0) -> str:
+    return json.dumps({"t": "recv", "ts": ts, "data": data})
+
+
+@pytest.mark.parametrize(
+    ("venue", "line"),
+    [
+        pytest.param("COINBASE", DEEP, id="deep"),
+        pytest.param("COINBASE", coinbase(DEEP), id="deep within"),
+        pytest.param("COINBASE", "[]", id="a list"),
+        pytest.param("COINBASE", coinbase('{"channel":"x","events":[1]}'), id="no event"),
+        pytest.param("COINBASE", coinbase('{"channel":"x","events":[{"trades":1}]}'), id="no rows"),
+        pytest.param("COINBASE", coinbase('{"channel":"x","events":[]}', 1e400), id="at no time"),
+        pytest.param("BINANCE", "soon {}", id="no stamp"),
+        pytest.param("BINANCE", '1 {"stream":"', id="torn"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: str, line: str
+) -> None:
+    monkeypatch.setattr(capture, "FOLDER", tmp_path)
+    (tmp_path / "torn.gz").write_bytes(gzip.compress(f"{line}\n".encode()))
+    with pytest.raises(UnknownCapture, match=r"torn.gz: line 1 cannot be read"):
+        list(read(Capture("torn.gz", venue, ("BTCUSDT",), 0)))
+
+
 def test_bytes_are_the_captures_own_but_for_the_snapshot() -> None:
     name = "binance_spot_btcusdt_20240808"
     with gzip.open(FOLDER / find(name).file) as file:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from connectors.gateway.gateway import Gateway
-from connectors.gateway.transport import Answer
-from connectors.orderport.interface import Request
+from connectors.gateway.ledger import EVENTS
+from connectors.gateway.transport import Answer, Failure
+from connectors.orderport.interface import Request, Signed
 from connectors.simulated.faults import Fault
 from connectors.simulated.server import VenueServer
+from schemas.events import OrderResolved, VenueStreamOpened
 from tests.connectors.asynchronous import until
 from tests.connectors.gateway.rig import Records
 from tests.connectors.gateway.test_gateway import dropped, play, reaches
@@ -70,6 +72,40 @@ def test_one_that_ended_as_it_began_is_none(tmp_path: Path) -> None:
         assert gateway.desk.gate.waits_for == "STREAM_OPEN"
         gateway.start.stream_open.set()
         await until(lambda: gateway.desk.gate.ready, "ready again")
+
+    play(tmp_path, act)
+
+
+def test_a_list_asked_for_before_it_was_lost_ends_no_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is older than the gap does not tell what happened in it."""
+
+    async def act(records: Records, server: VenueServer, gateway: Gateway) -> None:
+        desk, send, name = gateway.desk, gateway.desk._send, records.approve()
+        listed, again = asyncio.Event(), asyncio.Event()
+        await reaches(gateway, name, "ACCEPTED")
+
+        async def slowly(question: Request, signed: Signed, at_ns: int) -> Answer | Failure:
+            outcome = await send(question, signed, at_ns)
+            if question.path == OPEN_ORDERS and not listed.is_set():
+                listed.set()
+                await again.wait()
+            return outcome
+
+        monkeypatch.setattr(desk, "_send", slowly)
+        question = asyncio.create_task(desk.ask(desk.parts.port.open_orders(None)))
+        await listed.wait()
+        lose(gateway)
+        about = (desk.account, desk.parts.port.venue, "next")
+        desk.tell(VenueStreamOpened(*about, desk.parts.now_ns()))
+        again.set()
+        request_id, _ = await question
+        await reaches(gateway, name, "ACCEPTED")
+        [resolved] = [e for e in records.all(EVENTS) if isinstance(e, OrderResolved)]
+        assert request_id not in resolved.request_ids
+        gateway.start.stream_open.set()
+        await until(lambda: desk.gate.ready, "ready again")
 
     play(tmp_path, act)
 

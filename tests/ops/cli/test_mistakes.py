@@ -105,6 +105,14 @@ def test_a_mistake_is_one_line(tape: Ran, line: str, says: str) -> None:
         pytest.param(("console", "--port", "99999"), "--port", id="no such port"),
         pytest.param(("demo", "--seconds", "-1"), "--seconds", id="nothing to play"),
         pytest.param(("feed", "--seconds", "-1"), "--seconds", id="nothing to serve"),
+        pytest.param(("feed", "--seconds", "nan"), "--seconds", id="no length to serve"),
+        pytest.param(("feed", "--from", "inf"), "--from", id="served from never"),
+        pytest.param(("feed", "--from", "-1"), "--from", id="served from before"),
+        pytest.param(
+            ("venue", "--keys-file", "k", "--capture", "c", "--from", "nan"),
+            "--from",
+            id="no such place in the market",
+        ),
         pytest.param(
             ("pause", "--reason", "x", "--instrument", ""), "--instrument", id="no instrument"
         ),

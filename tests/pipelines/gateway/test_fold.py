@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.exact import ZERO
+from pipelines.gateway import saved
 from pipelines.gateway.caps import check
 from pipelines.gateway.fold import OrderFold
 from pipelines.gateway.reports import (
@@ -191,6 +192,41 @@ def test_the_answer_to_a_new_order_is_older_than_a_doubt(
     assert story.tell(answered(*reports)) == names
     assert story.state == state
     assert bool(story.fold.inquiries) == (state == "OUTCOME_UNKNOWN")
+
+
+@pytest.mark.parametrize("kind", ["OPEN_ORDERS", "CLOSED_ORDERS"])
+@pytest.mark.parametrize("about", ["C1", None])
+def test_a_list_asked_for_before_a_doubt_does_not_end_it(kind: str, about: str | None) -> None:
+    story, question = Story(), sent("C1", kind)._replace(cl_ord_id=about)
+    story.tell(answered(stands("OPEN")), question, CLOSED)
+    assert story.tell(OPENED) == "OutcomeUnknown"
+    assert story.tell(response(question, [stands("OPEN")], 30)) == ""
+    assert story.state == "OUTCOME_UNKNOWN"
+    assert ask(story, kind, 2, [stands("OPEN")], 40) == "Resolved"
+    assert story.events[-1].request_ids == (f"g1/{kind}-C1-2",)
+    assert story.state == "ACCEPTED"
+
+
+def test_a_list_asked_for_before_a_doubt_does_not_count_for_absence() -> None:
+    story, question = Story(), sent("C1", "OPEN_ORDERS")
+    story.tell(failure(arrived=True), question, CLOSED)
+    assert story.tell(OPENED) == "OutcomeUnknown"
+    assert story.tell(response(question, [], 30)) == ""
+    [inquiry] = story.fold.inquiries.values()
+    assert (inquiry.asked, inquiry.request_ids) == (0, ())
+    assert rounds(story, SECOND_NS, 2) == ""
+    assert rounds(story, 5 * SECOND_NS, 3) == "Resolved"
+    assert story.state == "ABSENT"
+
+
+def test_an_order_in_doubt_of_an_older_snapshot_is_still_read() -> None:
+    """Its inquiry does not say what was asked before it."""
+    story = Story()
+    story.tell(sent("C1", "OPEN_ORDERS"), failure(arrived=True))
+    found = saved.values(story.fold)
+    assert found["inquiries"][0].pop() == ["g1/OPEN_ORDERS-C1-1"]
+    [inquiry] = saved.restored(found, saved.VERSION, PlainReader()).inquiries.values()
+    assert inquiry == story.fold.inquiries["C1"]._replace(before=frozenset())
 
 
 def test_a_fill_counts_once_however_often_and_by_whatever_path_it_is_told() -> None:

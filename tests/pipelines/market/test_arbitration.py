@@ -61,12 +61,23 @@ ANEW = [  # `seen_max` is 3
     ("A9 A- A'1 A'2 A'3 A'10 A'4 A'11", "9 10 dead:OUT_OF_ORDER 11", "not in a row"),
     ("Aq9 A- A'q1 A'q2 A'q5 A'q7 A'q8", "q9 gap10-7 ok:GAP q7 q8", "quotes"),
     ("As9 A- A'd1-1 A'd2-2 A'd3-3 A'd4-4 A'd5-5 A's4", "s9 gap10-4 s4 ok:GAP d5-5", "a book"),
+    ("Ad9-9 A- A'd1-1 A's4 A'd5-5", "s4 d5-5", "a book that waits for its first snapshot"),
+    ("As9 Ad12-12 A- A'd5-5 A's4 A'd6-6", "s9 gap10-12 s4 ok:GAP d5-5 d6-6", "for its next"),
+    ("Ad2-2 Bd2-2 Ad3-3 A- Bs1 Bd4-4", "A>B:CLOSED s1 d2-2 d3-3 d4-4", "as before: B lags"),
+    ("Ad5-5 Ad6-6 A- A's3 A'd7-7 A's4", "s4 d5-5 d6-6 d7-7", "as before: too old"),
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), [pytest.param(*c[:2], id=c[2]) for c in ANEW])
 def test_ids_that_begin_anew(text: str, expected: str) -> None:
     assert play(text, DEFAULTS._replace(seen_max=3)) == expected
+
+
+def test_what_waited_with_ids_of_before_waits_no_more() -> None:
+    """Else it would count as a hole once a line's patience is over."""
+    state, _ = played(Scribe().write("As9 Ad12-12 A- A'd5-5 A's4 A'd6-6"))
+    stream = state.streams["BTCUSDT.BINANCE|depth"]
+    assert (stream.held, stream.since_ms, state.holes) == ({}, None, set())
 
 
 def test_ids_that_begin_anew_are_counted_through_a_snapshot() -> None:
