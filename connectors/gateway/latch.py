@@ -7,7 +7,6 @@ a crash in between can only leave one that cannot be read.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from connectors.alone import alone
 from connectors.durable import sync_folder
 from pipelines.gateway.scopes import HALTED, Scope, States
 from schemas.errors import TapeError
@@ -120,9 +120,7 @@ def release(path: Path, scope: Scope) -> None:
 
 def _exclusively(path: Path, change: Callable[[], None]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(path.with_suffix(".lock")):
             change()
     except OSError as error:
         raise LatchBroken(f"{path} cannot be written: {error.strerror}") from None

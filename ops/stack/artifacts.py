@@ -9,7 +9,6 @@ verified against this very list; later starts then look at their sizes alone.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from connectors.alone import alone
 from connectors.cache_folder import cache_folder
 from ops.stack.download import Artifact, download
 from ops.stack.errors import DiskFull
@@ -43,7 +43,7 @@ def fetch(repository: str | None = None, report: Report = silent, listing: Path 
     """Every pinned file, verified. Raises `NotFetched`, `ChecksumMismatch` or `DiskFull`."""
     cache, artifacts = cache_folder(), pinned(listing)
     stamp = cache / f"verified-{hashlib.sha256(listing.read_bytes()).hexdigest()[:16]}"
-    with room_for_files(cache), _alone(cache):
+    with room_for_files(cache), alone(cache / "lock"):
         kept = [_place(cache, artifact) for artifact in artifacts]
         if not (stamp.exists() and all(map(_looks_whole, kept, artifacts))):
             _complete(cache, artifacts, repository, report)
@@ -75,15 +75,6 @@ def _looks_whole(kept: Path, artifact: Artifact) -> bool:
     if kept.suffix == ".jar":
         return kept.is_file() and kept.stat().st_size == artifact.size
     return kept.is_dir()
-
-
-@contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """One process at a time fills the cache; the lock ends with its holder, however that ends."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _complete(

@@ -115,24 +115,25 @@ class Bucket:
             )
         return None if taken else str(put["ETag"])
 
-    def upload(self, key: str, file: Path) -> bool:
-        """Puts a file where there is no object; False where there is one."""
+    def upload(self, key: str, file: Path) -> str | None:
+        """Puts a file where there is no object; its tag. None where there is one."""
         size = file.stat().st_size
         if size <= PART_BYTES:
-            return self.put(key, file.read_bytes(), None) is not None
+            return self.put(key, file.read_bytes(), None)
         with told(f"{self._name}/{key}"), _taken() as taken:
-            self._in_parts(key, file, -(-size // PART_BYTES))
-        return not taken
+            tag = self._in_parts(key, file, -(-size // PART_BYTES))
+        return None if taken else tag
 
-    def _in_parts(self, key: str, file: Path, count: int) -> None:
+    def _in_parts(self, key: str, file: Path, count: int) -> str:
         begun = self._client.create_multipart_upload(Bucket=self._name, Key=key, **self._encrypted)
         upload = {"Bucket": self._name, "Key": key, "UploadId": begun["UploadId"]}
         try:
             with ThreadPoolExecutor(UPLOADS, "tape-upload") as pool:
                 parts = list(pool.map(lambda at: self._part(upload, file, at), range(count)))
-            self._client.complete_multipart_upload(
+            done = self._client.complete_multipart_upload(
                 **upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
+            return str(done["ETag"])
         except BaseException:
             with suppress(ClientError, BotoCoreError):  # what went wrong first is told
                 self._client.abort_multipart_upload(**upload)

@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Final
 
+from connectors.alone import alone
 from replay.archive.errors import ArchiveError
 
 Fetch = Callable[[Callable[[bytes], object]], object]
@@ -107,8 +108,7 @@ def own_folder(folder: Path, process: int) -> Path:
     """A folder of this process below the cache's, gone when it ends. Raises `ArchiveError`."""
     try:
         (folder / "in-use").mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("a") as guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)
+        with alone(folder / "lock"):
             for other in (folder / "in-use").iterdir():
                 _clear(other)
             made = Path(tempfile.mkdtemp(dir=folder / "in-use"))

@@ -1,8 +1,8 @@
 """An archive in S3: the same names below a prefix, the same bytes as in a folder.
 
-Nothing is overwritten unseen. A Parquet file is put only where there is none; everything else only
-in the place of what was read, and what was read is all that is removed. So a second archiver is
-found out, and neither loses what it wrote.
+Nothing is overwritten unseen. A Parquet file is put only where there is none that has a manifest;
+everything else only in the place of what was read, and what was read is all that is removed. So a
+second archiver is found out, and neither loses what it wrote.
 Files are read as local copies (`replay.archive.cache`).
 """
 
@@ -19,6 +19,7 @@ import pyarrow as pa
 from replay.archive.bucket import Bucket, Head
 from replay.archive.cache import Cache, digest_of
 from replay.archive.errors import ArchiveConflict, ArchiveError
+from replay.archive.layout import parse
 from replay.archive.options import S3Options
 
 SCHEME: Final = "s3://"
@@ -36,6 +37,7 @@ class S3Store:
         self._name, self._prefix, self._options = bucket, f"{prefix}/" if prefix else "", options
         self.root = f"{SCHEME}{bucket}/{prefix}".rstrip("/")
         self._seen: dict[str, str | None] = {}  # tags, None for what was not there
+        self._taken_over: dict[str, tuple[str, str]] = {}  # manifests: their files, and whose tag
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process connects by itself."""
@@ -89,16 +91,31 @@ class S3Store:
         return self._links[place]
 
     def write(self, name: str, data: bytes) -> None:
-        tag = self._bucket.put(self._key(name), data, self._seen.get(name))
-        if tag is None and not (self.exists(name) and self.read(name) == data):
+        if not self._put(name, data) and not (self._is_ours(name) and self._put(name, data)):
             raise ArchiveConflict(f"{self.root}/{name}")
-        self._seen[name] = tag or self._seen[name]
+
+    def _put(self, name: str, data: bytes) -> bool:
+        """Whether it is there now; if not, what is has been seen."""
+        tag = self._bucket.put(self._key(name), data, self._seen.get(name))
+        if tag is None:
+            return self.exists(name) and self.read(name) == data
+        self._seen[name] = tag
+        return True
+
+    def _is_ours(self, manifest: str) -> bool:
+        """Whether the file is still the one that took another's place. The other's manifest may
+        have come since: it was halted, not dead.
+        """
+        file, tag = self._taken_over.get(manifest, ("", ""))
+        head = self._head(file) if file else None
+        return head is not None and head.tag == tag
 
     def draft(self, name: str) -> Path:
         return self._cache.own / f"{name.replace('/', '+')}.tmp"
 
     def publish(self, draft: Path, name: str) -> None:
-        if not self._bucket.upload(self._key(name), draft) and not self._same(draft, name):
+        there = self._bucket.upload(self._key(name), draft) or self._same(draft, name)
+        if not there and not self._takes_over(draft, name):
             raise ArchiveConflict(f"{self.root}/{name}")
         draft.unlink()
 
@@ -117,6 +134,18 @@ class S3Store:
         digest = sha256()
         self._bucket.stream(self._key(name), head.tag, digest.update)
         return digest.hexdigest() == digest_of(draft)
+
+    def _takes_over(self, draft: Path, name: str) -> bool:
+        """A file without a manifest is nobody's: whoever put it died, and was of another version,
+        which has other bytes for the same records.
+        """
+        file, key, tag = parse(name), self._key(name), self._seen[name]
+        if file is None or tag is None or self.exists(file.manifest):
+            return False
+        put = self._bucket.upload(key, draft) if self._bucket.delete(key, tag) else None
+        if put is not None:
+            self._taken_over[file.manifest] = name, put
+        return put is not None
 
     def _fetched(self, name: str, head: Head) -> Path:
         place = f"{self._options.endpoint_url} {self.root}/{name} {head.tag}"

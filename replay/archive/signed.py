@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from replay.archive.errors import ArchiveCorrupt
+from connectors.alone import alone
+from replay.archive.errors import ArchiveCorrupt, ArchiveError
 from replay.archive.layout import day_manifest, parse
 from replay.archive.manifest import canonical
-from replay.archive.store import Store
+from replay.archive.store import FolderStore, Store
 
 NOTES: Final = "archive-signed.json"
 Check = Callable[[bytes, bytes], bool]
@@ -31,7 +33,7 @@ class LastSigned:
     that signs has signed some bytes, as another archiver of the same archive may have.
     """
 
-    notes: Store | None
+    notes: FolderStore | None
     root: str
     holds: Check = lambda data, signature: False
 
@@ -45,11 +47,17 @@ class LastSigned:
         return None if found is None else Last(*found)
 
     def write(self, last: Last | None) -> None:
-        """Notes another day, or that there is none."""
+        """Notes another day, or that there is none. Who writes another archive notes it in the same
+        place.
+        """
         if self.notes is None or last == self.read():
             return
-        others = {root: found for root, found in self._all().items() if root != self.root}
-        self.notes.write(NOTES, canonical({**others, self.root: last} if last else others))
+        try:
+            with alone(Path(self.place).with_suffix(".lock")):
+                others = {root: found for root, found in self._all().items() if root != self.root}
+                self.notes.write(NOTES, canonical({**others, self.root: last} if last else others))
+        except OSError as error:
+            raise ArchiveError(f"{self.place}: {error.strerror}") from None
 
     def begin(self, store: Store) -> None:
         """An archive that holds nothing any more begins anew."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from replay.archive.layout import parse
 from replay.archive.store import Store
 
 
@@ -54,9 +55,20 @@ class Staged:
     def commit(self) -> None:
         """Everything appears: files first, then what is said of them, in the order written."""
         for draft, name in self._files:
+            self._unsay(name)
             self._store.publish(draft, name)
         for name, data in self._texts.items():
             self._store.write(name, data)
+
+    def _unsay(self, name: str) -> None:
+        """Of a file that was cut off before the whole was there, what another version said of it
+        goes: it has other bytes for the same rows.
+        """
+        file = parse(name)
+        if file is None or not self._store.exists(file.manifest):
+            return
+        if self._store.read(file.manifest) != self._texts[file.manifest]:
+            self._store.remove(file.manifest)
 
     def discard(self) -> None:
         """Nothing ever appears. Does nothing after `commit`."""

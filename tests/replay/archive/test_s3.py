@@ -19,6 +19,7 @@ from connectors.log.memory import MemoryLog
 from replay.archive import parquet
 from replay.archive.cache import Cache
 from replay.archive.errors import ArchiveAway, ArchiveConflict, ArchiveCorrupt, ArchiveError
+from replay.archive.layout import FileName
 from replay.archive.options import of_environment
 from replay.archive.reader import index
 from replay.archive.run import archive
@@ -79,6 +80,20 @@ def test_another_version_goes_on_behind_a_finished_day(
     toy.trade(log, 0, DAY_MS)
     done = archive(log, toy.CODEC, s3.store(), TOPICS)
     assert done.days == ["1970-01-01", "1970-01-02"]
+
+
+def test_another_version_takes_over_what_a_dead_one_left_without_a_manifest(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = log_after(1)
+    s3.proxy.faults[:] = [Fault("cut", "PUT", "dt%3D", times=2, skip=1)]  # behind a file
+    with pytest.raises(ArchiveAway, match=r"dt=1970-01-01/.*json"):
+        archive(log, toy.CODEC, s3.store(attempts=2), TOPICS)
+    assert any(name.endswith(".parquet") for name in s3.objects())
+    monkeypatch.setattr(parquet, "_LEVEL", 1)
+    archive(log, toy.CODEC, s3.store("other"), TOPICS)
+    archived(log, tmp_path / "folder")
+    assert s3.objects() == bytes_of(tmp_path / "folder")
 
 
 def test_recorded_epochs_from_s3_give_the_live_digests(store: S3Store, log: MemoryLog) -> None:
@@ -265,6 +280,41 @@ def test_two_writers_of_one_file(s3: S3) -> None:
     with pytest.raises(ArchiveConflict):
         store.publish(draft, "file")
     assert s3.objects() == {"file": b"same"}
+
+
+FILE = FileName(toy.TRADES, 0, 0, 8, "1970-01-01")
+
+
+def published(store: S3Store, data: bytes) -> S3Store:
+    """Two versions have other bytes for the same records."""
+    draft = store.draft(FILE.path)
+    draft.write_bytes(data)
+    store.publish(draft, FILE.path)
+    return store
+
+
+@pytest.mark.parametrize("size", [1, 2_001])
+def test_a_manifest_that_comes_late_does_not_stay_with_another_file(
+    s3: S3, small_parts: int, size: int
+) -> None:
+    halted = published(s3.store("a"), b"a" * size)
+    successor = published(s3.store("b"), b"b" * size)
+    halted.write(FILE.manifest, b"of a")
+    successor.write(FILE.manifest, b"of b")
+    assert s3.objects() == {FILE.path: b"b" * size, FILE.manifest: b"of b"}
+    with pytest.raises(ArchiveConflict):
+        published(s3.store("c"), b"c" * size)  # it has its manifest: it stays
+    with pytest.raises(ArchiveConflict):
+        published(s3.store("a"), b"a" * size)
+
+
+def test_a_manifest_of_what_was_taken_over_is_refused(s3: S3) -> None:
+    published(s3.store("a"), b"a")
+    second, third = published(s3.store("b"), b"b"), published(s3.store("c"), b"c")
+    third.write(FILE.manifest, b"of c")
+    with pytest.raises(ArchiveConflict, match=r"0-8\.json was written or removed by somebody else"):
+        second.write(FILE.manifest, b"of b")
+    assert s3.objects() == {FILE.path: b"c", FILE.manifest: b"of c"}
 
 
 def test_a_harmed_copy_is_fetched_anew(s3: S3, store: S3Store, log: MemoryLog) -> None:

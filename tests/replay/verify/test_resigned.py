@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from connectors.log.interface import Tp
 from connectors.log.memory import MemoryLog
 from replay.archive import days
-from replay.archive.errors import ArchiveConflict, ArchiveCorrupt
+from replay.archive.errors import ArchiveConflict, ArchiveCorrupt, ArchiveError
 from replay.archive.layout import day_manifest
 from replay.archive.manifest import canonical, digest
 from replay.archive.reader import index
@@ -117,6 +118,35 @@ def test_what_another_archiver_signed_is_taken(
     noted(one).write(last_of(one)._replace(sha256="another"))
     signed_again(one, log)
     assert noted(one).read() == last_of(one)
+
+
+class Met(FolderStore):
+    """Another process comes to the notes while these are written."""
+
+    def __init__(self, root: Path, other: Thread) -> None:
+        super().__init__(root)
+        self.other = other
+
+    def write(self, name: str, data: bytes) -> None:
+        self.other.start()
+        self.other.join(0.2)
+        super().write(name, data)
+
+
+def test_notes_of_two_archives_at_once_both_stay(tmp_path: Path) -> None:
+    mine, theirs = Last(DAYS[0], "mine"), Last(DAYS[1], "theirs")
+    history = LastSigned(FolderStore(tmp_path), "history")
+    met = Met(tmp_path, Thread(target=history.write, args=(theirs,)))
+    desk = LastSigned(met, "desk")
+    desk.write(mine)
+    met.other.join()
+    assert (desk.read(), history.read()) == (mine, theirs)
+
+
+def test_notes_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(ArchiveError, match=f"run/{NOTES}: "):
+        LastSigned(FolderStore(tmp_path / "run"), "desk").write(Last(DAYS[0], ""))
 
 
 def test_a_note_that_cannot_be_read_is_named(shelf: Shelf, log: MemoryLog, tmp_path: Path) -> None:
