@@ -251,6 +251,7 @@ class Round:
 RARE = {
     "trading_gateway_silent",
     "trading_dead_man_age_seconds",
+    "trading_fees_unpriced_quantity",  # of an asset without a mark, of which this venue takes none
     "tape_snapshot_bytes",
     "trading_target_quantity",  # none where its process was killed after the last one
     "trading_fill_price_quote",
